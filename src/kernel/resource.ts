@@ -1,0 +1,115 @@
+/**
+ * The vocabulary between planners and the kernel: what must exist on this host, as plain data. A planner lists
+ * resources in the order in which they must come into being; they go in reverse. Nothing here has an effect.
+ */
+
+/** A Linux bridge. Adopted bridges are never listed: weft does not own them. */
+export interface BridgeLink {
+	readonly kind: 'bridge'
+	readonly name: string
+	/** Bytes. */
+	readonly mtu: number
+	readonly mac: string
+}
+
+/** A veth pair whose host end is a port of `master`. Docker moves `peer` into the container. */
+export interface VethLink {
+	readonly kind: 'veth'
+	readonly name: string
+	readonly peer: string
+	readonly peerMac: string
+	readonly master: string
+	/** Bytes, on both ends. */
+	readonly mtu: number
+}
+
+/** An address of this host on `link`, `cidr` with the address itself, such as 10.0.0.1/24. */
+export interface Address {
+	readonly kind: 'address'
+	readonly link: string
+	readonly cidr: string
+}
+
+/** A route of the main table; without `via` the destination is on the link. */
+export interface Route {
+	readonly kind: 'route'
+	readonly destination: string
+	readonly link: string
+	readonly via?: string
+}
+
+/** A permanent neighbour (ARP or NDP) entry. */
+export interface Neighbour {
+	readonly kind: 'neighbour'
+	readonly link: string
+	readonly ip: string
+	readonly mac: string
+}
+
+/** A permanent forwarding entry of a VXLAN device: frames to `mac` go to the underlay address `remote`. */
+export interface ForwardingEntry {
+	readonly kind: 'forwarding'
+	readonly link: string
+	readonly mac: string
+	readonly remote: string
+}
+
+/** A kernel setting under /proc/sys, `key` with slashes: `net/ipv4/ip_forward`. Never undone. */
+export interface Sysctl {
+	readonly kind: 'sysctl'
+	readonly key: string
+	readonly value: string
+}
+
+/** One element of a set or map of the table `inet weft`; see firewall.ts for which there are. */
+export interface Element {
+	readonly kind: 'element'
+	readonly set: string
+	readonly key: readonly string[]
+	/** What a map's key leads to; absent for a set. */
+	readonly value?: readonly string[]
+}
+
+export type Protocol = 'tcp' | 'udp' | 'sctp'
+
+/** A port of this host that is held, so that nobody else can listen on it. `address` may be 0.0.0.0 or ::. */
+export interface HostPort {
+	readonly kind: 'port'
+	readonly protocol: Protocol
+	readonly address: string
+	readonly port: number
+}
+
+export type Resource =
+	| BridgeLink
+	| VethLink
+	| Address
+	| Route
+	| Neighbour
+	| ForwardingEntry
+	| Sysctl
+	| Element
+	| HostPort
+
+/** What makes two resources the same thing, whatever their attributes: its kind and its name in the kernel. */
+export function identity(resource: Resource): string {
+	switch (resource.kind) {
+		case 'bridge':
+		case 'veth':
+			return `link ${resource.name}`
+		case 'address':
+			return `address ${resource.link} ${resource.cidr}`
+		case 'route':
+			return `route ${resource.destination} ${resource.link}`
+		case 'neighbour':
+			return `neighbour ${resource.link} ${resource.ip}`
+		case 'forwarding':
+			return `forwarding ${resource.link} ${resource.mac}`
+		case 'sysctl':
+			return `sysctl ${resource.key}`
+		case 'element':
+			return `element ${resource.set} ${resource.key.join(' . ')}`
+		case 'port':
+			return `port ${resource.protocol} ${resource.address} ${resource.port}`
+	}
+}
