@@ -1,0 +1,59 @@
+/** Networks and endpoints as they are stored and passed about. Addresses are canonical text; nothing here has an effect. */
+import type { Protocol } from '../kernel/resource.ts'
+import type { NetworkOptions } from './options.ts'
+
+/** One address pool of a network. */
+export interface Subnet {
+	/** The pool without host bits, such as 10.210.0.0/24; 0.0.0.0/0 or ::/0 means that Docker addresses nothing. */
+	readonly pool: string
+	/** The gateway with the pool's length, such as 10.210.0.1/24. */
+	readonly gateway?: string
+	/** Addresses set aside by name with `--aux-address`, with the pool's length. */
+	readonly reserved: Readonly<Record<string, string>>
+}
+
+export interface Network {
+	/** Docker's id: 64 hex digits, or 25 of base 36 for a Swarm network. */
+	readonly id: string
+	readonly options: NetworkOptions
+	/** `--internal`: no way in or out. */
+	readonly internal: boolean
+	readonly ipv4: readonly Subnet[]
+	readonly ipv6: readonly Subnet[]
+	/** The device that containers hang on, chosen once: see names.ts. */
+	readonly bridge: string
+}
+
+/** One `-p`: `hostPort` 0 leaves the choice to weft, `hostPortEnd` above it gives a range to choose from. */
+export interface PortRequest {
+	readonly protocol: Protocol
+	readonly containerPort: number
+	/** Empty for the network's default, otherwise an address of this host. */
+	readonly hostIp: string
+	readonly hostPort: number
+	readonly hostPortEnd: number
+}
+
+/** A port of this host that leads to a container's port. */
+export interface PublishedPort {
+	readonly protocol: Protocol
+	readonly hostIp: string
+	readonly hostPort: number
+	readonly containerIp: string
+	readonly containerPort: number
+}
+
+export interface Endpoint {
+	/** Docker's id, a new one at each container start. */
+	readonly id: string
+	readonly networkId: string
+	/** With the pool's length; absent where the network has none of that family. */
+	readonly ipv4?: string
+	readonly ipv6?: string
+	readonly mac: string
+	/** The host's end of the container's link, chosen once: see names.ts. */
+	readonly link: string
+	/** True between Join and Leave: then the link exists. */
+	readonly joined: boolean
+	readonly published: readonly PublishedPort[]
+}

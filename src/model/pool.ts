@@ -1,0 +1,22 @@
+/** Pools and leases as they are stored. */
+
+export interface Pool {
+	/** `SPACE/POOL` or `SPACE/POOL/RANGE`: says by itself what it is and stays the same over restarts. */
+	readonly id: string
+	readonly space: string
+	/** Without host bits. */
+	readonly pool: string
+	/** Where addresses are chosen when none is asked for; absent: anywhere in the pool. */
+	readonly range?: string
+	/** The address given last, from which the search for the next one starts. */
+	readonly cursor?: string
+}
+
+/** What an address was asked for; aux addresses of `--aux-address` cannot be told from an endpoint's `--ip`. */
+export type LeaseKind = 'gateway' | 'endpoint'
+
+export interface Lease {
+	readonly poolId: string
+	readonly address: string
+	readonly kind: LeaseKind
+}
