@@ -2,6 +2,7 @@
  * The vocabulary between planners and the kernel: what must exist on this host, as plain data. A planner lists
  * resources in the order in which they must come into being; they go in reverse. Nothing here has an effect.
  */
+import type { Protocol } from '../model/network.ts'
 
 /** A Linux bridge. Adopted bridges are never listed: weft does not own them. */
 export interface BridgeLink {
@@ -69,8 +70,6 @@ export interface Element {
 	/** What a map's key leads to; absent for a set. */
 	readonly value?: readonly string[]
 }
-
-export type Protocol = 'tcp' | 'udp' | 'sctp'
 
 /** A port of this host that is held, so that nobody else can listen on it. `address` may be 0.0.0.0 or ::. */
 export interface HostPort {

@@ -1,6 +1,7 @@
 /** Networks and endpoints as they are stored and passed about. Addresses are canonical text; nothing here has an effect. */
-import type { Protocol } from '../kernel/resource.ts'
 import type { NetworkOptions } from './options.ts'
+
+export type Protocol = 'tcp' | 'udp' | 'sctp'
 
 /** One address pool of a network. */
 export interface Subnet {
