@@ -1,0 +1,53 @@
+# Every target of weft. What a target needs and this machine lacks is installed on the way; nothing else is changed.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test run check build test-unit golden fmt clean setup bench plugin install uninstall
+MAKEFLAGS += --no-print-directory
+
+# From the sources, not from dist/, so that what is left there of a deleted test does not run.
+ALL_TESTS = $(shell find test -name '*.test.ts' | sort | sed 's,^,dist/,; s,ts$$,js,')
+UNIT_TESTS = $(filter-out dist/test/live/% dist/test/e2e/%,$(ALL_TESTS))
+NODE_TEST = node --enable-source-maps --test --test-reporter=spec --test-timeout=600000 --test-concurrency=$(shell nproc)
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: setup build ## a network, two containers on it, shown talking, all of it removed again
+	@node --enable-source-maps dist/test/demo/demo.js
+
+test: setup build ## every test that this machine can run; the others say why they did not
+	@$(NODE_TEST) $(ALL_TESTS)
+
+run: setup build ## the daemon, in the foreground
+	@exec node --enable-source-maps dist/src/weftd.js
+
+check: node_modules/.package-lock.json ## types, lint, format
+	@npx biome ci .
+	@npx tsc -p . --noEmit
+
+build: node_modules/.package-lock.json ## compile into dist/
+	@npx tsc -p .
+
+test-unit: build ## the tests that need neither root nor Docker
+	@$(NODE_TEST) $(UNIT_TESTS)
+
+golden: export WEFT_UPDATE_GOLDEN = 1
+golden: test-unit ## write the goldens anew; review the difference
+
+fmt: node_modules/.package-lock.json ## format, and fix what lint can fix
+	@npx biome check --write .
+
+clean: ## remove what was built
+	@rm -rf dist
+
+bench plugin install uninstall:
+	@echo 'make $@: not there yet' >&2; exit 1
+
+setup:
+	@test/support/setup
+
+node_modules/.package-lock.json: package-lock.json package.json
+	@echo 'weft: installing the npm packages'
+	@npm ci --no-progress --loglevel=error
+	@touch $@
