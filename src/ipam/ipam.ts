@@ -1,0 +1,144 @@
+/**
+ * The verbs of address management. A decision is made at once in memory, so that parallel requests cannot get the same
+ * address, and answered only when it is durable; commits are written in the order of the decisions.
+ */
+import { WeftError } from '../errors.ts'
+import { type Cidr, formatCidr, formatIp, overlaps, parseCidr, parseIp, tryParseIp } from '../model/address.ts'
+import type { Lease, Pool } from '../model/pool.ts'
+import { KeyedMutex } from '../mutex.ts'
+import type { Change, Store } from '../store/store.ts'
+import { checkGivable, choosable, nextFree, type Span } from './leases.ts'
+import { choosePool, type PoolBase, parsePool, parseRange } from './pools.ts'
+import type { AddressRequest, IpamVerbs, PoolAnswer, PoolRequest } from './verbs.ts'
+
+/** A pool with what it takes to decide: everything here follows from the stored records. */
+interface OpenPool {
+	readonly record: Pool
+	readonly cidr: Cidr
+	readonly span: Span
+	readonly used: Set<bigint>
+	cursor: bigint | undefined
+}
+
+export class Ipam implements IpamVerbs {
+	readonly #store: Store
+	readonly #bases: readonly PoolBase[]
+	/** Networks that this host reaches already: its routes and its nameservers. */
+	readonly #occupied: () => Promise<readonly Cidr[]>
+	readonly #pools = new Map<string, OpenPool>()
+	readonly #mutex = new KeyedMutex()
+
+	constructor(store: Store, bases: readonly PoolBase[], occupied: () => Promise<readonly Cidr[]>) {
+		this.#store = store
+		this.#bases = bases
+		this.#occupied = occupied
+	}
+
+	/** Reads what is stored; to be called once, before the first verb. */
+	load(): void {
+		for (const record of this.#store.list('pool', '')) {
+			const pool = open(record)
+			for (const lease of this.#store.list('lease', record.id)) pool.used.add(parseIp(lease.address).value)
+			this.#pools.set(record.id, pool)
+		}
+	}
+
+	requestPool(request: PoolRequest): Promise<PoolAnswer> {
+		return this.#mutex.run('pools', async () => {
+			const cidr = request.pool === undefined ? await this.#choose(request) : this.#asked(request.pool, request)
+			const range = request.range === undefined ? undefined : formatCidr(parseRange(request.range, cidr))
+			const pool = formatCidr(cidr)
+			const id = [request.space, pool, ...(range === undefined ? [] : [range])].join('/')
+			const record: Pool = { id, space: request.space, pool, ...(range === undefined ? {} : { range }) }
+			await this.#store.commit([{ kind: 'pool', group: '', id, value: record }])
+			this.#pools.set(id, open(record))
+			return { id, pool }
+		})
+	}
+
+	releasePool(poolId: string): Promise<void> {
+		return this.#mutex.run('pools', async () => {
+			const pool = this.#pools.get(poolId)
+			if (pool === undefined) return
+			// Gone at once for new requests; `used` also has the addresses whose commit is still on its way before this one.
+			this.#pools.delete(poolId)
+			const addresses = Array.from(pool.used, (value) => formatIp({ family: pool.cidr.family, value }))
+			const leases = addresses.map((id): Change => ({ kind: 'lease', group: poolId, id }))
+			try {
+				await this.#store.commit([...leases, { kind: 'pool', group: '', id: poolId }])
+			} catch (error) {
+				this.#pools.set(poolId, pool)
+				throw error
+			}
+		})
+	}
+
+	async requestAddress(request: AddressRequest): Promise<string> {
+		const pool = this.#pools.get(request.poolId)
+		if (pool === undefined) throw new WeftError('not-found', `there is no address pool "${request.poolId}"`)
+		const chosen = request.address === undefined ? choose(pool) : asked(pool, request.address)
+		const ip = { family: pool.cidr.family, value: chosen }
+		const address = formatIp(ip)
+		const lease: Lease = { poolId: request.poolId, address, kind: request.kind }
+		const changes: Change[] = [{ kind: 'lease', group: request.poolId, id: address, value: lease }]
+		pool.used.add(chosen)
+		if (request.address === undefined) {
+			pool.cursor = chosen
+			changes.push({ kind: 'pool', group: '', id: request.poolId, value: { ...pool.record, cursor: address } })
+		}
+		try {
+			await this.#store.commit(changes)
+		} catch (error) {
+			pool.used.delete(chosen)
+			throw error
+		}
+		return formatCidr({ ...ip, prefix: pool.cidr.prefix })
+	}
+
+	async releaseAddress(poolId: string, address: string): Promise<void> {
+		const pool = this.#pools.get(poolId)
+		const ip = tryParseIp(address)
+		if (pool === undefined || ip === undefined || !pool.used.has(ip.value)) return
+		await this.#store.commit([{ kind: 'lease', group: poolId, id: formatIp(ip) }])
+		pool.used.delete(ip.value)
+	}
+
+	async #choose(request: PoolRequest): Promise<Cidr> {
+		const given = Array.from(this.#pools.values(), (pool) => pool.cidr)
+		const chosen = choosePool(this.#bases, request.family, [...given, ...(await this.#occupied())])
+		if (chosen !== undefined) return chosen
+		const bases = this.#bases.filter(({ base }) => base.family === request.family)
+		const names = bases.map(({ base, length }) => `${formatCidr(base)}:${length}`).join(',')
+		throw new WeftError(
+			'exhausted',
+			`no free IPv${request.family} subnet is left in WEFT_POOLS (${names || 'none of this family'}); name one with --subnet`,
+		)
+	}
+
+	#asked(text: string, request: PoolRequest): Cidr {
+		const cidr = parsePool(text, request.family)
+		const other = Array.from(this.#pools.values()).find((pool) => overlaps(pool.cidr, cidr))
+		if (other === undefined) return cidr
+		throw new WeftError('exists', `the subnet ${text} overlaps with ${other.record.pool}, which another network has`)
+	}
+}
+
+function open(record: Pool): OpenPool {
+	const cidr = parseCidr(record.pool)
+	const range = record.range === undefined ? undefined : parseCidr(record.range)
+	const cursor = record.cursor === undefined ? undefined : parseIp(record.cursor).value
+	return { record, cidr, span: choosable(cidr, range), used: new Set(), cursor }
+}
+
+function choose(pool: OpenPool): bigint {
+	const value = nextFree(pool.span, pool.used, pool.cursor)
+	if (value !== undefined) return value
+	const where = pool.record.range === undefined ? `subnet ${pool.record.pool}` : `range ${pool.record.range}`
+	throw new WeftError('exhausted', `no address is left in the ${where}`)
+}
+
+function asked(pool: OpenPool, text: string): bigint {
+	const ip = parseIp(text)
+	checkGivable(pool.cidr, pool.used, ip)
+	return ip.value
+}

@@ -1,0 +1,62 @@
+/**
+ * Names of links: at most 15 bytes, the same for the same id, told apart from other people's by their prefix. An id
+ * that is not hexadecimal (Swarm's) is hashed first. A further candidate is used where a name is taken.
+ */
+import { createHash } from 'node:crypto'
+import { invalid } from '../errors.ts'
+
+/** The kernel's IFNAMSIZ less the final zero. */
+export const LINK_NAME_LENGTH = 15
+
+function hex(text: string): string {
+	return createHash('sha256').update(text).digest('hex')
+}
+
+/** Which of an id's candidates: 0 is taken from the id itself, so that people recognise it in `docker network ls`. */
+function tail(id: string, candidate: number, length: number): string {
+	const digits = candidate === 0 && /^[0-9a-f]{12,}$/.test(id) ? id : hex(`${candidate} ${id}`)
+	return digits.slice(0, length)
+}
+
+/** The bridge of a network: weft and 11 digits. */
+export function bridgeName(networkId: string, candidate = 0): string {
+	return `weft${tail(networkId, candidate, 11)}`
+}
+
+/** The host's end of an endpoint's link: wv and 11 digits. */
+export function linkName(endpointId: string, candidate = 0): string {
+	return `wv${tail(endpointId, candidate, 11)}`
+}
+
+/** The end that goes into the container, under which Docker finds it: the host's end and a p. */
+export function peerName(link: string): string {
+	return `${link}p`
+}
+
+/** The first candidate that is not taken. */
+export function freeName(candidate: (n: number) => string, taken: (name: string) => boolean): string {
+	let n = 0
+	while (taken(candidate(n))) n++
+	return candidate(n)
+}
+
+/** @throws WeftError `invalid` unless the kernel takes it as a link's name, and nft and sysctl paths too. */
+export function checkLinkName(name: string, what: string): string {
+	if (/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name) && name.length <= LINK_NAME_LENGTH) return name
+	throw invalid(
+		`${what}="${name}" is not a link name: 1 to ${LINK_NAME_LENGTH} letters, digits, dots, dashes and underscores`,
+	)
+}
+
+/**
+ * A locally administered unicast MAC. For an IPv4 address it holds that address, as Docker's once did: whoever
+ * remembers the address of a container that was replaced reaches the new one at once.
+ */
+export function macFor(identity: string, ipv4?: Uint8Array): string {
+	const rest = ipv4 === undefined ? createHash('sha256').update(identity).digest().subarray(0, 4) : ipv4
+	return [
+		'02',
+		ipv4 === undefined ? '77' : '42',
+		...Array.from(rest, (byte) => byte.toString(16).padStart(2, '0')),
+	].join(':')
+}

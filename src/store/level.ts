@@ -1,0 +1,152 @@
+/** The store on LevelDB. Commits that arrive while the disk is busy go together in one synced batch. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Level } from 'level'
+import { messageOf, WeftError } from '../errors.ts'
+import { damagedLogs } from './log-check.ts'
+import { nameOf, RecordTable } from './records.ts'
+import type { Change, Kind, Records, Store } from './store.ts'
+
+/** Raised when a record's shape changes; an older state is then migrated, a newer one refused. */
+const SCHEMA = '1'
+const SCHEMA_NAME = 'meta!!schema'
+const FINGERPRINT_NAME = 'meta!!fingerprint'
+
+interface Waiting {
+	readonly changes: readonly Change[]
+	readonly done: () => void
+	readonly failed: (error: unknown) => void
+}
+
+export class LevelStore implements Store {
+	readonly #db: Level<string, string>
+	readonly #records: RecordTable
+	#waiting: Waiting[] = []
+	#writing: Promise<void> | undefined
+
+	private constructor(db: Level<string, string>, records: RecordTable) {
+		this.#db = db
+		this.#records = records
+	}
+
+	/** @throws WeftError `in-use` when another daemon has it, `system` when it is damaged or not writable. */
+	static async open(stateDirectory: string): Promise<LevelStore> {
+		const directory = join(stateDirectory, 'db')
+		const refuse = (problem: string, cause?: unknown) =>
+			new WeftError('system', `the state in ${directory} ${problem}`, { cause })
+		try {
+			await mkdir(directory, { recursive: true, mode: 0o700 })
+		} catch (error) {
+			throw refuse(`cannot be created: ${messageOf(error)}`, error)
+		}
+		const damaged = await damagedLogs(directory)
+		if (damaged.length > 0) {
+			throw refuse(`is damaged (${damaged.join(', ')}); nothing was changed: restore it or move it away`)
+		}
+		const db = new Level<string, string>(directory, { valueEncoding: 'utf8' })
+		try {
+			await db.open()
+		} catch (error) {
+			throw openError(directory, error)
+		}
+		try {
+			return new LevelStore(db, await load(db, refuse))
+		} catch (error) {
+			await db.close()
+			throw error
+		}
+	}
+
+	get<K extends Kind>(kind: K, group: string, id: string): Records[K] | undefined {
+		return this.#records.get(kind, group, id)
+	}
+
+	list<K extends Kind>(kind: K, group: string): readonly Records[K][] {
+		return this.#records.list(kind, group)
+	}
+
+	commit(changes: readonly Change[]): Promise<void> {
+		if (changes.length === 0) return Promise.resolve()
+		return new Promise((done, failed) => {
+			this.#waiting.push({ changes, done, failed })
+			this.#writing ??= this.#writeAll()
+		})
+	}
+
+	async close(): Promise<void> {
+		await this.#writing
+		await this.#db.close()
+	}
+
+	async #writeAll(): Promise<void> {
+		while (this.#waiting.length > 0) {
+			const group = this.#waiting
+			this.#waiting = []
+			await this.#write(group)
+		}
+		this.#writing = undefined
+	}
+
+	async #write(group: readonly Waiting[]): Promise<void> {
+		const changes = group.flatMap((each) => each.changes)
+		const texts = changes.map((change) => (change.value === undefined ? undefined : JSON.stringify(change.value)))
+		const operations = changes.map((change, i) => {
+			const value = texts[i]
+			const key = nameOf(change)
+			return value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value }
+		})
+		const fingerprint = this.#records.fingerprintAfter(changes, texts)
+		try {
+			const mark = { type: 'put' as const, key: FINGERPRINT_NAME, value: fingerprint }
+			await this.#db.batch([...operations, mark], { sync: true })
+		} catch (error) {
+			const failure = new WeftError('system', `cannot write the state: ${messageOf(error)}`, { cause: error })
+			for (const each of group) each.failed(failure)
+			return
+		}
+		changes.forEach((change, i) => {
+			this.#records.apply(change, texts[i])
+		})
+		for (const each of group) each.done()
+	}
+}
+
+function openError(directory: string, error: unknown): WeftError {
+	const cause = error instanceof Error ? error.cause : undefined
+	if (cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED') {
+		return new WeftError('in-use', `the state in ${directory} is in use by another weftd`, { cause: error })
+	}
+	return new WeftError('system', `the state in ${directory} cannot be opened: ${messageOf(cause ?? error)}`, {
+		cause: error,
+	})
+}
+
+type Refusal = (problem: string, cause?: unknown) => WeftError
+
+async function load(db: Level<string, string>, refuse: Refusal): Promise<RecordTable> {
+	const records = new RecordTable()
+	const entries = await db.iterator().all()
+	const meta = new Map(entries.filter(([name]) => name.startsWith('meta!')))
+	if (entries.length === 0) {
+		await db.batch([{ type: 'put', key: SCHEMA_NAME, value: SCHEMA }], { sync: true })
+		return records
+	}
+	const schema = meta.get(SCHEMA_NAME)
+	if (schema !== SCHEMA) throw refuse(`has schema ${schema ?? 'none'}; this weftd reads schema ${SCHEMA}`)
+	for (const [name, text] of entries) {
+		if (!name.startsWith('meta!')) records.apply(parse(name, text, refuse), text)
+	}
+	if (records.fingerprint !== (meta.get(FINGERPRINT_NAME) ?? new RecordTable().fingerprint)) {
+		throw refuse('is damaged: records are missing or altered; restore it or move it away')
+	}
+	return records
+}
+
+function parse(name: string, text: string, refuse: Refusal): Change {
+	const [kind, group, id] = name.split('!')
+	try {
+		return { kind, group, id, value: JSON.parse(text) } as Change
+	} catch (error) {
+		throw refuse(`is damaged: the record ${name} cannot be read`, error)
+	}
+}
