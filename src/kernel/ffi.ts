@@ -1,0 +1,265 @@
+/**
+ * Calls into libc and libnftables, as typed functions over numbers, strings and Buffers. The only importer of koffi;
+ * what the calls mean belongs to the callers. A call that can hold runs on libuv's thread pool.
+ */
+import koffi, { type KoffiFunc, type LibraryHandle } from 'koffi'
+import { WeftError } from '../errors.ts'
+import { type Ip, toBytes } from '../model/address.ts'
+import type { Protocol } from '../model/network.ts'
+
+// A callee runs on a stack that koffi allocates: 128 KiB for pooled calls, while libnftables expects that of a thread.
+koffi.config({ async_stack_size: 4 << 20, sync_stack_size: 4 << 20 })
+
+const AF_INET = 2
+const AF_INET6 = 10
+const AF_NETLINK = 16
+const SOCK_STREAM = 1
+const SOCK_DGRAM = 2
+const SOCK_RAW = 3
+const SOCK_CLOEXEC = 0o2000000
+const SOL_SOCKET = 1
+const SO_BINDTODEVICE = 25
+const SO_BINDTOIFINDEX = 62
+const IPPROTO_IPV6 = 41
+const IPPROTO_SCTP = 132
+const IPV6_V6ONLY = 26
+const MSG_TRUNC = 0x20
+const MSG_DONTWAIT = 0x40
+const CLONE_NEWNET = 0x40000000
+/** The kernel's IFNAMSIZ without the final zero. */
+const LONGEST_LINK_NAME = 15
+
+const libc = koffi.load('libc.so.6')
+
+const socket: KoffiFunc<(domain: number, type: number, protocol: number) => number> = libc.func(
+	'int socket(int domain, int type, int protocol)',
+)
+const bind: KoffiFunc<(fd: number, address: Buffer, length: number) => number> = libc.func(
+	'int bind(int fd, const void *address, uint32_t length)',
+)
+const connect: KoffiFunc<(fd: number, address: Buffer, length: number) => number> = libc.func(
+	'int connect(int fd, const void *address, uint32_t length)',
+)
+const listenOn: KoffiFunc<(fd: number, backlog: number) => number> = libc.func('int listen(int fd, int backlog)')
+const send: KoffiFunc<(fd: number, data: Buffer, length: number, flags: number) => number> = libc.func(
+	'intptr_t send(int fd, const void *data, size_t length, int flags)',
+)
+const recv: KoffiFunc<(fd: number, into: Buffer, length: number, flags: number) => number> = libc.func(
+	'intptr_t recv(int fd, void *into, size_t length, int flags)',
+)
+const setsockopt: KoffiFunc<(fd: number, level: number, option: number, value: Buffer, length: number) => number> =
+	libc.func('int setsockopt(int fd, int level, int option, const void *value, uint32_t length)')
+const getsockopt: KoffiFunc<(fd: number, level: number, option: number, value: Buffer, length: Buffer) => number> =
+	libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)')
+const close: KoffiFunc<(fd: number) => number> = libc.func('int close(int fd)')
+const setns: KoffiFunc<(fd: number, type: number) => number> = libc.func('int setns(int fd, int type)')
+const strerror: KoffiFunc<(errno: number) => string> = libc.func('const char *strerror(int errno)')
+
+const errnoNames = new Map<number, string>()
+for (const [name, number] of Object.entries(koffi.os.errno)) {
+	if (!errnoNames.has(number)) errnoNames.set(number, name)
+}
+// One number has two names; the kernel's sources use this one.
+errnoNames.set(95, 'EOPNOTSUPP')
+
+/** The kernel's error as ours: `File exists`, or `File exists (detail)`, with its name as `errno`. */
+export function kernelError(errno: number, detail = ''): WeftError {
+	const text = strerror(errno)
+	return new WeftError('system', detail === '' ? text : `${text} (${detail})`, {
+		errno: errnoNames.get(errno) ?? `E${errno}`,
+	})
+}
+
+function check(result: number): number {
+	if (result < 0) throw kernelError(koffi.errno())
+	return result
+}
+
+interface Returned {
+	readonly result: number
+	readonly errno: number
+}
+
+/** The arguments of the calls under way: their memory must stay while a thread that the collector cannot see uses it. */
+const lent = new Set<readonly unknown[]>()
+
+/** One call on the thread pool. */
+function pooled<Args extends unknown[]>(call: KoffiFunc<(...args: Args) => number>, ...args: Args): Promise<Returned> {
+	return new Promise((resolve, reject) => {
+		const done = (error: unknown, result: number): void => {
+			lent.delete(args)
+			// Only in here is errno that of the call.
+			if (error === null) resolve({ result, errno: koffi.errno() })
+			else reject(error)
+		}
+		lent.add(args)
+		call.async(...args, done)
+	})
+}
+
+/** A netlink socket of the calling thread's network namespace that hears the kernel and no other sender. */
+export function openNetlink(protocol: number): number {
+	const fd = check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol))
+	// struct sockaddr_nl with port 0, the kernel's.
+	const kernel = Buffer.alloc(12)
+	kernel.writeUInt16LE(AF_NETLINK, 0)
+	return orClose(fd, () => check(connect(fd, kernel, kernel.length)))
+}
+
+/** A socket for interfaceIndex in the calling thread's network namespace. */
+export function openProbe(): number {
+	return check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))
+}
+
+export function setIntegerOption(fd: number, level: number, option: number, value: number): void {
+	const bytes = Buffer.alloc(4)
+	bytes.writeInt32LE(value)
+	check(setsockopt(fd, level, option, bytes, bytes.length))
+}
+
+/**
+ * The index of a link in the namespace of a probe. Binding to the device takes no RTNL lock and, unlike the
+ * SIOCGIFINDEX of if_nametoindex, starts no modprobe for a name that does not exist.
+ */
+export function interfaceIndex(probe: number, name: string): number | undefined {
+	const text = Buffer.from(`${name}\0`)
+	if (name === '' || text.length - 1 > LONGEST_LINK_NAME) return undefined
+	if (setsockopt(probe, SOL_SOCKET, SO_BINDTODEVICE, text, text.length) < 0) {
+		if (koffi.errno() === koffi.os.errno.ENODEV) return undefined
+		throw kernelError(koffi.errno())
+	}
+	const index = Buffer.alloc(4)
+	const length = Buffer.from([4, 0, 0, 0])
+	check(getsockopt(probe, SOL_SOCKET, SO_BINDTOIFINDEX, index, length))
+	return index.readInt32LE()
+}
+
+/** Sends on the pool: the kernel does a netlink request's whole work inside this call. */
+export async function sendAll(fd: number, data: Buffer): Promise<void> {
+	const { result, errno } = await pooled(send, fd, data, data.length, 0)
+	if (result < 0) throw kernelError(errno)
+}
+
+/**
+ * What waits on the socket, at most `into.length` bytes of it, or undefined for nothing. The result is the length
+ * of the whole datagram, above `into.length` where it was cut.
+ */
+export function receive(fd: number, into: Buffer): number | undefined {
+	const result = recv(fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC)
+	return received({ result, errno: koffi.errno() })
+}
+
+/** The same on the pool, for a receive that makes the kernel fill the next part of a dump, which can take RTNL. */
+export async function receiveMore(fd: number, into: Buffer): Promise<number | undefined> {
+	return received(await pooled(recv, fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC))
+}
+
+function received({ result, errno }: Returned): number | undefined {
+	if (result >= 0) return result
+	if (errno === koffi.os.errno.EAGAIN) return undefined
+	throw kernelError(errno)
+}
+
+/** Moves this thread, and only it, into the network namespace that `fd` refers to. */
+export function setNetns(fd: number): void {
+	check(setns(fd, CLONE_NEWNET))
+}
+
+export function closeFd(fd: number): void {
+	check(close(fd))
+}
+
+function orClose(fd: number, work: () => void): number {
+	try {
+		work()
+		return fd
+	} catch (error) {
+		close(fd)
+		throw error
+	}
+}
+
+/**
+ * Takes a port of this host, so that nobody else can: bound, not listening, not shared.
+ * @throws WeftError `system` with errno EADDRINUSE, EADDRNOTAVAIL, EPROTONOSUPPORT (no SCTP) and the like
+ */
+export function bindHostPort(protocol: Protocol, ip: Ip, port: number): number {
+	const domain = ip.family === 4 ? AF_INET : AF_INET6
+	const type = protocol === 'udp' ? SOCK_DGRAM : SOCK_STREAM
+	const fd = check(socket(domain, type | SOCK_CLOEXEC, protocol === 'sctp' ? IPPROTO_SCTP : 0))
+	return orClose(fd, () => {
+		// Without it a port of :: would take the same port of 0.0.0.0 as well.
+		if (ip.family === 6) setIntegerOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)
+		const address = socketAddress(ip, port)
+		check(bind(fd, address, address.length))
+	})
+}
+
+/** Makes a bound socket accept connections. */
+export function listen(fd: number, backlog: number): void {
+	check(listenOn(fd, backlog))
+}
+
+/** struct sockaddr_in or sockaddr_in6. */
+function socketAddress(ip: Ip, port: number): Buffer {
+	const address = Buffer.alloc(ip.family === 4 ? 16 : 28)
+	address.writeUInt16LE(ip.family === 4 ? AF_INET : AF_INET6, 0)
+	address.writeUInt16BE(port, 2)
+	address.set(toBytes(ip), ip.family === 4 ? 4 : 8)
+	return address
+}
+
+declare const contextBrand: unique symbol
+/** A `struct nft_ctx *`. */
+export type NftContext = { readonly [contextBrand]: true }
+
+/** libnftables' calls under its own names; see libnftables(3). A context serves one call at a time. */
+export interface Nftables {
+	newContext(): NftContext
+	freeContext(context: NftContext): void
+	setOutputFlags(context: NftContext, flags: number): void
+	bufferOutput(context: NftContext): number
+	bufferError(context: NftContext): number
+	outputBuffer(context: NftContext): string
+	errorBuffer(context: NftContext): string
+	/** 0 for success; runs on the thread pool. */
+	runCommand(context: NftContext, command: string): Promise<number>
+}
+
+let nftables: Nftables | undefined
+
+/** Loads the library at the first use. @throws WeftError `system` where it is not installed */
+export function loadNftables(): Nftables {
+	nftables ??= bindNftables(openNftables())
+	return nftables
+}
+
+function openNftables(): LibraryHandle {
+	try {
+		return koffi.load('libnftables.so.1')
+	} catch (cause) {
+		throw new WeftError('system', 'libnftables.so.1 cannot be loaded: install the package libnftables1', { cause })
+	}
+}
+
+function bindNftables(library: LibraryHandle): Nftables {
+	const newContext = library.func('void *nft_ctx_new(uint32_t flags)')
+	const run: KoffiFunc<(context: NftContext, command: Buffer) => number> = library.func(
+		'int nft_run_cmd_from_buffer(void *context, const void *command)',
+	)
+	return {
+		newContext: () => {
+			const context = newContext(0)
+			if (context === null) throw new WeftError('system', 'libnftables gave no context')
+			return context
+		},
+		freeContext: library.func('void nft_ctx_free(void *context)'),
+		setOutputFlags: library.func('void nft_ctx_output_set_flags(void *context, unsigned int flags)'),
+		bufferOutput: library.func('int nft_ctx_buffer_output(void *context)'),
+		bufferError: library.func('int nft_ctx_buffer_error(void *context)'),
+		outputBuffer: library.func('const char *nft_ctx_get_output_buffer(void *context)'),
+		errorBuffer: library.func('const char *nft_ctx_get_error_buffer(void *context)'),
+		// -1 means that the command failed, with the reason in the error buffer and not in errno.
+		runCommand: async (context, command) => (await pooled(run, context, Buffer.from(`${command}\0`))).result,
+	}
+}
