@@ -1,0 +1,38 @@
+/** Kernel settings under /proc/sys, read and written as text. Of the calling thread's network namespace. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { invalid, WeftError } from '../errors.ts'
+
+const ROOT = '/proc/sys'
+
+/** The value of a key with slashes, such as net/ipv4/conf/weft0/route_localnet, without the final line feed. */
+export function readSysctl(key: string, root = ROOT): string {
+	try {
+		return readFileSync(pathOf(key, root), 'utf8').trimEnd()
+	} catch (error) {
+		throw refused(`read ${key}`, error)
+	}
+}
+
+/** Writes only another value: some keys act on every write, whatever it says. */
+export function writeSysctl(key: string, value: string, root = ROOT): void {
+	if (readSysctl(key, root) === value) return
+	try {
+		writeFileSync(pathOf(key, root), value)
+	} catch (error) {
+		throw refused(`set ${key} to ${value}`, error)
+	}
+}
+
+/** Keys are split at slashes because a link's name may have dots, as eth0.100 has. */
+function pathOf(key: string, root: string): string {
+	const parts = key.split('/')
+	if (parts.length < 2 || parts.some((part) => !/^[^\0/]+$/.test(part) || part === '.' || part === '..')) {
+		throw invalid(`"${key}" is not a kernel setting such as net/ipv4/ip_forward`)
+	}
+	return `${root}/${key}`
+}
+
+function refused(phrase: string, error: unknown): unknown {
+	if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error
+	return new WeftError('system', `${phrase}: ${error.message}`, { cause: error, errno: error.code })
+}
