@@ -1,0 +1,221 @@
+/** Links: the bodies of their requests and the reading of their answers. Pure; see linux/if_link.h. */
+
+import type { Ip } from '../../model/address.ts'
+import { formatMac, parseMac } from '../../model/address.ts'
+import {
+	attributes,
+	bytes,
+	ip,
+	type Message,
+	NLM_F_CREATE,
+	NLM_F_EXCL,
+	nested,
+	type Request,
+	readNested,
+	readText,
+	readU32,
+	text,
+	u8,
+	u16be,
+	u32,
+} from './message.ts'
+
+export const RTM_NEWLINK = 16
+const RTM_DELLINK = 17
+const RTM_GETLINK = 18
+const RTM_SETLINK = 19
+
+const AF_UNSPEC = 0
+const AF_BRIDGE = 7
+const IFF_UP = 1
+const HEADER = 16
+
+const IFLA_ADDRESS = 1
+const IFLA_IFNAME = 3
+const IFLA_MTU = 4
+const IFLA_LINK = 5
+const IFLA_MASTER = 10
+const IFLA_PROTINFO = 12
+const IFLA_LINKINFO = 18
+const IFLA_GROUP = 27
+const IFLA_EXT_MASK = 29
+const IFLA_INFO_KIND = 1
+const IFLA_INFO_DATA = 2
+const VETH_INFO_PEER = 1
+const IFLA_BRPORT_MODE = 4
+const IFLA_BRPORT_ISOLATED = 33
+const IFLA_VXLAN_ID = 1
+const IFLA_VXLAN_LOCAL = 4
+const IFLA_VXLAN_LEARNING = 7
+const IFLA_VXLAN_PORT = 15
+const IFLA_VXLAN_LOCAL6 = 17
+/** Counters are most of a link's answer and nobody here reads them. */
+const RTEXT_FILTER_SKIP_STATS = 8
+
+export interface LinkInfo {
+	readonly index: number
+	readonly name: string
+	/** `bridge`, `veth`, `vxlan`; absent for a device of hardware and for the loopback. */
+	readonly kind?: string
+	/** Empty for a device without one, such as a tunnel. */
+	readonly mac: string
+	readonly mtu: number
+	readonly up: boolean
+	readonly masterIndex?: number
+	/** A veth's peer or the device that this one sits on, as an index of that device's own namespace. */
+	readonly linkIndex?: number
+	readonly group: number
+}
+
+export interface NewBridge {
+	readonly name: string
+	readonly mac: string
+}
+
+export interface NewVeth {
+	readonly name: string
+	readonly peer: string
+	readonly peerMac: string
+	/** Index of the bridge that the end `name` becomes a port of. */
+	readonly master: number
+	/** Of both ends. */
+	readonly mtu: number
+}
+
+export interface NewVxlan {
+	readonly name: string
+	readonly id: number
+	/** UDP port, of both sides. */
+	readonly port: number
+	readonly mtu: number
+	readonly mac: string
+	/** Source address of the tunnel. */
+	readonly local?: Ip
+	readonly learning: false
+}
+
+export interface LinkChange {
+	readonly index: number
+	readonly up?: boolean
+	/** Index of the new master, 0 for none. */
+	readonly master?: number
+	readonly mtu?: number
+	readonly mac?: string
+}
+
+export interface BridgePortChange {
+	readonly index: number
+	readonly hairpin?: boolean
+	readonly isolated?: boolean
+}
+
+/** struct ifinfomsg; `up` undefined leaves the state alone. */
+function header(index: number, up?: boolean, family = AF_UNSPEC): Buffer {
+	const ifinfo = Buffer.alloc(HEADER)
+	ifinfo.writeUInt8(family, 0)
+	ifinfo.writeInt32LE(index, 4)
+	ifinfo.writeUInt32LE(up === true ? IFF_UP : 0, 8)
+	ifinfo.writeUInt32LE(up === undefined ? 0 : IFF_UP, 12)
+	return ifinfo
+}
+
+function created(kind: string, data: readonly Buffer[], ...rest: readonly Buffer[]): Request {
+	const info = data.length === 0 ? [] : [nested(IFLA_INFO_DATA, ...data)]
+	return {
+		type: RTM_NEWLINK,
+		flags: NLM_F_CREATE | NLM_F_EXCL,
+		body: Buffer.concat([header(0, true), ...rest, nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, kind), ...info)]),
+	}
+}
+
+/** Without an MTU: see Rtnetlink.addBridge. */
+export function newBridge(bridge: NewBridge): Request {
+	return created('bridge', [], text(IFLA_IFNAME, bridge.name), bytes(IFLA_ADDRESS, parseMac(bridge.mac)))
+}
+
+/** Both ends in one message, so that there is no moment with half of it. */
+export function newVeth(veth: NewVeth): Request {
+	const mtu = u32(IFLA_MTU, veth.mtu)
+	const peer = nested(
+		VETH_INFO_PEER,
+		header(0),
+		text(IFLA_IFNAME, veth.peer),
+		mtu,
+		bytes(IFLA_ADDRESS, parseMac(veth.peerMac)),
+	)
+	return created('veth', [peer], text(IFLA_IFNAME, veth.name), mtu, u32(IFLA_MASTER, veth.master))
+}
+
+export function newVxlan(vxlan: NewVxlan): Request {
+	const local = vxlan.local
+	const data = [
+		u32(IFLA_VXLAN_ID, vxlan.id),
+		u16be(IFLA_VXLAN_PORT, vxlan.port),
+		u8(IFLA_VXLAN_LEARNING, Number(vxlan.learning)),
+		...(local === undefined ? [] : [ip(local.family === 4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6, local)]),
+	]
+	const mac = bytes(IFLA_ADDRESS, parseMac(vxlan.mac))
+	return created('vxlan', data, text(IFLA_IFNAME, vxlan.name), u32(IFLA_MTU, vxlan.mtu), mac)
+}
+
+/** By name in the message: between a lookup of the index and its use, the index could become another link's. */
+export function deleteLink(name: string): Request {
+	return { type: RTM_DELLINK, flags: 0, body: Buffer.concat([header(0), text(IFLA_IFNAME, name)]) }
+}
+
+export function setLink(change: LinkChange): Request {
+	const { index, up, master, mtu, mac } = change
+	const parts = [header(index, up)]
+	if (master !== undefined) parts.push(u32(IFLA_MASTER, master))
+	if (mtu !== undefined) parts.push(u32(IFLA_MTU, mtu))
+	if (mac !== undefined) parts.push(bytes(IFLA_ADDRESS, parseMac(mac)))
+	return { type: RTM_SETLINK, flags: 0, body: Buffer.concat(parts) }
+}
+
+export function setMtuByName(name: string, mtu: number): Request {
+	return {
+		type: RTM_SETLINK,
+		flags: 0,
+		body: Buffer.concat([header(0), text(IFLA_IFNAME, name), u32(IFLA_MTU, mtu)]),
+	}
+}
+
+export function setBridgePort(change: BridgePortChange): Request {
+	const options: Buffer[] = []
+	if (change.hairpin !== undefined) options.push(u8(IFLA_BRPORT_MODE, Number(change.hairpin)))
+	if (change.isolated !== undefined) options.push(u8(IFLA_BRPORT_ISOLATED, Number(change.isolated)))
+	const body = Buffer.concat([header(change.index, undefined, AF_BRIDGE), nested(IFLA_PROTINFO, ...options)])
+	return { type: RTM_SETLINK, flags: 0, body }
+}
+
+export function getLinks(): Request {
+	return {
+		type: RTM_GETLINK,
+		flags: 0,
+		body: Buffer.concat([header(0), u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)]),
+	}
+}
+
+export function getLink(name: string): Request {
+	const mask = u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+	return { type: RTM_GETLINK, flags: 0, body: Buffer.concat([header(0), text(IFLA_IFNAME, name), mask]) }
+}
+
+export function readLink(message: Message): LinkInfo {
+	const found = attributes(message.body.subarray(HEADER))
+	const kind = readText(readNested(found, IFLA_LINKINFO), IFLA_INFO_KIND)
+	const mac = found.get(IFLA_ADDRESS)
+	const masterIndex = readU32(found, IFLA_MASTER)
+	const linkIndex = readU32(found, IFLA_LINK)
+	return {
+		index: message.body.readInt32LE(4),
+		name: readText(found, IFLA_IFNAME) ?? '',
+		...(kind === undefined ? {} : { kind }),
+		mac: mac?.length === 6 ? formatMac(mac) : '',
+		mtu: readU32(found, IFLA_MTU) ?? 0,
+		up: (message.body.readUInt32LE(8) & IFF_UP) !== 0,
+		...(masterIndex === undefined ? {} : { masterIndex }),
+		...(linkIndex === undefined || linkIndex === 0 ? {} : { linkIndex }),
+		group: readU32(found, IFLA_GROUP) ?? 0,
+	}
+}

@@ -1,0 +1,56 @@
+/**
+ * A few netlink sockets shared by all callers in order of arrival. A call holds a thread of libuv's pool while the
+ * kernel waits for RTNL, and the store needs threads of that pool too: hence few.
+ */
+import { WeftError } from '../../errors.ts'
+import { NetlinkSocket } from './socket.ts'
+
+const SOCKETS = 2
+
+export class SocketPool {
+	#all: NetlinkSocket[] = []
+	#idle: NetlinkSocket[] = []
+	#waiting: ((socket: NetlinkSocket) => void)[] = []
+	#open = false
+
+	/** Opens the sockets in the network namespace of the calling thread. */
+	open(): void {
+		while (this.#all.length < SOCKETS) {
+			const socket = new NetlinkSocket()
+			this.#all.push(socket)
+			socket.open()
+		}
+		this.#idle = [...this.#all]
+		this.#open = true
+	}
+
+	/** Refuses new calls, waits for those that were accepted, then closes. */
+	async close(): Promise<void> {
+		if (!this.#open) return
+		this.#open = false
+		const drained = this.#all.map(() => this.#take())
+		for (const socket of await Promise.all(drained)) socket.close()
+		this.#all = []
+	}
+
+	async use<T>(work: (socket: NetlinkSocket) => Promise<T>): Promise<T> {
+		if (!this.#open) throw new WeftError('system', 'the netlink sockets are not open')
+		const socket = await this.#take()
+		try {
+			return await work(socket)
+		} finally {
+			this.#give(socket)
+		}
+	}
+
+	#take(): Promise<NetlinkSocket> {
+		const socket = this.#idle.pop()
+		return socket === undefined ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve(socket)
+	}
+
+	#give(socket: NetlinkSocket): void {
+		const next = this.#waiting.shift()
+		if (next === undefined) this.#idle.push(socket)
+		else next(socket)
+	}
+}

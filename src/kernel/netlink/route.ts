@@ -1,0 +1,131 @@
+/** Routes of the main table: the bodies of their requests and the reading of their answers. Pure; see linux/rtnetlink.h. */
+import { type Cidr, type Family, type Ip, toBytes } from '../../model/address.ts'
+import { AF_INET, AF_INET6 } from './address.ts'
+import {
+	type Attributes,
+	attributes,
+	bytes,
+	ip,
+	type Message,
+	NLM_F_CREATE,
+	NLM_F_REPLACE,
+	type Request,
+	readIp,
+	readU32,
+	u32,
+} from './message.ts'
+
+export const RTM_NEWROUTE = 24
+const RTM_DELROUTE = 25
+const RTM_GETROUTE = 26
+
+const HEADER = 12
+const RTA_DST = 1
+const RTA_OIF = 4
+const RTA_GATEWAY = 5
+const RTA_TABLE = 15
+const RTA_VIA = 18
+
+const TABLE_MAIN = 254
+const PROTOCOL_STATIC = 4
+const SCOPE_UNIVERSE = 0
+const SCOPE_LINK = 253
+const SCOPE_NOWHERE = 255
+const TYPE_UNICAST = 1
+const NEXT_HOP_ONLINK = 4
+
+export interface RouteInfo {
+	readonly destination: Cidr
+	readonly via?: Ip
+	/** Absent for a route with several next hops and for one that leads nowhere. */
+	readonly linkIndex?: number
+	readonly table: number
+	readonly protocol: number
+	readonly scope: number
+}
+
+export interface NewRoute {
+	readonly destination: Cidr
+	readonly via?: Ip
+	readonly linkIndex: number
+	/** `via` is a neighbour on the link although no address of the link says so. */
+	readonly onlink?: boolean
+}
+
+interface Header {
+	readonly destination: Cidr
+	readonly scope?: number
+	readonly flags?: number
+}
+
+/** struct rtmsg */
+function header({ destination, scope = SCOPE_UNIVERSE, flags = 0 }: Header): Buffer {
+	const rtmsg = Buffer.alloc(HEADER)
+	rtmsg.writeUInt8(destination.family === 4 ? AF_INET : AF_INET6, 0)
+	rtmsg.writeUInt8(destination.prefix, 1)
+	rtmsg.writeUInt8(TABLE_MAIN, 4)
+	rtmsg.writeUInt8(PROTOCOL_STATIC, 5)
+	rtmsg.writeUInt8(scope, 6)
+	rtmsg.writeUInt8(TYPE_UNICAST, 7)
+	rtmsg.writeUInt32LE(flags, 8)
+	return rtmsg
+}
+
+function body({ destination, via, linkIndex }: NewRoute): Buffer[] {
+	const parts = [ip(RTA_DST, destination), u32(RTA_OIF, linkIndex)]
+	if (via !== undefined) parts.push(via.family === destination.family ? ip(RTA_GATEWAY, via) : foreignGateway(via))
+	return parts
+}
+
+/** struct rtvia: a next hop of the other family. */
+function foreignGateway(via: Ip): Buffer {
+	return bytes(RTA_VIA, Buffer.concat([Buffer.of(via.family === 4 ? AF_INET : AF_INET6, 0), toBytes(via)]))
+}
+
+/** Adds the route or puts it in the place of the one to the same destination. */
+export function newRoute(route: NewRoute): Request {
+	const { destination, via, onlink } = route
+	const scope = via === undefined && destination.family === 4 ? SCOPE_LINK : SCOPE_UNIVERSE
+	const flags = onlink === true ? NEXT_HOP_ONLINK : 0
+	return {
+		type: RTM_NEWROUTE,
+		flags: NLM_F_CREATE | NLM_F_REPLACE,
+		body: Buffer.concat([header({ destination, scope, flags }), ...body(route)]),
+	}
+}
+
+/** Only static routes, so that the kernel's own route of an address is never what goes. */
+export function deleteRoute(route: NewRoute): Request {
+	const { destination } = route
+	// For IPv4, this scope stands for any.
+	const scope = destination.family === 4 ? SCOPE_NOWHERE : SCOPE_UNIVERSE
+	return { type: RTM_DELROUTE, flags: 0, body: Buffer.concat([header({ destination, scope }), ...body(route)]) }
+}
+
+export function getRoutes(family: Family): Request {
+	const rtmsg = Buffer.alloc(HEADER)
+	rtmsg.writeUInt8(family === 4 ? AF_INET : AF_INET6, 0)
+	return { type: RTM_GETROUTE, flags: 0, body: rtmsg }
+}
+
+export function readRoute(message: Message): RouteInfo | undefined {
+	const raw = message.body.readUInt8(0)
+	if (raw !== AF_INET && raw !== AF_INET6) return undefined
+	const found = attributes(message.body.subarray(HEADER))
+	const destination = readIp(found, RTA_DST) ?? { family: raw === AF_INET ? 4 : 6, value: 0n }
+	const via = readIp(found, RTA_GATEWAY) ?? readForeignGateway(found)
+	const linkIndex = readU32(found, RTA_OIF)
+	return {
+		destination: { ...destination, prefix: message.body.readUInt8(1) },
+		...(via === undefined ? {} : { via }),
+		...(linkIndex === undefined ? {} : { linkIndex }),
+		table: readU32(found, RTA_TABLE) ?? message.body.readUInt8(4),
+		protocol: message.body.readUInt8(5),
+		scope: message.body.readUInt8(6),
+	}
+}
+
+function readForeignGateway(found: Attributes): Ip | undefined {
+	const via = found.get(RTA_VIA)
+	return via === undefined ? undefined : readIp(new Map([[RTA_VIA, via.subarray(2)]]), RTA_VIA)
+}

@@ -1,0 +1,154 @@
+/**
+ * The kernel's links, addresses, routes and neighbours as typed verbs, in the network namespace in which it was opened.
+ * Each verb is one message, and fails with the kernel's errno: whoever calls decides whether EEXIST is an error.
+ */
+import { isErrno } from '../../errors.ts'
+import type { Cidr, Family, Ip } from '../../model/address.ts'
+import { closeFd, interfaceIndex, openProbe } from '../ffi.ts'
+import * as address from './address.ts'
+import * as link from './link.ts'
+import type { Message, Request } from './message.ts'
+import * as neighbour from './neighbour.ts'
+import { SocketPool } from './pool.ts'
+import * as route from './route.ts'
+
+const DEFAULT_MTU = 1500
+
+export class Rtnetlink {
+	readonly #sockets = new SocketPool()
+	#probe: number | undefined
+
+	/** Synchronous, so that it can run inside withNetns. */
+	open(): void {
+		this.#probe = openProbe()
+		this.#sockets.open()
+	}
+
+	/** Waits for the calls under way. */
+	async close(): Promise<void> {
+		await this.#sockets.close()
+		if (this.#probe !== undefined) closeFd(this.#probe)
+		this.#probe = undefined
+	}
+
+	links(): Promise<link.LinkInfo[]> {
+		return this.#list(link.getLinks(), link.readLink)
+	}
+
+	async link(name: string): Promise<link.LinkInfo | undefined> {
+		try {
+			const [answer] = await this.#ask(link.getLink(name))
+			return answer === undefined ? undefined : link.readLink(answer)
+		} catch (error) {
+			if (isErrno(error, 'ENODEV')) return undefined
+			throw error
+		}
+	}
+
+	/** At once and without the RTNL lock, however busy the kernel is with links. */
+	indexOf(name: string): number | undefined {
+		return this.#probe === undefined ? undefined : interfaceIndex(this.#probe, name)
+	}
+
+	/**
+	 * A bridge, up. Its MTU is set by a message of its own: one given at the creation counts as a guess, and the
+	 * kernel takes it back to 1500 as soon as the last port leaves.
+	 */
+	async addBridge(bridge: link.NewBridge & { readonly mtu: number }): Promise<void> {
+		await this.#ask(link.newBridge(bridge))
+		if (bridge.mtu === DEFAULT_MTU) return
+		try {
+			await this.#ask(link.setMtuByName(bridge.name, bridge.mtu))
+		} catch (error) {
+			await this.deleteLink(bridge.name)
+			throw error
+		}
+	}
+
+	/** A veth pair whose end `name` is up and a port of `master`. */
+	async addVeth(veth: link.NewVeth): Promise<void> {
+		await this.#ask(link.newVeth(veth))
+	}
+
+	/** A VXLAN device, up. */
+	async addVxlan(vxlan: link.NewVxlan): Promise<void> {
+		await this.#ask(link.newVxlan(vxlan))
+	}
+
+	/** Of a veth pair, both ends. */
+	async deleteLink(name: string): Promise<void> {
+		await this.#ask(link.deleteLink(name))
+	}
+
+	async setLink(change: link.LinkChange): Promise<void> {
+		await this.#ask(link.setLink(change))
+	}
+
+	async setBridgePort(change: link.BridgePortChange): Promise<void> {
+		await this.#ask(link.setBridgePort(change))
+	}
+
+	/** Of the link with this index, or of all. */
+	addresses(index = 0): Promise<address.AddressInfo[]> {
+		return this.#list(address.getAddresses(index), address.readAddress)
+	}
+
+	async addAddress(index: number, cidr: Cidr, options: address.AddressOptions = {}): Promise<void> {
+		await this.#ask(address.newAddress(index, cidr, options))
+	}
+
+	async deleteAddress(index: number, cidr: Cidr): Promise<void> {
+		await this.#ask(address.deleteAddress(index, cidr))
+	}
+
+	/** Of all tables. */
+	routes(family: Family): Promise<route.RouteInfo[]> {
+		return this.#list(route.getRoutes(family), route.readRoute)
+	}
+
+	/** Into the main table, in the place of one to the same destination. */
+	async addRoute(added: route.NewRoute): Promise<void> {
+		await this.#ask(route.newRoute(added))
+	}
+
+	async deleteRoute(deleted: route.NewRoute): Promise<void> {
+		await this.#ask(route.deleteRoute(deleted))
+	}
+
+	/** Of the link with this index, or of all. */
+	neighbours(index = 0): Promise<neighbour.NeighbourInfo[]> {
+		return this.#list(neighbour.getNeighbours(index), neighbour.readNeighbour)
+	}
+
+	/** A permanent entry, in the place of what is known of that address. */
+	async setNeighbour(entry: neighbour.Neighbour): Promise<void> {
+		await this.#ask(neighbour.setNeighbour(entry))
+	}
+
+	async deleteNeighbour(entry: { readonly index: number; readonly ip: Ip }): Promise<void> {
+		await this.#ask(neighbour.deleteNeighbour(entry.index, entry.ip))
+	}
+
+	/** Of the VXLAN device with this index. */
+	forwardings(index: number): Promise<neighbour.Forwarding[]> {
+		return this.#list(neighbour.getForwardings(index), neighbour.readForwarding)
+	}
+
+	/** A permanent entry, in the place of the one for the same MAC. */
+	async setForwarding(entry: neighbour.Forwarding): Promise<void> {
+		await this.#ask(neighbour.setForwarding(entry))
+	}
+
+	async deleteForwarding(entry: { readonly index: number; readonly mac: string }): Promise<void> {
+		await this.#ask(neighbour.deleteForwarding(entry.index, entry.mac))
+	}
+
+	#ask(request: Request): Promise<Message[]> {
+		return this.#sockets.use((socket) => socket.request(request))
+	}
+
+	async #list<T>(request: Request, read: (message: Message) => T | undefined): Promise<T[]> {
+		const messages = await this.#sockets.use((socket) => socket.dump(request))
+		return messages.map(read).filter((found) => found !== undefined)
+	}
+}
