@@ -1,0 +1,118 @@
+/** What happens to every call before and after its route: read the body, wait for weft, answer errors, log one line. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { invalid, messageOf, WeftError } from '../errors.ts'
+import { failureBody, oneLine, statusOf } from './failure.ts'
+
+export const CONTENT_TYPE = 'application/vnd.docker.plugins.v1.2+json'
+
+/** Every answer has Docker's type to the letter: fastify by itself would add a charset. */
+export function answerAsPlugin(server: FastifyInstance): void {
+	server.addHook('onRequest', async (_request, reply) => {
+		reply.type(CONTENT_TYPE).serializer(JSON.stringify)
+	})
+}
+
+/**
+ * dockerd sends JSON without a Content-Type. A body that is not JSON is refused only after fastify's parser is through,
+ * because fastify closes the connection on which a parser failed.
+ */
+export function acceptBodies(server: FastifyInstance): void {
+	server.removeAllContentTypeParsers()
+	server.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => done(null, text))
+	server.addHook('onRequest', async (request) => {
+		delete request.raw.headers['content-type']
+	})
+	server.addHook('preValidation', async (request) => {
+		const { schema } = request.routeOptions
+		if (schema?.body !== undefined) request.body = parseBody(methodOf(request), request.body)
+	})
+}
+
+function parseBody(method: string, text: unknown): unknown {
+	if (typeof text !== 'string' || text.trim() === '') {
+		throw invalid(
+			`${method} came without its arguments: Docker's retry after a broken connection lost the body; repeat the command`,
+		)
+	}
+	try {
+		return JSON.parse(text)
+	} catch (error) {
+		throw invalid(`the body of ${method} is not JSON: ${messageOf(error)}`)
+	}
+}
+
+/** Calls that touch networks wait until they are restored, but not so long that dockerd, which waits for ever, hangs. */
+export function holdUntilReady(server: FastifyInstance, ready: Promise<void>, timeout: number): void {
+	// The failure is for whoever starts weft; here it only must not count as unhandled while nobody calls.
+	ready.catch(() => undefined)
+	server.addHook('preHandler', async (request) => {
+		const { kind } = request.routeOptions.config
+		if (kind !== undefined && kind !== 'immediate') await within(ready, timeout)
+	})
+}
+
+async function within(ready: Promise<void>, timeout: number): Promise<void> {
+	let timer: NodeJS.Timeout | undefined
+	const late = new Promise<never>((_resolve, reject) => {
+		const error = new WeftError('system', 'weft is still restoring its networks; try again in a moment')
+		timer = setTimeout(() => reject(error), timeout)
+	})
+	try {
+		await Promise.race([ready, late])
+	} finally {
+		clearTimeout(timer)
+	}
+}
+
+const failures = new WeakMap<FastifyRequest, string>()
+
+export function answerErrors(server: FastifyInstance): void {
+	server.setErrorHandler((error, request, reply) => {
+		const status = statusOf(error)
+		const body = failureBody(messageOf(error))
+		failures.set(request, body.Err)
+		if (!(error instanceof WeftError) && status === 500) request.log.error({ err: error }, `${methodOf(request)} broke`)
+		return reply.code(status).type(CONTENT_TYPE).send(body)
+	})
+	server.setNotFoundHandler((request, reply) => {
+		const body = failureBody(`${request.method} ${request.url} is not a call of Docker's plugin protocol`)
+		failures.set(request, body.Err)
+		return reply.code(404).send(body)
+	})
+}
+
+export function logCalls(server: FastifyInstance): void {
+	server.addHook('onResponse', async (request, reply) => {
+		const line = {
+			method: methodOf(request),
+			...idsOf(request.body),
+			ms: Math.round(reply.elapsedTime * 10) / 10,
+			outcome: failures.get(request) ?? 'ok',
+		}
+		if (request.routeOptions.config.kind === 'changing') request.log.info(line, 'call')
+		else request.log.debug(line, 'call')
+	})
+}
+
+function idsOf(body: unknown): { network?: string; endpoint?: string } {
+	if (typeof body !== 'object' || body === null) return {}
+	const network = 'NetworkID' in body && typeof body.NetworkID === 'string' ? { network: oneLine(body.NetworkID) } : {}
+	const endpoint =
+		'EndpointID' in body && typeof body.EndpointID === 'string' ? { endpoint: oneLine(body.EndpointID) } : {}
+	return { ...network, ...endpoint }
+}
+
+function methodOf(request: FastifyRequest): string {
+	return oneLine(request.routeOptions.url?.slice(1) ?? request.url)
+}
+
+/** A call in flight at the end is answered, and its connection ends with it: dockerd would hold it open for ever. */
+export function endConnectionsOnClose(server: FastifyInstance): void {
+	let closing = false
+	server.addHook('preClose', async () => {
+		closing = true
+	})
+	server.addHook('onSend', async (_request, reply) => {
+		if (closing) reply.header('connection', 'close')
+	})
+}

@@ -1,0 +1,69 @@
+/**
+ * The fastify instance that speaks Docker's plugin protocol: bodies without a Content-Type, errors as `Err` and `Error`,
+ * connections that are never closed while idle, one log line for each call. Listening is done in listen.ts.
+ */
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { IpamVerbs } from '../ipam/verbs.ts'
+import type { NetworkVerbs } from '../network/verbs.ts'
+import { activate } from './activate.ts'
+import { fieldError, refuseBrokenHttp } from './failure.ts'
+import { ipamDriver } from './ipam-driver.ts'
+import {
+	acceptBodies,
+	answerAsPlugin,
+	answerErrors,
+	endConnectionsOnClose,
+	holdUntilReady,
+	logCalls,
+} from './lifecycle.ts'
+import { networkDriver, type Scope } from './network-driver.ts'
+
+const BODY_LIMIT = 4 * 1024 * 1024
+
+/** A request that has begun has this long to arrive, so that half a request does not hold a descriptor for ever. */
+const ARRIVAL_TIMEOUT = 60_000
+
+/** dockerd waits for ever and holds its locks meanwhile: better an error than a daemon in which `docker ps` hangs. */
+const READY_TIMEOUT = 9_000
+
+export interface ServerParts {
+	readonly network: NetworkVerbs
+	readonly ipam: IpamVerbs
+	/** Settles when weft has restored its networks; until then only the calls of an activation are answered. */
+	readonly ready: Promise<void>
+	readonly scope: Scope
+	readonly logger: FastifyBaseLogger
+	/** Milliseconds that a call waits for `ready`. */
+	readonly readyTimeout?: number
+}
+
+export function buildServer(parts: ServerParts): FastifyInstance {
+	const server = Fastify({
+		loggerInstance: parts.logger,
+		disableRequestLogging: true,
+		bodyLimit: BODY_LIMIT,
+		requestTimeout: ARRIVAL_TIMEOUT,
+		http: { headersTimeout: ARRIVAL_TIMEOUT },
+		return503OnClosing: false,
+		exposeHeadRoutes: false,
+		ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false, verbose: true } },
+		schemaErrorFormatter: (errors) => fieldError(errors),
+		clientErrorHandler: refuseBrokenHttp,
+	})
+
+	// Fastify takes a 0 for "not given". A connection closed while idle can meet dockerd's next call on its way, and
+	// dockerd repeats such a call without its body.
+	server.server.keepAliveTimeout = 0
+
+	answerAsPlugin(server)
+	acceptBodies(server)
+	holdUntilReady(server, parts.ready, parts.readyTimeout ?? READY_TIMEOUT)
+	answerErrors(server)
+	logCalls(server)
+	endConnectionsOnClose(server)
+
+	void server.register(activate)
+	void server.register(networkDriver(parts.network, parts.scope))
+	void server.register(ipamDriver(parts.ipam))
+	return server
+}
