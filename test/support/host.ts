@@ -5,12 +5,12 @@
 
 import { randomBytes } from 'node:crypto'
 import { accessSync, constants } from 'node:fs'
-import { request } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { attempt, type CommandOptions, type Outcome, run } from './command.ts'
 import { Daemon } from './daemon.ts'
 import { holdNamespaces, type Namespaces } from './host-namespaces.ts'
 import { loadImage } from './image.ts'
+import { answers } from './unix-socket.ts'
 
 const WEFTD = fileURLToPath(new URL('../../src/weftd.js', import.meta.url))
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -165,15 +165,4 @@ export class Host {
 /** The environment of a host's programs: one PATH, and no word of another Docker Engine. */
 function inHost(options: CommandOptions = {}): CommandOptions & { env: Record<string, string> } {
 	return { ...options, env: { PATH, DOCKER_HOST: `unix://${DOCKER_SOCKET}`, DOCKER_CONFIG: '/run', ...options.env } }
-}
-
-function answers(socketPath: string, method: string, path: string): Promise<boolean> {
-	return new Promise((resolve) => {
-		const call = request({ socketPath, method, path }, (response) => {
-			response.resume()
-			resolve(response.statusCode === 200)
-		})
-		call.on('error', () => resolve(false))
-		call.end()
-	})
 }
