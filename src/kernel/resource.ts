@@ -77,6 +77,8 @@ export interface HostPort {
 	readonly protocol: Protocol
 	readonly address: string
 	readonly port: number
+	/** Whose it is: an endpoint's id. A second owner is refused. */
+	readonly owner: string
 }
 
 export type Resource =

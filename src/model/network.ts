@@ -23,6 +23,10 @@ export interface Network {
 	readonly ipv6: readonly Subnet[]
 	/** The device that containers hang on, chosen once: see names.ts. */
 	readonly bridge: string
+	/** Bytes: the option's, or what was measured when the network was made. */
+	readonly mtu: number
+	/** False while it is being made or taken away: what a crash leaves so is taken away at the next start. */
+	readonly settled: boolean
 }
 
 /** One `-p`: `hostPort` 0 leaves the choice to weft, `hostPortEnd` above it gives a range to choose from. */

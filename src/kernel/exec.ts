@@ -1,0 +1,16 @@
+/** Starts programs: the only importer of execa. For what has no interface worth having; never on the path of a join. */
+import { execa } from 'execa'
+import { WeftError } from '../errors.ts'
+
+/** Milliseconds after which a program is ended: a call of Docker's waits for it. */
+const PATIENCE = 5_000
+
+/** Standard output. @throws WeftError `system` with what the program said, when it is missing, fails or hangs. */
+export async function run(program: string, args: readonly string[], input = ''): Promise<string> {
+	// The C locale keeps messages and number formats as the parsers above expect them.
+	const options = { input, timeout: PATIENCE, reject: false, env: { LC_ALL: 'C' } }
+	const result = await execa(program, args, options)
+	if (!result.failed) return result.stdout
+	const said = result.stderr?.trim().replaceAll('\n', '; ')
+	throw new WeftError('system', `${program}: ${said || result.shortMessage}`, { cause: result })
+}

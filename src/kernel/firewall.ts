@@ -1,0 +1,118 @@
+/**
+ * Keeps the elements of weft's table as the planners want them. What is wanted is held here whole; a change is sent as
+ * the difference, and where the kernel does not know what we think it knows (somebody flushed it) the table is made
+ * anew. Changes that arrive while one is being applied go together in the next transaction.
+ */
+
+import { type Element, identity } from './resource.ts'
+import { renderElements, renderTable } from './ruleset.ts'
+
+/** Runs nft commands as one transaction. */
+export type NftRunner = (commands: string) => Promise<void>
+
+interface Waiting {
+	readonly done: () => void
+	readonly failed: (error: unknown) => void
+}
+
+export class Firewall {
+	readonly #run: NftRunner
+	/** What should be in the kernel and what has been put there, by identity; `dirty` names where they may differ. */
+	#wanted = new Map<string, Element>()
+	#present: Map<string, Element> | undefined
+	#dirty = new Set<string>()
+	#waiting: Waiting[] = []
+	#applying: Promise<void> | undefined
+
+	constructor(run: NftRunner) {
+		this.#run = run
+	}
+
+	has(element: Element): boolean {
+		return same(this.#wanted.get(identity(element)), element)
+	}
+
+	/** Makes the table hold these elements and no others, whatever is there now. */
+	replace(elements: readonly Element[]): Promise<void> {
+		this.#wanted = new Map(elements.map((element) => [identity(element), element]))
+		this.#present = undefined
+		return this.#settle()
+	}
+
+	add(elements: readonly Element[]): Promise<void> {
+		for (const element of elements) {
+			this.#wanted.set(identity(element), element)
+			this.#dirty.add(identity(element))
+		}
+		return this.#settle()
+	}
+
+	/** Takes away what is there of these; what is not there does not matter. */
+	remove(elements: readonly Element[]): Promise<void> {
+		for (const element of elements) {
+			this.#wanted.delete(identity(element))
+			this.#dirty.add(identity(element))
+		}
+		return this.#settle()
+	}
+
+	/** Returns when a transaction with all that is wanted by now has been applied. */
+	#settle(): Promise<void> {
+		return new Promise((done, failed) => {
+			this.#waiting.push({ done, failed })
+			this.#applying ??= this.#applyAll()
+		})
+	}
+
+	async #applyAll(): Promise<void> {
+		// Let the other calls of this turn join.
+		await Promise.resolve()
+		while (this.#waiting.length > 0) {
+			const group = this.#waiting
+			this.#waiting = []
+			try {
+				await this.#apply()
+				for (const each of group) each.done()
+			} catch (error) {
+				for (const each of group) each.failed(error)
+			}
+		}
+		this.#applying = undefined
+	}
+
+	async #apply(): Promise<void> {
+		const dirty = this.#dirty
+		this.#dirty = new Set()
+		if (this.#present !== undefined && (await this.#applyDifference(this.#present, dirty))) return
+		const wanted = new Map(this.#wanted)
+		this.#present = undefined
+		await this.#run(renderTable([...wanted.values()]))
+		this.#present = wanted
+	}
+
+	/** False where the kernel refuses: its table is then not what we left there, and has to be made anew. */
+	async #applyDifference(present: Map<string, Element>, dirty: ReadonlySet<string>): Promise<boolean> {
+		const gone: Element[] = []
+		const fresh: Element[] = []
+		for (const id of dirty) {
+			const before = present.get(id)
+			const after = this.#wanted.get(id)
+			// A map's key that leads elsewhere now is taken away and added again, in one transaction.
+			if (before !== undefined && !same(after, before)) gone.push(before)
+			if (after !== undefined && !same(before, after)) fresh.push(after)
+		}
+		if (gone.length + fresh.length === 0) return true
+		try {
+			await this.#run(renderElements('delete', gone) + renderElements('add', fresh))
+		} catch {
+			return false
+		}
+		for (const element of gone) present.delete(identity(element))
+		for (const element of fresh) present.set(identity(element), element)
+		return true
+	}
+}
+
+function same(a: Element | undefined, b: Element): boolean {
+	return a !== undefined && (a.value ?? []).join(' ') === (b.value ?? []).join(' ')
+}

@@ -1,0 +1,47 @@
+/** What is observed of this host before something is decided: nothing here changes anything. */
+import { readFile } from 'node:fs/promises'
+import { type Cidr, tryParseIp, width } from '../model/address.ts'
+import type { Rtnetlink } from './netlink/rtnetlink.ts'
+import { readSysctl } from './sysctl.ts'
+
+const MAIN_TABLE = 254
+const DEFAULT_MTU = 1500
+
+/** What planning needs to know of the host. */
+export interface HostFacts {
+	/** Networks that a new pool must not overlap with: the routes of the main table, and the nameservers. */
+	occupied(): Promise<readonly Cidr[]>
+	/** Bytes: the MTU of the link with the default route, 1500 where there is none. */
+	defaultMtu(): Promise<number>
+	/** First and last port that the kernel itself chooses from. */
+	ephemeralPorts(): readonly [number, number]
+}
+
+export function hostFacts(rtnetlink: Rtnetlink, resolvConf = '/etc/resolv.conf'): HostFacts {
+	const routes = async () => {
+		const both = await Promise.all([rtnetlink.routes(4), rtnetlink.routes(6)])
+		return both.flat().filter((route) => route.table === MAIN_TABLE)
+	}
+	return {
+		occupied: async () => {
+			const prefixes = (await routes()).map((route) => route.destination).filter((cidr) => cidr.prefix > 0)
+			return [...prefixes, ...nameservers(await readFile(resolvConf, 'utf8').catch(() => ''))]
+		},
+		defaultMtu: async () => {
+			const route = (await routes()).find(({ destination }) => destination.prefix === 0)
+			const link = (await rtnetlink.links()).find(({ index }) => index === route?.linkIndex)
+			return link?.mtu ?? DEFAULT_MTU
+		},
+		ephemeralPorts: () => {
+			const [from, to] = readSysctl('net/ipv4/ip_local_port_range').split(/\s+/).map(Number)
+			return [from ?? 32768, to ?? 60999]
+		},
+	}
+}
+
+/** resolv.conf(5); a zone after the address does not matter here. */
+export function nameservers(resolvConf: string): Cidr[] {
+	return Array.from(resolvConf.matchAll(/^\s*nameserver\s+([^\s%]+)/gm), ([, text]) => tryParseIp(text ?? ''))
+		.filter((ip) => ip !== undefined)
+		.map((ip) => ({ ...ip, prefix: width(ip.family) }))
+}

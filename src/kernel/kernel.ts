@@ -1,0 +1,249 @@
+/** Makes resources exist on this host, and go: the interface, and Linux behind it as one entry for each kind. */
+import { isErrno, WeftError, within } from '../errors.ts'
+import { parseCidr, parseIp } from '../model/address.ts'
+import type { Firewall } from './firewall.ts'
+import { ensureForwardAccept } from './iptables.ts'
+import type { LinkInfo } from './netlink/link.ts'
+import type { Rtnetlink } from './netlink/rtnetlink.ts'
+import type { HostPorts } from './ports.ts'
+import {
+	type Address,
+	type BridgeLink,
+	type Element,
+	type ForwardingEntry,
+	type HostPort,
+	identity,
+	type Neighbour,
+	type Resource,
+	type Route,
+	type Sysctl,
+	type VethLink,
+} from './resource.ts'
+import { writeSysctl } from './sysctl.ts'
+
+export interface Kernel {
+	/**
+	 * Makes all of them exist, in this order; what exists already is left as it is. When one fails, those that this
+	 * call made are taken away again.
+	 * @throws WeftError naming the resource
+	 */
+	ensure(resources: readonly Resource[]): Promise<void>
+	/** Takes them away in reverse order; what is gone already does not matter. Goes on to the end before it throws. */
+	remove(resources: readonly Resource[]): Promise<void>
+	/**
+	 * Makes the whole state true at start: the firewall holds the elements of these resources and no others, and each
+	 * other resource is ensured. Failures are returned, not thrown: one broken network must not keep back the others.
+	 */
+	restore(resources: readonly Resource[]): Promise<unknown[]>
+	/** Whether there is a link of that name. */
+	hasLink(name: string): boolean
+	/** Lets iptables pass on what weft's rules allow, wherever it would drop it; cheap enough for a network's creation. */
+	ensureForwardAccept(): Promise<void>
+}
+
+type Single = Exclude<Resource, Element>
+
+/** What a kind needs: `ensure` says whether it made something, so that a failure can be undone. */
+interface Effect<R> {
+	ensure(resource: R): Promise<boolean>
+	remove(resource: R): Promise<void>
+}
+
+type Effects = { readonly [K in Single['kind']]: Effect<Extract<Single, { kind: K }>> }
+
+export class LinuxKernel implements Kernel {
+	readonly #rtnetlink: Rtnetlink
+	readonly #firewall: Firewall
+	readonly #effects: Effects
+
+	constructor(rtnetlink: Rtnetlink, firewall: Firewall, ports: HostPorts) {
+		this.#rtnetlink = rtnetlink
+		this.#firewall = firewall
+		this.#effects = effects(rtnetlink, ports)
+	}
+
+	async ensure(resources: readonly Resource[]): Promise<void> {
+		const made: Resource[] = []
+		try {
+			for (const step of steps(resources)) await this.#ensureStep(step, made)
+		} catch (error) {
+			await this.remove(made).catch(() => undefined)
+			throw error
+		}
+	}
+
+	async remove(resources: readonly Resource[]): Promise<void> {
+		const errors: unknown[] = []
+		for (const step of steps(resources).reverse()) {
+			const work = Array.isArray(step) ? this.#firewall.remove(step) : this.#effect(step).remove(step)
+			await work.catch((error: unknown) => errors.push(within('remove', named(step, error))))
+		}
+		if (errors.length === 1) throw errors[0]
+		if (errors.length > 1) throw new AggregateError(errors)
+	}
+
+	async restore(resources: readonly Resource[]): Promise<unknown[]> {
+		const errors: unknown[] = []
+		const elements = resources.filter((resource) => resource.kind === 'element')
+		const rest = resources.filter((resource) => resource.kind !== 'element')
+		await this.#firewall.replace(elements).catch((error: unknown) => errors.push(error))
+		const links = new Map((await this.#rtnetlink.links()).map((link) => [link.name, link]))
+		for (const resource of rest) {
+			const work = resource.kind === 'veth' ? this.#reattach(resource, links) : this.#ensureStep(resource, [])
+			await work.catch((error: unknown) => errors.push(error))
+		}
+		return errors
+	}
+
+	/** A pair is never made again at start, since its other end went with the sandbox; but its bridge may be a new one. */
+	async #reattach(veth: VethLink, links: ReadonlyMap<string, LinkInfo>): Promise<void> {
+		const link = links.get(veth.name)
+		const master = this.#rtnetlink.indexOf(veth.master)
+		if (link === undefined || master === undefined || link.masterIndex === master) return
+		await this.#rtnetlink.setLink({ index: link.index, master, up: true })
+	}
+
+	hasLink(name: string): boolean {
+		return this.#rtnetlink.indexOf(name) !== undefined
+	}
+
+	ensureForwardAccept(): Promise<void> {
+		return ensureForwardAccept()
+	}
+
+	async #ensureStep(step: Step, made: Resource[]): Promise<void> {
+		try {
+			if (Array.isArray(step)) {
+				// Listed before they are added: the firewall wants them from then on, also when it cannot have them.
+				made.push(...step.filter((element) => !this.#firewall.has(element)))
+				await this.#firewall.add(step)
+			} else if (await this.#effect(step).ensure(step)) {
+				made.push(step)
+			}
+		} catch (error) {
+			throw named(step, error)
+		}
+	}
+
+	#effect(resource: Single): Effect<Single> {
+		return this.#effects[resource.kind] as Effect<Single>
+	}
+}
+
+/** Elements that stand together go in one transaction, everything else one by one. */
+type Step = Single | Element[]
+
+function steps(resources: readonly Resource[]): Step[] {
+	const result: Step[] = []
+	for (const resource of resources) {
+		const before = result.at(-1)
+		if (resource.kind !== 'element') result.push(resource)
+		else if (Array.isArray(before)) before.push(resource)
+		else result.push([resource])
+	}
+	return result
+}
+
+function named(step: Step, error: unknown): WeftError {
+	if (Array.isArray(step)) return within('firewall', error)
+	// A port's error says which port, in the way in which it was asked for.
+	return step.kind === 'port' && error instanceof WeftError ? error : within(identity(step), error)
+}
+
+/** True when it made something; false when it was there. */
+async function unlessThere(work: Promise<void>): Promise<boolean> {
+	try {
+		await work
+		return true
+	} catch (error) {
+		if (isErrno(error, 'EEXIST')) return false
+		throw error
+	}
+}
+
+/** The kernel's ways to say that something is not there. */
+async function unlessGone(work: Promise<void>): Promise<void> {
+	try {
+		await work
+	} catch (error) {
+		if (!isErrno(error, 'ENODEV', 'ENOENT', 'ESRCH', 'EADDRNOTAVAIL')) throw error
+	}
+}
+
+function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
+	/** The index of a link that must be there. */
+	const indexOf = (name: string): number => {
+		const index = rtnetlink.indexOf(name)
+		if (index !== undefined) return index
+		throw within(`link ${name}`, new Error('No such device'))
+	}
+	/** What is on a link that is gone, is gone. */
+	const onLink = async (name: string, work: (index: number) => Promise<void>): Promise<void> => {
+		const index = rtnetlink.indexOf(name)
+		if (index !== undefined) await unlessGone(work(index))
+	}
+	const deleteLink = (link: BridgeLink | VethLink) => unlessGone(rtnetlink.deleteLink(link.name))
+	return {
+		bridge: {
+			ensure: async (link) => {
+				if (await unlessThere(rtnetlink.addBridge(link))) return true
+				const there = await rtnetlink.link(link.name)
+				if (there?.kind !== 'bridge') throw new WeftError('in-use', 'exists and is not a bridge')
+				if (!there.up) await rtnetlink.setLink({ index: there.index, up: true })
+				return false
+			},
+			remove: deleteLink,
+		},
+		veth: {
+			ensure: (link) => unlessThere(rtnetlink.addVeth({ ...link, master: indexOf(link.master) })),
+			remove: deleteLink,
+		},
+		address: {
+			ensure: (address: Address) =>
+				unlessThere(rtnetlink.addAddress(indexOf(address.link), parseCidr(address.cidr), { nodad: true })),
+			remove: ({ link, cidr }) => onLink(link, (index) => rtnetlink.deleteAddress(index, parseCidr(cidr))),
+		},
+		route: {
+			ensure: async (route: Route) => {
+				await rtnetlink.addRoute(routeOf(route, indexOf(route.link)))
+				return true
+			},
+			remove: (route) => onLink(route.link, (index) => rtnetlink.deleteRoute(routeOf(route, index))),
+		},
+		neighbour: {
+			ensure: async ({ link, ip, mac }: Neighbour) => {
+				await rtnetlink.setNeighbour({ index: indexOf(link), ip: parseIp(ip), mac })
+				return true
+			},
+			remove: ({ link, ip }) => onLink(link, (index) => rtnetlink.deleteNeighbour({ index, ip: parseIp(ip) })),
+		},
+		forwarding: {
+			ensure: async ({ link, mac, remote }: ForwardingEntry) => {
+				await rtnetlink.setForwarding({ index: indexOf(link), mac, remote: parseIp(remote) })
+				return true
+			},
+			remove: ({ link, mac }) => onLink(link, (index) => rtnetlink.deleteForwarding({ index, mac })),
+		},
+		sysctl: {
+			// Never undone, hence never "made": nobody knows who relies on it by then.
+			ensure: async ({ key, value }: Sysctl) => {
+				writeSysctl(key, value)
+				return false
+			},
+			remove: async () => undefined,
+		},
+		port: {
+			ensure: async (port: HostPort) => {
+				const made = !ports.has(port)
+				ports.hold(port)
+				return made
+			},
+			remove: async (port) => ports.release(port),
+		},
+	}
+}
+
+function routeOf(route: Route, linkIndex: number) {
+	const via = route.via === undefined ? {} : { via: parseIp(route.via) }
+	return { destination: parseCidr(route.destination), linkIndex, ...via }
+}

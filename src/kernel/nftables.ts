@@ -1,0 +1,47 @@
+/** Runs nft commands: through libnftables in this process, or through the nft program where that is not installed. */
+import { WeftError } from '../errors.ts'
+import { run } from './exec.ts'
+import { loadNftables, type Nftables, type NftContext } from './ffi.ts'
+import type { NftRunner } from './firewall.ts'
+
+/** Calls must not overlap: a context serves one at a time, and firewall.ts sends one at a time. */
+export class Nft {
+	readonly #library: Nftables
+	readonly #context: NftContext
+
+	private constructor(library: Nftables, context: NftContext) {
+		this.#library = library
+		this.#context = context
+	}
+
+	/** In the network namespace of the calling thread. @throws WeftError `system` without libnftables */
+	static open(): Nft {
+		const library = loadNftables()
+		const context = library.newContext()
+		library.bufferOutput(context)
+		library.bufferError(context)
+		return new Nft(library, context)
+	}
+
+	async run(commands: string): Promise<void> {
+		const result = await this.#library.runCommand(this.#context, commands)
+		// The buffers are emptied by the call that follows; reading them keeps them small.
+		const said = this.#library.errorBuffer(this.#context)
+		this.#library.outputBuffer(this.#context)
+		if (result !== 0) throw new WeftError('system', `nftables: ${firstLine(said)}`)
+	}
+
+	close(): void {
+		this.#library.freeContext(this.#context)
+	}
+}
+
+/** libnftables prints the command and a marker below the reason; the reason is what a person can use. */
+function firstLine(text: string): string {
+	return text.trim().split('\n')[0] ?? 'failed without a reason'
+}
+
+/** The same through the program nft(8): 7 to 16 ms a change instead of 0.2, and nothing else differs. */
+export const runNftProgram: NftRunner = async (commands) => {
+	await run('nft', ['-f', '-'], commands)
+}
