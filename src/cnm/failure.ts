@@ -1,5 +1,5 @@
 /** Turns whatever was thrown into the answer that dockerd shows to the person who typed the command. */
-import { STATUS_CODES } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { invalid, WeftError } from '../errors.ts'
 
@@ -41,14 +41,20 @@ export function refuseBrokenHttp(error: Error & { code?: string }, socket: Socke
 	socket.end(`${head}\r\n\r\n${body}`)
 }
 
+/** A path that cannot be decoded never reaches a route nor a hook. */
+export function refuseBadUrl(error: Error, _request: unknown, reply: { readonly raw: ServerResponse }): void {
+	reply.raw.writeHead(400).end(JSON.stringify(failureBody(error.message)))
+}
+
 /** What Ajv says of one field. */
 export interface FieldError {
 	readonly keyword: string
 	readonly instancePath: string
 	readonly params: Readonly<Record<string, unknown>>
 	readonly message?: string
-	/** Present with Ajv's `verbose`. */
+	/** The last two come with Ajv's `verbose`. */
 	readonly data?: unknown
+	readonly parentSchema?: { readonly description?: string }
 }
 
 /** One sentence that names the field, for the first thing that is wrong with the arguments. */
@@ -67,7 +73,8 @@ function complaint(error: FieldError): string {
 		const types = [error.params.type].flat().filter((type) => type !== 'null')
 		return `must be of type ${types.join(' or ')}, not ${value}`
 	}
-	return `${error.message ?? 'is not acceptable'}, not ${value}`
+	const accepted = error.parentSchema?.description
+	return `${accepted === undefined ? error.message : `must be ${accepted}`}, not ${value}`
 }
 
 function fieldName(pointer: string): string {

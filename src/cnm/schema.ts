@@ -15,11 +15,12 @@ function maybe<T extends TSchema>(schema: T) {
 
 const Text = maybe(Type.String())
 const Flag = maybe(Type.Boolean())
-const Strings = Type.Record(Type.String(), Type.String())
-const AnyOptions = maybe(Type.Record(Type.String(), Type.Unknown()))
+/** Not Type.Record: its pattern does not match a key with a newline, whose value would pass unchecked. */
+const Strings = Type.Unsafe<Record<string, string>>(Type.Object({}, { additionalProperties: Type.String() }))
+const AnyOptions = maybe(Type.Unsafe<Record<string, unknown>>(Type.Object({})))
 
 /** Docker's ids end up in the names of links, sets and records: nothing but letters and digits gets that far. */
-const Id = Type.String({ pattern: '^[a-zA-Z0-9]{1,64}$' })
+const Id = Type.String({ pattern: '^[a-zA-Z0-9]{1,64}$', description: '1 to 64 letters and digits' })
 const PortNumber = Type.Integer({ minimum: 1, maximum: 65535 })
 const PortOrNone = Type.Integer({ minimum: 0, maximum: 65535 })
 
@@ -90,7 +91,7 @@ export const Discovery = Type.Object({})
 
 export const RequestPool = Type.Object({
 	/** Becomes a part of the pool's id, whose parts are kept apart by slashes. */
-	AddressSpace: Type.String({ pattern: '^[a-zA-Z0-9._-]{1,64}$' }),
+	AddressSpace: Type.String({ pattern: '^[a-zA-Z0-9._-]{1,64}$', description: 'the name of an address space' }),
 	Pool: Text,
 	SubPool: Text,
 	Options: AnyOptions,

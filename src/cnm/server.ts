@@ -2,11 +2,11 @@
  * The fastify instance that speaks Docker's plugin protocol: bodies without a Content-Type, errors as `Err` and `Error`,
  * connections that are never closed while idle, one log line for each call. Listening is done in listen.ts.
  */
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { IpamVerbs } from '../ipam/verbs.ts'
 import type { NetworkVerbs } from '../network/verbs.ts'
 import { activate } from './activate.ts'
-import { fieldError, refuseBrokenHttp } from './failure.ts'
+import { fieldError, refuseBadUrl, refuseBrokenHttp } from './failure.ts'
 import { ipamDriver } from './ipam-driver.ts'
 import {
 	acceptBodies,
@@ -40,7 +40,7 @@ export interface ServerParts {
 export function buildServer(parts: ServerParts): FastifyInstance {
 	const server = Fastify({
 		loggerInstance: parts.logger,
-		disableRequestLogging: true,
+		logController: new LogController({ disableRequestLogging: true }),
 		bodyLimit: BODY_LIMIT,
 		requestTimeout: ARRIVAL_TIMEOUT,
 		http: { headersTimeout: ARRIVAL_TIMEOUT },
@@ -48,6 +48,7 @@ export function buildServer(parts: ServerParts): FastifyInstance {
 		exposeHeadRoutes: false,
 		ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false, verbose: true } },
 		schemaErrorFormatter: (errors) => fieldError(errors),
+		frameworkErrors: refuseBadUrl,
 		clientErrorHandler: refuseBrokenHttp,
 	})
 
