@@ -30,7 +30,7 @@ export const SETS: Readonly<Record<string, SetDefinition>> = {
 	bridges: { comment: 'every bridge of a weft network', key: ['ifname'] },
 	same_bridge: { comment: 'each bridge with itself: traffic inside a network', key: ['ifname', 'ifname'] },
 	internal: { comment: 'bridges with no way in or out', key: ['ifname'] },
-	masquerade: { comment: 'bridges whose containers leave with the address of the host', key: ['ifname'] },
+	masqueraded: { comment: 'bridges whose containers leave with the address of the host', key: ['ifname'] },
 	docker_bridges: { comment: 'bridges of Docker, kept apart from weft networks', key: ['ifname'] },
 	endpoints4: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv4_addr'] },
 	endpoints6: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv6_addr'] },
@@ -111,7 +111,7 @@ const CHAINS = `
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade
 		oifname @bridges ip6 saddr ::1 masquerade
 		iifname . oifname @same_bridge accept
-		iifname @masquerade masquerade
+		iifname @masqueraded masquerade
 	}
 `
 

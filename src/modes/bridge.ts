@@ -59,7 +59,7 @@ function networkPlan(network: Network): Resource[] {
 		element('bridges', [name]),
 		element('same_bridge', [name, name]),
 		...(network.internal ? [element('internal', [name])] : []),
-		...(network.options.masquerade && !network.internal ? [element('masquerade', [name])] : []),
+		...(network.options.masquerade && !network.internal ? [element('masqueraded', [name])] : []),
 	]
 }
 

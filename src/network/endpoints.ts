@@ -1,0 +1,120 @@
+/** Endpoints are made, joined to a sandbox, left and deleted. The container's link exists between Join and Leave. */
+import { isDeepStrictEqual } from 'node:util'
+import { WeftError } from '../errors.ts'
+import type { Resource } from '../kernel/resource.ts'
+import { parseCidr, parseMac, toBytes } from '../model/address.ts'
+import { freeName, linkName, macFor, peerName } from '../model/names.ts'
+import type { Endpoint, Network } from '../model/network.ts'
+import { modes } from '../modes/index.ts'
+import { drop, type Host, needEndpoint, needNetwork, put } from './host.ts'
+import type { EndpointAnswer, EndpointRequest, JoinAnswer } from './verbs.ts'
+
+/** Only a record: dockerd wants the link at Join. */
+export function createEndpoint(host: Host, request: EndpointRequest): Promise<EndpointAnswer> {
+	return host.mutex.run(request.networkId, async () => {
+		const network = needNetwork(host, request.networkId)
+		const endpoint = design(host, request)
+		const existing = host.store.get('endpoint', request.networkId, request.id)
+		if (existing === undefined) {
+			await clearAddresses(host, network, endpoint)
+			await host.store.commit([put(endpoint)])
+		} else if (!isDeepStrictEqual(identityOf(existing), identityOf({ ...endpoint, link: existing.link }))) {
+			throw new WeftError('exists', `endpoint ${request.id} exists already with other settings`)
+		}
+		return request.mac === undefined ? { mac: endpoint.mac } : {}
+	})
+}
+
+function design(host: Host, request: EndpointRequest): Endpoint {
+	const { id, networkId, ipv4, ipv6 } = request
+	if (request.mac !== undefined) parseMac(request.mac)
+	const mac = request.mac ?? macFor(id, ipv4 === undefined ? undefined : toBytes(parseCidr(ipv4)))
+	const link = freeName((n) => linkName(id, n), host.kernel.hasLink)
+	return {
+		id,
+		networkId,
+		...(ipv4 === undefined ? {} : { ipv4 }),
+		...(ipv6 === undefined ? {} : { ipv6 }),
+		mac,
+		link,
+		joined: false,
+		published: [],
+	}
+}
+
+function identityOf({ ipv4, ipv6, mac, link }: Endpoint) {
+	return { ipv4, ipv6, mac, link }
+}
+
+/**
+ * An address that Docker gives again is free for Docker: whoever has it here is left over from a call that got lost.
+ * Only one with a live link is somebody's.
+ */
+async function clearAddresses(host: Host, network: Network, wanted: Endpoint): Promise<void> {
+	for (const other of host.store.list('endpoint', network.id)) {
+		const [address] = [wanted.ipv4, wanted.ipv6].filter(
+			(each) => each !== undefined && [other.ipv4, other.ipv6].includes(each),
+		)
+		if (address === undefined) continue
+		if (isAlive(host, other)) throw new WeftError('in-use', `the address ${address} is in use by endpoint ${other.id}`)
+		await removeEndpoint(host, network, other)
+	}
+}
+
+/** Whether a container has it: the host's end of a link goes with the container's. */
+export function isAlive(host: Host, endpoint: Endpoint): boolean {
+	return endpoint.joined && host.kernel.hasLink(endpoint.link)
+}
+
+export function deleteEndpoint(host: Host, networkId: string, endpointId: string): Promise<void> {
+	return host.mutex.run(endpointId, async () => {
+		const network = host.store.get('network', '', networkId)
+		const endpoint = host.store.get('endpoint', networkId, endpointId)
+		if (network !== undefined && endpoint !== undefined) await remove(host, network, endpoint)
+	})
+}
+
+/** For whoever holds the network's mutex already. */
+export function removeEndpoint(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
+	return host.mutex.run(endpoint.id, () => remove(host, network, endpoint))
+}
+
+async function remove(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
+	await host.kernel.remove(present(network, endpoint))
+	await host.store.commit([drop(endpoint)])
+}
+
+/** What of an endpoint is in the kernel. */
+export function present(network: Network, endpoint: Endpoint): Resource[] {
+	if (!endpoint.joined) return []
+	const mode = modes[network.options.mode]
+	return [...mode.attached(network, endpoint), ...mode.published(network, endpoint)]
+}
+
+export function join(host: Host, networkId: string, endpointId: string): Promise<JoinAnswer> {
+	return host.mutex.run(endpointId, async () => {
+		const network = needNetwork(host, networkId)
+		const endpoint = needEndpoint(host, networkId, endpointId)
+		const mode = modes[network.options.mode]
+		if (!endpoint.joined) await host.store.commit([put({ ...endpoint, joined: true })])
+		try {
+			await host.kernel.ensure(mode.attached(network, endpoint))
+		} catch (error) {
+			if (!endpoint.joined) await host.store.commit([put(endpoint)])
+			throw error
+		}
+		const attachment = mode.attachment(network, endpoint)
+		return { ...attachment, link: peerName(endpoint.link), prefix: network.options.interfacePrefix, routes: [] }
+	})
+}
+
+/** Takes the link away before dockerd moves it out of the sandbox: a move costs as much again as the deletion. */
+export function leave(host: Host, networkId: string, endpointId: string): Promise<void> {
+	return host.mutex.run(endpointId, async () => {
+		const network = host.store.get('network', '', networkId)
+		const endpoint = host.store.get('endpoint', networkId, endpointId)
+		if (network === undefined || !endpoint?.joined) return
+		await host.kernel.remove(present(network, endpoint))
+		await host.store.commit([put({ ...endpoint, joined: false, published: [] })])
+	})
+}

@@ -1,0 +1,41 @@
+/** What the verbs of this folder work on, handed to each: the state and the effects of one host. */
+
+import { WeftError } from '../errors.ts'
+import type { HostFacts } from '../kernel/host.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { Endpoint, Network } from '../model/network.ts'
+import type { KeyedMutex } from '../mutex.ts'
+import type { Change, Store } from '../store/store.ts'
+
+export interface Host {
+	readonly store: Store
+	readonly kernel: Kernel
+	readonly facts: HostFacts
+	/** Keys are ids of networks and endpoints; a network's is taken before an endpoint's. */
+	readonly mutex: KeyedMutex
+	readonly warn: (error: unknown, message: string) => void
+}
+
+export function needNetwork(host: Host, id: string): Network {
+	const network = host.store.get('network', '', id)
+	if (network?.settled) return network
+	throw new WeftError('not-found', `weft has no network ${id}`)
+}
+
+export function needEndpoint(host: Host, networkId: string, id: string): Endpoint {
+	const endpoint = host.store.get('endpoint', networkId, id)
+	if (endpoint !== undefined) return endpoint
+	throw new WeftError('not-found', `weft has no endpoint ${id} on network ${networkId}`)
+}
+
+export function put(record: Network | Endpoint): Change {
+	return 'networkId' in record
+		? { kind: 'endpoint', group: record.networkId, id: record.id, value: record }
+		: { kind: 'network', group: '', id: record.id, value: record }
+}
+
+export function drop(record: Network | Endpoint): Change {
+	return 'networkId' in record
+		? { kind: 'endpoint', group: record.networkId, id: record.id }
+		: { kind: 'network', group: '', id: record.id }
+}

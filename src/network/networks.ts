@@ -1,0 +1,94 @@
+/** Networks come and go. A record is written before the kernel is touched and goes after it. */
+import { isDeepStrictEqual } from 'node:util'
+import { WeftError } from '../errors.ts'
+import { overlaps, parseCidr } from '../model/address.ts'
+import { bridgeName, freeName } from '../model/names.ts'
+import type { Network } from '../model/network.ts'
+import { modes } from '../modes/index.ts'
+import { removeEndpoint } from './endpoints.ts'
+import { drop, type Host, put } from './host.ts'
+import { parseOptions } from './options.ts'
+import type { NetworkRequest } from './verbs.ts'
+
+export function createNetwork(host: Host, request: NetworkRequest): Promise<void> {
+	return host.mutex.run(request.id, async () => {
+		const existing = host.store.get('network', '', request.id)
+		if (existing !== undefined) mustBeSame(existing, request)
+		await make(host, existing ?? (await intend(host, request)))
+		// Docker may have come, or rebuilt its chains, since the last look. Not worth making the user wait for.
+		host.kernel.ensureForwardAccept().catch((error: unknown) => host.warn(error, 'iptables FORWARD cannot be opened'))
+	})
+}
+
+/** Decides and writes down, one network after the other: no two may choose the same bridge or subnet. */
+function intend(host: Host, request: NetworkRequest): Promise<Network> {
+	return host.mutex.run('networks', async () => {
+		const network = await design(host, request)
+		await host.store.commit([put(network)])
+		return network
+	})
+}
+
+async function design(host: Host, request: NetworkRequest): Promise<Network> {
+	const { id, internal, ipv4, ipv6 } = request
+	const options = parseOptions(request.options)
+	const others = host.store.list('network', '')
+	const taken = (name: string) => host.kernel.hasLink(name) || others.some(({ bridge }) => bridge === name)
+	const bridge = options.bridgeName ?? freeName((n) => bridgeName(id, n), taken)
+	if (options.bridgeName !== undefined && taken(bridge)) {
+		throw new WeftError('in-use', `com.docker.network.bridge.name="${bridge}": a link of that name exists already`)
+	}
+	const mtu = options.mtu ?? (await host.facts.defaultMtu())
+	const network: Network = { id, options, internal, ipv4, ipv6, bridge, mtu, settled: false }
+	modes[options.mode].validate(network)
+	mustNotOverlap(network, others)
+	return network
+}
+
+/** Docker's own IPAM gives the same subnet to two networks when asked to; two bridges of one host cannot have it. */
+function mustNotOverlap(network: Network, others: readonly Network[]): void {
+	const pools = (each: Network) =>
+		[...each.ipv4, ...each.ipv6].map(({ pool }) => parseCidr(pool)).filter((p) => p.prefix > 0)
+	const mine = pools(network)
+	for (const other of others) {
+		const clash = pools(other).find((theirs) => mine.some((pool) => overlaps(pool, theirs)))
+		if (clash === undefined) continue
+		const subnets = [...network.ipv4, ...network.ipv6].map(({ pool }) => pool).join(', ')
+		throw new WeftError('exists', `the subnet ${subnets} overlaps with that of network ${other.id.slice(0, 12)}`)
+	}
+}
+
+function mustBeSame(existing: Network, request: NetworkRequest): void {
+	const { internal, ipv4, ipv6 } = request
+	const options = parseOptions(request.options)
+	const asked = { options, internal, ipv4, ipv6 }
+	const have = { options: existing.options, internal: existing.internal, ipv4: existing.ipv4, ipv6: existing.ipv6 }
+	if (isDeepStrictEqual(asked, have)) return
+	throw new WeftError('exists', `network ${request.id} exists already with other settings`)
+}
+
+async function make(host: Host, network: Network): Promise<void> {
+	const plan = modes[network.options.mode].network(network)
+	try {
+		await host.kernel.ensure(plan)
+	} catch (error) {
+		if (!network.settled) await host.store.commit([drop(network)])
+		throw error
+	}
+	if (!network.settled) await host.store.commit([put({ ...network, settled: true })])
+}
+
+export function deleteNetwork(host: Host, networkId: string): Promise<void> {
+	return host.mutex.run(networkId, async () => {
+		const network = host.store.get('network', '', networkId)
+		if (network !== undefined) await unmake(host, network)
+	})
+}
+
+/** Also of what a failed or interrupted creation left. Docker asks only once: what fails here is tried again at start. */
+export async function unmake(host: Host, network: Network): Promise<void> {
+	if (network.settled) await host.store.commit([put({ ...network, settled: false })])
+	for (const endpoint of host.store.list('endpoint', network.id)) await removeEndpoint(host, network, endpoint)
+	await host.kernel.remove(modes[network.options.mode].network(network))
+	await host.store.commit([drop(network)])
+}

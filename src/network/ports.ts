@@ -1,0 +1,67 @@
+/** Which ports of this host a container's `-p` become. Pure: whether a port is free is tried by the caller. */
+import { invalid, WeftError } from '../errors.ts'
+import { formatIp, parseCidr, parseIp } from '../model/address.ts'
+import type { Endpoint, Network, PortRequest, PublishedPort } from '../model/network.ts'
+
+const ANY4 = '0.0.0.0'
+const ANY6 = '::'
+
+/** From a port of the host to the bindings that publishing there would need. */
+export type Binding = (hostPort: number) => PublishedPort[]
+
+/**
+ * On which addresses of the host a request binds, and where they lead. Without an address that is every address of each
+ * family that the container has, or the network's default.
+ * @throws WeftError `invalid` when the container has no address of the family that was asked for
+ */
+export function bindingOf(network: Network, endpoint: Endpoint, request: PortRequest): Binding {
+	const { protocol, containerPort } = request
+	const addresses = hostAddresses(network, endpoint, request)
+	const targets = addresses.map((hostIp) => {
+		const containerIp = hostIp.includes(':') ? endpoint.ipv6 : endpoint.ipv4
+		if (containerIp !== undefined) return { hostIp, containerIp: formatIp(parseCidr(containerIp)) }
+		const family = hostIp.includes(':') ? 'IPv6' : 'IPv4'
+		throw invalid(`port ${containerPort}/${protocol} cannot be published on ${hostIp}: the container has no ${family}`)
+	})
+	return (hostPort) =>
+		targets.map(({ hostIp, containerIp }) => ({ protocol, hostIp, hostPort, containerIp, containerPort }))
+}
+
+function hostAddresses(network: Network, endpoint: Endpoint, request: PortRequest): string[] {
+	if (request.hostIp !== '') return [formatIp(parseIp(request.hostIp))]
+	const { hostBinding } = network.options
+	if (hostBinding !== undefined) return [hostBinding]
+	return [...(endpoint.ipv4 === undefined ? [] : [ANY4]), ...(endpoint.ipv6 === undefined ? [] : [ANY6])]
+}
+
+/**
+ * The ports to try, in order: the one asked for, each of a range, or the kernel's ephemeral ones from `start` on. What
+ * this request has already comes first, so that publishing again changes nothing.
+ */
+export function* candidates(
+	request: PortRequest,
+	ephemeral: readonly [number, number],
+	start: number,
+	before: readonly PublishedPort[],
+): Generator<number> {
+	const [from, to] = request.hostPort === 0 ? ephemeral : [request.hostPort, request.hostPortEnd]
+	const mine = before.find(
+		(port) =>
+			port.protocol === request.protocol &&
+			port.containerPort === request.containerPort &&
+			port.hostPort >= from &&
+			port.hostPort <= Math.max(from, to),
+	)
+	if (mine !== undefined) yield mine.hostPort
+	const count = Math.max(from, to) - from + 1
+	const offset = request.hostPort === 0 ? start : 0
+	for (let i = 0; i < count; i++) yield from + ((offset + i) % count)
+}
+
+export function noPortLeft(request: PortRequest, last: unknown): WeftError {
+	if (last instanceof WeftError && request.hostPort !== 0 && request.hostPortEnd <= request.hostPort) return last
+	const range = request.hostPort === 0 ? 'of the ephemeral range' : `from ${request.hostPort} to ${request.hostPortEnd}`
+	return new WeftError('in-use', `no port ${range} is free for ${request.containerPort}/${request.protocol}`, {
+		cause: last,
+	})
+}

@@ -1,0 +1,90 @@
+/** Publishes ports and takes them back. Publishing replaces: dockerd sends the whole list again when a gateway moves. */
+import { isCode, WeftError } from '../errors.ts'
+import { identity, type Resource } from '../kernel/resource.ts'
+import type { Endpoint, Network, PortRequest, PublishedPort } from '../model/network.ts'
+import { modes } from '../modes/index.ts'
+import { type Host, needEndpoint, needNetwork, put } from './host.ts'
+import { bindingOf, candidates, noPortLeft } from './ports.ts'
+
+/** Where the search for an ephemeral port goes on, so that a port that was just given back is not given at once. */
+let nextEphemeral = Math.floor(Math.random() * 0xffff)
+
+export function publish(
+	host: Host,
+	networkId: string,
+	endpointId: string,
+	ports: readonly PortRequest[],
+): Promise<void> {
+	return host.mutex.run(endpointId, async () => {
+		const network = needNetwork(host, networkId)
+		const endpoint = needEndpoint(host, networkId, endpointId)
+		if (!endpoint.joined) throw new WeftError('not-found', `endpoint ${endpointId} has not joined a sandbox`)
+		await replace(host, network, endpoint, ports)
+	})
+}
+
+export function unpublish(host: Host, networkId: string, endpointId: string): Promise<void> {
+	return host.mutex.run(endpointId, async () => {
+		const network = host.store.get('network', '', networkId)
+		const endpoint = host.store.get('endpoint', networkId, endpointId)
+		if (network !== undefined && endpoint !== undefined) await replace(host, network, endpoint, [])
+	})
+}
+
+/**
+ * The ports themselves are taken before the record is written, because only taking them tells whether they are free;
+ * they go with the process, so a crash in between leaves nothing.
+ */
+async function replace(host: Host, network: Network, before: Endpoint, ports: readonly PortRequest[]): Promise<void> {
+	const { published: plan } = modes[network.options.mode]
+	if (ports.length === 0 && before.published.length === 0) return
+	let after: Endpoint = { ...before, published: [] }
+	try {
+		for (const request of ports) {
+			const chosen = await choose(host, network, before, after, request)
+			after = { ...after, published: [...after.published, ...chosen] }
+		}
+		await host.store.commit([put(after)])
+		await host.kernel.remove(missing(plan(network, before), plan(network, after)))
+		await host.kernel.ensure(plan(network, after))
+	} catch (error) {
+		await host.kernel.remove(missing(plan(network, after), plan(network, before)))
+		await host.kernel.ensure(plan(network, before))
+		await host.store.commit([put(before)])
+		throw error
+	}
+}
+
+/** Those of `from` that `to` does not have. */
+function missing(from: readonly Resource[], to: readonly Resource[]): Resource[] {
+	const kept = new Set(to.map(identity))
+	return from.filter((resource) => !kept.has(identity(resource)))
+}
+
+async function choose(
+	host: Host,
+	network: Network,
+	before: Endpoint,
+	after: Endpoint,
+	request: PortRequest,
+): Promise<PublishedPort[]> {
+	const binding = bindingOf(network, before, request)
+	const plan = (published: readonly PublishedPort[]) =>
+		modes[network.options.mode].published(network, { ...after, published }).filter(({ kind }) => kind === 'port')
+	const taken = new Set(plan(after.published).map(identity))
+	const [first, last] = host.facts.ephemeralPorts()
+	const start = nextEphemeral++ % (last - first + 1)
+	let refusal: unknown
+	for (const port of candidates(request, [first, last], start, before.published)) {
+		const wanted = plan(binding(port))
+		if (wanted.some((each) => taken.has(identity(each)))) continue
+		try {
+			await host.kernel.ensure(wanted)
+			return binding(port)
+		} catch (error) {
+			if (!isCode(error, 'in-use')) throw error
+			refusal = error
+		}
+	}
+	throw noPortLeft(request, refusal)
+}
