@@ -1,0 +1,130 @@
+/** A container's own wishes: fixed addresses and MACs, several networks, coming and going, restarts. */
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { run } from '../support/command.ts'
+import { type Host, noHost } from '../support/host.ts'
+import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
+import { IMAGE } from '../support/image.ts'
+import { dial, inContainer, outsideOf, pings, type Server, serve } from '../support/traffic.ts'
+import { addressOf, createNetwork, endpointOf, refused, runContainer, startDockerHost } from './networks.ts'
+
+const PORT = 9000
+
+describe('a container on a network', { skip: noHost() }, () => {
+	let host: Host
+	let server: Server | undefined
+
+	before(async () => {
+		host = await startDockerHost()
+		server = await serve(outsideOf(host), 'tcp', PORT)
+		await createNetwork(host, 'home', '--subnet', '10.70.0.0/24', '--gateway', '10.70.0.254')
+		await runContainer(host, 'peer', 'home')
+	})
+	after(async () => {
+		await server?.stop()
+		await host?.stop()
+	})
+
+	async function assertAtHome(name: string): Promise<void> {
+		const place = await inContainer(host, name)
+		assert.ok(await pings(place, await addressOf(host, 'peer', 'home')))
+		assert.ok(await pings(await inContainer(host, 'peer'), await addressOf(host, name, 'home')))
+		assert.equal(await dial(place, 'tcp', INTERNET_V4, PORT), HOST_V4)
+	}
+
+	it('gets the subnet and the gateway that were asked for', async () => {
+		const { Gateway, IPAddress } = await endpointOf(host, 'peer', 'home')
+		assert.equal(Gateway, '10.70.0.254')
+		assert.match(IPAddress, /^10\.70\.0\.\d+$/)
+		assert.match(await host.docker('exec', 'peer', 'ip', 'route'), /default via 10\.70\.0\.254 /)
+	})
+
+	it('gets the address that it asks for, and nobody else does', async () => {
+		await runContainer(host, 'fixed', 'home', '--ip', '10.70.0.77')
+		assert.equal(await addressOf(host, 'fixed', 'home'), '10.70.0.77')
+		await assertAtHome('fixed')
+		await refused(host, ['run', '-d', '--net', 'home', '--ip', '10.70.0.77', IMAGE], /10\.70\.0\.77/)
+		await host.docker('rm', '-f', 'fixed')
+		await runContainer(host, 'fixed', 'home', '--ip', '10.70.0.77')
+		await assertAtHome('fixed')
+	})
+
+	it('gets the MAC address that it asks for', async () => {
+		await runContainer(host, 'marked', 'home', '--mac-address', '02:aa:bb:cc:dd:01')
+		assert.equal(await host.docker('exec', 'marked', 'cat', '/sys/class/net/eth0/address'), '02:aa:bb:cc:dd:01')
+		assert.equal((await endpointOf(host, 'marked', 'home')).MacAddress, '02:aa:bb:cc:dd:01')
+		await assertAtHome('marked')
+	})
+
+	it('has the MAC address that docker inspect shows', async () => {
+		const { MacAddress } = await endpointOf(host, 'peer', 'home')
+		assert.match(MacAddress, /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/)
+		assert.equal(await host.docker('exec', 'peer', 'cat', '/sys/class/net/eth0/address'), MacAddress)
+	})
+
+	it('keeps to the --ip-range and leaves the --aux-address alone', async () => {
+		const pool = ['--subnet', '10.71.0.0/24', '--ip-range', '10.71.0.128/30', '--aux-address', 'router=10.71.0.129']
+		await createNetwork(host, 'ranged', ...pool, '--gateway', '10.71.0.1')
+		await runContainer(host, 'ranged-1', 'ranged')
+		await runContainer(host, 'ranged-2', 'ranged')
+		const taken = [await addressOf(host, 'ranged-1', 'ranged'), await addressOf(host, 'ranged-2', 'ranged')]
+		for (const address of taken) assert.match(address, /^10\.71\.0\.(128|130|131)$/)
+	})
+
+	it('comes and goes while it runs', async () => {
+		await createNetwork(host, 'start', '--internal')
+		await runContainer(host, 'guest', 'start')
+		await host.docker('network', 'connect', 'home', 'guest')
+		await assertAtHome('guest')
+		assert.equal(await host.docker('exec', 'guest', 'ls', '/sys/class/net'), 'eth0\neth1\nlo')
+		await host.docker('network', 'disconnect', 'home', 'guest')
+		assert.equal(await host.docker('exec', 'guest', 'ls', '/sys/class/net'), 'eth0\nlo')
+		await host.docker('network', 'connect', '--ip', '10.70.0.99', 'home', 'guest')
+		assert.equal(await addressOf(host, 'guest', 'home'), '10.70.0.99')
+		await assertAtHome('guest')
+	})
+
+	it('works again after a restart, a stop and a kill', async () => {
+		await runContainer(host, 'phoenix', 'home')
+		await assertAtHome('phoenix')
+		await host.docker('restart', '-t', '0', 'phoenix')
+		await assertAtHome('phoenix')
+		await host.docker('stop', '-t', '0', 'phoenix')
+		await host.docker('start', 'phoenix')
+		await assertAtHome('phoenix')
+		await host.docker('kill', 'phoenix')
+		await host.docker('start', 'phoenix')
+		await assertAtHome('phoenix')
+	})
+
+	it('talks on each of its networks, and out through one of them', async () => {
+		await createNetwork(host, 'second')
+		await runContainer(host, 'second-peer', 'second')
+		await runContainer(host, 'both', 'home')
+		await host.docker('network', 'connect', 'second', 'both')
+		await assertAtHome('both')
+		assert.ok(await pings(await inContainer(host, 'both'), await addressOf(host, 'second-peer', 'second')))
+		await host.docker('exec', 'both', 'ping', '-c', '1', '-W', '1', 'second-peer')
+		// The way out moves to the network that is left.
+		await host.docker('network', 'disconnect', 'home', 'both')
+		assert.equal(await dial(await inContainer(host, 'both'), 'tcp', INTERNET_V4, PORT), HOST_V4)
+	})
+
+	it("talks on a weft network and on one of Docker's", async () => {
+		await host.docker('network', 'create', 'theirs')
+		await runContainer(host, 'theirs-peer', 'theirs')
+		await runContainer(host, 'mixed', 'theirs')
+		await host.docker('network', 'connect', 'home', 'mixed')
+		await assertAtHome('mixed')
+		assert.ok(await pings(await inContainer(host, 'mixed'), await addressOf(host, 'theirs-peer', 'theirs')))
+	})
+
+	it('may leave at once', async () => {
+		await run(host.enter(['docker', 'run', '--rm', '--net', 'home', IMAGE, 'true']))
+		const left = await Promise.all(
+			[1, 2, 3, 4, 5, 6].map((n) => host.docker('run', '--rm', '--net', 'home', IMAGE, 'echo', `${n}`)),
+		)
+		assert.deepEqual(left, ['1', '2', '3', '4', '5', '6'])
+	})
+})

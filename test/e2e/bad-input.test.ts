@@ -1,0 +1,121 @@
+/** What people and their scripts get wrong: one clear line in Docker's answer, nothing left behind, weft lives on. */
+
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { type Host, noHost } from '../support/host.ts'
+import { IMAGE } from '../support/image.ts'
+import { type Footprint, footprint } from './footprint.ts'
+import { createNetwork, refused, runContainer, startDockerHost } from './networks.ts'
+
+const CREATE = ['network', 'create', '--driver', 'weft', '--ipam-driver', 'weft']
+
+describe('bad input', { skip: noHost() }, () => {
+	let host: Host
+	let clean: Footprint
+
+	before(async () => {
+		host = await startDockerHost()
+		await createNetwork(host, 'warm-up')
+		await host.docker('network', 'rm', 'warm-up')
+	})
+	beforeEach(async () => {
+		clean = await footprint(host)
+	})
+	after(async () => {
+		await host?.stop()
+	})
+
+	/** Refused in one line, without a trace, and the next network works. */
+	async function assertRefused(words: readonly string[], expected: RegExp): Promise<void> {
+		const complaint = await refused(host, words, expected)
+		assert.equal(
+			complaint
+				.trim()
+				.split('\n')
+				.filter((line) => !/^(Run|See) 'docker/.test(line) && line).length,
+			1,
+			complaint,
+		)
+		assert.deepEqual(await footprint(host), clean)
+		assert.ok(host.weftd.running, host.weftd.tail())
+		await createNetwork(host, 'alive')
+		await host.docker('network', 'rm', 'alive')
+	}
+
+	const refusals: readonly [title: string, options: readonly string[], expected: RegExp][] = [
+		['an unknown option', ['-o', 'colour=red'], /colour/],
+		['a misspelt option', ['-o', 'mdoe=bridge'], /mdoe/],
+		["another mode's option", ['-o', 'parent=eth0'], /parent/],
+		['an unknown mode', ['-o', 'mode=bridgee'], /bridgee/],
+		['a mode in nftables syntax', ['-o', 'mode=bridge"; flush ruleset; #'], /mode/],
+		['a mode of two lines', ['-o', 'mode=bridge\nhost'], /mode/],
+		['an MTU that is no number', ['-o', 'mtu=big'], /mtu.*big/],
+		['an MTU that is too small', ['-o', 'mtu=60'], /mtu.*60/],
+		['an MTU that is too large', ['-o', 'mtu=70000'], /mtu.*70000/],
+		['a boolean that is none', ['-o', 'com.docker.network.bridge.enable_icc=perhaps'], /enable_icc.*perhaps/],
+		['a bridge name that is too long', ['-o', 'com.docker.network.bridge.name=abcdefghijklmnop'], /abcdefghijklmnop/],
+		['a bridge name with a slash', ['-o', 'com.docker.network.bridge.name=../../x'], /bridge\.name/],
+		['a bridge name with a quote', ['-o', 'com.docker.network.bridge.name=a"; drop'], /bridge\.name/],
+		['a link that is no bridge', ['-o', 'com.docker.network.bridge.name=eth0'], /eth0/],
+		['a prefix that makes long names', ['-o', 'com.docker.network.container_iface_prefix=abcdefghijklmnop'], /prefix/],
+		['a prefix with a slash', ['-o', 'com.docker.network.container_iface_prefix=a/b'], /prefix/],
+		['a binding address that is none', ['-o', 'com.docker.network.bridge.host_binding_ipv4=300.1.2.3'], /300\.1\.2\.3/],
+		['a gateway mode that is none', ['-o', 'com.docker.network.bridge.gateway_mode_ipv4=tunnel'], /tunnel/],
+		['a source address that is none', ['-o', 'com.docker.network.host_ipv4=fd00::1'], /fd00::1/],
+		[
+			'a trusted interface that cannot be one',
+			['-o', 'com.docker.network.bridge.trusted_host_interfaces=a b"'],
+			/trusted/,
+		],
+		['a subnet that is none', ['--subnet', '10.300.0.0/24'], /10\.300\.0\.0/],
+		['a gateway outside of the subnet', ['--subnet', '10.80.0.0/24', '--gateway', '10.81.0.1'], /10\.81\.0\.1/],
+		['a range outside of the subnet', ['--subnet', '10.80.0.0/24', '--ip-range', '10.81.0.0/28'], /10\.81\.0\.0/],
+	]
+	for (const [title, options, expected] of refusals) {
+		it(`refuses ${title}`, () => assertRefused([...CREATE, ...options, 'bad'], expected))
+	}
+
+	it("ignores Docker's labels that it does not know", async () => {
+		await createNetwork(host, 'labels', '-o', 'com.docker.network.something.new=1')
+		await host.docker('network', 'rm', 'labels')
+	})
+
+	it('refuses a pool that overlaps with another, and takes the one beside it', async () => {
+		await createNetwork(host, 'first', '--subnet', '10.82.0.0/24')
+		clean = await footprint(host)
+		await assertRefused([...CREATE, '--subnet', '10.82.0.128/25', 'bad'], /10\.82\.0\.(128|0)/)
+		await assertRefused([...CREATE, '--subnet', '10.82.0.0/16', 'bad'], /10\.82\.0\.0/)
+		await createNetwork(host, 'beside', '--subnet', '10.82.1.0/24')
+		await host.docker('network', 'rm', 'first', 'beside')
+	})
+
+	it('refuses a bridge that another network has', async () => {
+		await createNetwork(host, 'owner', '-o', 'com.docker.network.bridge.name=brook')
+		clean = await footprint(host)
+		await assertRefused([...CREATE, '-o', 'com.docker.network.bridge.name=brook', 'bad'], /brook/)
+		await host.docker('network', 'rm', 'owner')
+	})
+
+	it('refuses a container when the pool is full, and takes it when there is room again', async () => {
+		await createNetwork(host, 'tiny', '--subnet', '10.83.0.0/30')
+		await runContainer(host, 'tiny-1', 'tiny')
+		clean = await footprint(host)
+		const options = ['run', '-d', '--name', 'tiny-2', '--net', 'tiny', IMAGE]
+		const complaint = await refused(host, options, /10\.83\.0\.0\/30|tiny/)
+		assert.match(complaint, /full|no .*address|exhausted|free/i)
+		assert.deepEqual(await footprint(host), clean)
+		await host.docker('rm', '-f', 'tiny-1', 'tiny-2')
+		await runContainer(host, 'tiny-2', 'tiny')
+		await host.docker('rm', '-f', 'tiny-2')
+		await host.docker('network', 'rm', 'tiny')
+	})
+
+	it('refuses a fixed address outside of the pool', async () => {
+		await createNetwork(host, 'fixed', '--subnet', '10.84.0.0/24')
+		clean = await footprint(host)
+		await refused(host, ['run', '--rm', '--net', 'fixed', '--ip', '10.85.0.7', IMAGE, 'true'], /10\.85\.0\.7|subnet/)
+		await refused(host, ['run', '--rm', '--net', 'fixed', '--ip', '10.84.0.1', IMAGE, 'true'], /10\.84\.0\.1/)
+		assert.deepEqual(await footprint(host), clean)
+		await host.docker('network', 'rm', 'fixed')
+	})
+})

@@ -1,0 +1,157 @@
+/** A bridge network from Docker's side: who talks to whom, how the world sees it, and what the options change. */
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { run } from '../support/command.ts'
+import { type Host, noHost } from '../support/host.ts'
+import { HOST_V4, HOST_V6, INTERNET_V4, INTERNET_V6 } from '../support/host-namespaces.ts'
+import { dial, inContainer, onHost, outsideOf, pings, reaches, type Server, serve } from '../support/traffic.ts'
+import { addressOf, createNetwork, endpointOf, runContainer, startDockerHost, subnetOf, WEFT_IPAM } from './networks.ts'
+
+const PORT = 9000
+
+describe('a bridge network', { skip: noHost() }, () => {
+	let host: Host
+	const servers: Server[] = []
+
+	before(async () => {
+		host = await startDockerHost()
+		servers.push(await serve(outsideOf(host), 'tcp', PORT, '::'))
+		servers.push(await serve(outsideOf(host), 'udp', PORT, INTERNET_V4))
+		await createNetwork(host, 'plain')
+		await runContainer(host, 'plain-a', 'plain')
+		await runContainer(host, 'plain-b', 'plain')
+	})
+	after(async () => {
+		await Promise.all(servers.map((server) => server.stop()))
+		await host?.stop()
+	})
+
+	for (const [title, ipam] of [
+		['weft', WEFT_IPAM],
+		['default', ['--ipam-driver', 'default']],
+	] as const) {
+		it(`lets containers talk by name and by address, with the ${title} IPAM driver`, async () => {
+			const net = `ipam-${title}`
+			await createNetwork(host, net, ...ipam)
+			await runContainer(host, `${net}-a`, net)
+			await runContainer(host, `${net}-b`, net, '--network-alias', 'bee')
+			await host.docker('exec', `${net}-a`, 'ping', '-c', '1', '-W', '1', `${net}-b`)
+			await host.docker('exec', `${net}-a`, 'ping', '-c', '1', '-W', '1', 'bee')
+			const a = await inContainer(host, `${net}-a`)
+			assert.ok(await pings(a, await addressOf(host, `${net}-b`, net)))
+			assert.ok(await pings(await inContainer(host, `${net}-b`), await addressOf(host, `${net}-a`, net)))
+			assert.equal(await dial(a, 'tcp', INTERNET_V4, PORT), HOST_V4)
+		})
+	}
+
+	it('takes addresses from the default pool, one /24 per network', { skip: WEFT_IPAM.length === 0 }, async () => {
+		await createNetwork(host, 'pool-1')
+		await createNetwork(host, 'pool-2')
+		const [one, two] = [await subnetOf(host, 'pool-1'), await subnetOf(host, 'pool-2')]
+		assert.match(one.Subnet, /^10\.210\.\d+\.0\/24$/)
+		assert.match(two.Subnet, /^10\.210\.\d+\.0\/24$/)
+		assert.notEqual(one.Subnet, two.Subnet)
+	})
+
+	it('hides the containers behind the address of the host', async () => {
+		const a = await inContainer(host, 'plain-a')
+		assert.ok(await pings(a, INTERNET_V4))
+		assert.equal(await dial(a, 'tcp', INTERNET_V4, PORT), HOST_V4)
+		assert.equal(await dial(a, 'udp', INTERNET_V4, PORT), HOST_V4)
+	})
+
+	it('keeps the address of the containers when masquerading is off', async () => {
+		await createNetwork(host, 'bare', '-o', 'com.docker.network.bridge.enable_ip_masquerade=false')
+		await runContainer(host, 'bare-a', 'bare')
+		const { Subnet } = await subnetOf(host, 'bare')
+		await host.outside(['ip', 'route', 'add', Subnet, 'via', HOST_V4])
+		const seen = await dial(await inContainer(host, 'bare-a'), 'tcp', INTERNET_V4, PORT)
+		assert.equal(seen, await addressOf(host, 'bare-a', 'bare'))
+	})
+
+	it('gives one interface and no second network for the way out', async () => {
+		assert.equal(await host.docker('exec', 'plain-a', 'ls', '/sys/class/net'), 'eth0\nlo')
+		assert.ok(!(await host.docker('network', 'ls', '--format', '{{.Name}}')).includes('docker_gwbridge'))
+	})
+
+	it('lets containers and the host talk', async () => {
+		const { Gateway } = await endpointOf(host, 'plain-a', 'plain')
+		const a = await inContainer(host, 'plain-a')
+		const server = await serve(onHost(host), 'tcp', 9100)
+		assert.ok(await pings(a, Gateway))
+		assert.ok(await reaches(a, 'tcp', Gateway, 9100))
+		assert.ok(await reaches(a, 'tcp', HOST_V4, 9100))
+		assert.ok(await pings(onHost(host), await addressOf(host, 'plain-a', 'plain')))
+		await server.stop()
+	})
+
+	it('shuts an internal network off, and only that', async () => {
+		await createNetwork(host, 'inner', '--internal')
+		await runContainer(host, 'inner-a', 'inner')
+		await runContainer(host, 'inner-b', 'inner')
+		const a = await inContainer(host, 'inner-a')
+		assert.ok(await pings(a, await addressOf(host, 'inner-b', 'inner')))
+		await host.docker('exec', 'inner-a', 'ping', '-c', '1', '-W', '1', 'inner-b')
+		assert.equal(await host.docker('exec', 'inner-a', 'ip', 'route', 'show', 'default'), '')
+		assert.ok(!(await reaches(a, 'tcp', INTERNET_V4, PORT)))
+		assert.ok(await reaches(await inContainer(host, 'plain-a'), 'tcp', INTERNET_V4, PORT))
+	})
+
+	it('keeps an internal network shut when a container makes itself a route', async () => {
+		await createNetwork(host, 'sly', '--internal', '--subnet', '10.77.0.0/24', '--gateway', '10.77.0.1')
+		await runContainer(host, 'sly-a', 'sly')
+		const a = await inContainer(host, 'sly-a')
+		await run(a(['ip', 'route', 'add', 'default', 'via', '10.77.0.1', 'dev', 'eth0']))
+		assert.ok(!(await reaches(a, 'tcp', INTERNET_V4, PORT)))
+		assert.ok(!(await reaches(a, 'tcp', await addressOf(host, 'plain-a', 'plain'), PORT)))
+	})
+
+	it('speaks IPv6 inside and out', async () => {
+		await createNetwork(host, 'six', '--ipv6', '--subnet', 'fd00:77:1::/64')
+		await runContainer(host, 'six-a', 'six')
+		await runContainer(host, 'six-b', 'six')
+		const a = await inContainer(host, 'six-a')
+		const { GlobalIPv6Address } = await endpointOf(host, 'six-b', 'six')
+		assert.match(GlobalIPv6Address, /^fd00:77:1::/)
+		assert.ok(await pings(a, GlobalIPv6Address))
+		assert.ok(await pings(a, await addressOf(host, 'six-b', 'six')))
+		assert.ok(await pings(a, INTERNET_V6))
+		assert.equal(await dial(a, 'tcp', INTERNET_V6, PORT), HOST_V6)
+		assert.equal(await dial(a, 'tcp', INTERNET_V4, PORT), HOST_V4)
+	})
+
+	it('has the MTU of the uplink, or the one that is asked for', async () => {
+		assert.equal(await host.docker('exec', 'plain-a', 'cat', '/sys/class/net/eth0/mtu'), '1500')
+		for (const [net, option] of [
+			['mtu-weft', 'mtu=1400'],
+			['mtu-docker', 'com.docker.network.driver.mtu=1300'],
+		] as const) {
+			await createNetwork(host, net, '-o', option)
+			await runContainer(host, `${net}-a`, net)
+			const mtu = await host.docker('exec', `${net}-a`, 'cat', '/sys/class/net/eth0/mtu')
+			assert.equal(`${option.split('=')[0]}=${mtu}`, option)
+		}
+	})
+
+	it('names the bridge and the interface as asked', async () => {
+		const bridge = ['-o', 'com.docker.network.bridge.name=tubes']
+		await createNetwork(host, 'named', ...bridge, '-o', 'com.docker.network.container_iface_prefix=port')
+		await runContainer(host, 'named-a', 'named')
+		assert.equal(await host.docker('exec', 'named-a', 'ls', '/sys/class/net'), 'lo\nport0')
+		await host.exec(['ip', 'link', 'show', 'tubes'])
+		await host.docker('rm', '-f', 'named-a')
+		await host.docker('network', 'rm', 'named')
+		assert.notEqual((await host.attempt(['ip', 'link', 'show', 'tubes'])).code, 0)
+	})
+
+	it('adopts a bridge that exists, and leaves it there', async () => {
+		await host.exec(['ip', 'link', 'add', 'mine', 'type', 'bridge'])
+		await createNetwork(host, 'adopted', '-o', 'com.docker.network.bridge.name=mine')
+		await runContainer(host, 'adopted-a', 'adopted')
+		assert.equal(await dial(await inContainer(host, 'adopted-a'), 'tcp', INTERNET_V4, PORT), HOST_V4)
+		await host.docker('rm', '-f', 'adopted-a')
+		await host.docker('network', 'rm', 'adopted')
+		await host.exec(['ip', 'link', 'show', 'mine'])
+	})
+})

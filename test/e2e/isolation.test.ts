@@ -1,0 +1,103 @@
+/** Networks are apart from each other and from Docker's own; every refusal has a twin that shows the same path open. */
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { attempt, run } from '../support/command.ts'
+import { type Host, noHost } from '../support/host.ts'
+import { INTERNET_V4 } from '../support/host-namespaces.ts'
+import { inContainer, outsideOf, type Place, pings, reaches, type Server, serve } from '../support/traffic.ts'
+import { addressOf, createNetwork, runContainer, startDockerHost, subnetOf } from './networks.ts'
+
+const PORT = 7000
+
+interface Spot {
+	readonly place: Place
+	readonly address: string
+}
+
+describe('isolation', { skip: noHost() }, () => {
+	let host: Host
+	const servers: Server[] = []
+
+	/** A container that listens, on its network. */
+	async function settle(name: string, network: string): Promise<Spot> {
+		await runContainer(host, name, network)
+		const place = await inContainer(host, name)
+		servers.push(await serve(place, 'tcp', PORT))
+		return { place, address: await addressOf(host, name, network) }
+	}
+
+	async function assertOpen(from: Spot, to: Spot): Promise<void> {
+		assert.ok(await pings(from.place, to.address), `ping ${from.address} -> ${to.address}`)
+		assert.ok(await reaches(from.place, 'tcp', to.address, PORT), `tcp ${from.address} -> ${to.address}`)
+	}
+
+	async function assertShut(from: Spot, to: Spot): Promise<void> {
+		assert.ok(!(await pings(from.place, to.address)), `no ping ${from.address} -> ${to.address}`)
+		assert.ok(!(await reaches(from.place, 'tcp', to.address, PORT)), `no tcp ${from.address} -> ${to.address}`)
+	}
+
+	before(async () => {
+		host = await startDockerHost()
+		servers.push(await serve(outsideOf(host), 'tcp', PORT))
+	})
+	after(async () => {
+		await Promise.all(servers.map((server) => server.stop()))
+		await host?.stop()
+	})
+
+	it('holds between two networks, in both directions', async () => {
+		await createNetwork(host, 'red')
+		await createNetwork(host, 'blue')
+		const [red, red2] = [await settle('red-1', 'red'), await settle('red-2', 'red')]
+		const [blue, blue2] = [await settle('blue-1', 'blue'), await settle('blue-2', 'blue')]
+		await assertOpen(red, red2)
+		await assertOpen(blue, blue2)
+		await assertShut(red, blue)
+		await assertShut(blue, red)
+	})
+
+	it("holds between a network and Docker's own, in both directions", async () => {
+		await createNetwork(host, 'green')
+		await host.docker('network', 'create', 'docks')
+		const [green, green2] = [await settle('green-1', 'green'), await settle('green-2', 'green')]
+		const [docks, docks2] = [await settle('docks-1', 'docks'), await settle('docks-2', 'docks')]
+		await assertOpen(green, green2)
+		await assertOpen(docks, docks2)
+		await assertShut(green, docks)
+		await assertShut(docks, green)
+	})
+
+	it('holds inside a network with enable_icc=false, which still has its way out', async () => {
+		await createNetwork(host, 'hermits', '-o', 'com.docker.network.bridge.enable_icc=false')
+		const [one, two] = [await settle('hermit-1', 'hermits'), await settle('hermit-2', 'hermits')]
+		await assertShut(one, two)
+		await assertShut(two, one)
+		assert.ok(await reaches(one.place, 'tcp', INTERNET_V4, PORT))
+	})
+
+	it('drops what a container sends under an address that is not its own', async () => {
+		await createNetwork(host, 'masks', '--subnet', '10.88.0.0/24')
+		const [liar, mark] = [await settle('mask-1', 'masks'), await settle('mask-2', 'masks')]
+		await run(liar.place(['ip', 'addr', 'add', '10.88.0.200/24', 'dev', 'eth0']))
+		const ping = (source: string) => liar.place(['busybox', 'ping', '-c1', '-W1', '-I', source, mark.address])
+		assert.equal((await attempt(ping(liar.address))).code, 0)
+		assert.notEqual((await attempt(ping('10.88.0.200'))).code, 0)
+	})
+
+	it('lets that pass with antispoof=false', async () => {
+		await createNetwork(host, 'trust', '--subnet', '10.89.0.0/24', '-o', 'antispoof=false')
+		const [one, two] = [await settle('trust-1', 'trust'), await settle('trust-2', 'trust')]
+		await run(one.place(['ip', 'addr', 'add', '10.89.0.200/24', 'dev', 'eth0']))
+		await run(one.place(['busybox', 'ping', '-c1', '-W1', '-I', '10.89.0.200', two.address]))
+	})
+
+	it("leaves Docker's networks as shut from outside as they are without weft", async () => {
+		await host.docker('network', 'create', 'harbour')
+		const harbour = await settle('harbour-1', 'harbour')
+		const { Subnet } = await subnetOf(host, 'harbour')
+		await host.outside(['ip', 'route', 'add', Subnet, 'via', '203.0.113.2'])
+		assert.ok(await reaches(harbour.place, 'tcp', INTERNET_V4, PORT))
+		assert.ok(!(await reaches(outsideOf(host), 'tcp', harbour.address, PORT)))
+	})
+})

@@ -1,0 +1,189 @@
+/** Published ports: open to whom they should be, from everywhere a person would try, and closed again afterwards. */
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type Host, noHost } from '../support/host.ts'
+import { HOST_V4, HOST_V6, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
+import { IMAGE } from '../support/image.ts'
+import { dial, inContainer, onHost, outsideOf, type Protocol, reaches, type Server, serve } from '../support/traffic.ts'
+import { footprint } from './footprint.ts'
+import { addressOf, createNetwork, endpointOf, refused, runContainer, startDockerHost, subnetOf } from './networks.ts'
+
+describe('published ports', { skip: noHost() }, () => {
+	let host: Host
+	const servers: Server[] = []
+
+	before(async () => {
+		host = await startDockerHost()
+		await createNetwork(host, 'shop')
+		await createNetwork(host, 'town')
+		await host.docker('network', 'create', 'docks')
+		await settle('web', 'shop', 80, '-p', '8080:80', '-p', '8080:80/udp')
+		await runContainer(host, 'neighbour', 'shop')
+		await runContainer(host, 'stranger', 'town')
+		await runContainer(host, 'docker', 'docks')
+	})
+	after(async () => {
+		await Promise.all(servers.map((server) => server.stop()))
+		await host?.stop()
+	})
+
+	/** A container that listens on a TCP and on a UDP port. */
+	async function settle(name: string, network: string, port: number, ...options: string[]): Promise<void> {
+		await runContainer(host, name, network, ...options)
+		const place = await inContainer(host, name)
+		servers.push(await serve(place, 'tcp', port, '::'))
+		servers.push(await serve(place, 'udp', port))
+	}
+
+	for (const protocol of ['tcp', 'udp'] as Protocol[]) {
+		it(`answer from outside, and the container sees the client's address, ${protocol}`, async () => {
+			assert.equal(await dial(outsideOf(host), protocol, HOST_V4, 8080), OUTSIDE_V4)
+		})
+
+		it(`answer on the host by its own address and by 127.0.0.1, ${protocol}`, async () => {
+			assert.ok(await dial(onHost(host), protocol, HOST_V4, 8080))
+			assert.ok(await dial(onHost(host), protocol, '127.0.0.1', 8080))
+		})
+
+		for (const from of ['web', 'neighbour', 'stranger', 'docker']) {
+			it(`answer the container ${from} on the address of the host, ${protocol}`, async () => {
+				assert.ok(await dial(await inContainer(host, from), protocol, HOST_V4, 8080))
+			})
+		}
+	}
+
+	it('answer in HTTP what the container serves', async () => {
+		const options = ['-d', '--name', 'page', '--net', 'shop', '-p', '8088:80']
+		await host.docker('run', ...options, IMAGE, 'httpd', '-f', '-h', '/www')
+		const page = await host.outside(['busybox', 'wget', '-qO-', `http://${HOST_V4}:8088/`])
+		assert.equal(page, 'hello from a container on weft')
+	})
+
+	it('answer over IPv6 where the network has it', async () => {
+		await createNetwork(host, 'six', '--ipv6', '--subnet', 'fd00:99::/64')
+		await settle('six-web', 'six', 80, '-p', '8086:80')
+		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V6, 8086), OUTSIDE_V6)
+		assert.ok(await dial(onHost(host), 'tcp', HOST_V6, 8086))
+		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, 8086), OUTSIDE_V4)
+	})
+
+	it('open on the one address of the host that is named', async () => {
+		await host.exec(['ip', 'addr', 'add', '203.0.113.3/24', 'dev', 'eth0'])
+		await settle('narrow', 'shop', 80, '-p', '203.0.113.3:8081:80', '-p', '127.0.0.1:8082:80')
+		const [home, far] = [onHost(host), outsideOf(host)]
+		assert.ok(await reaches(far, 'tcp', '203.0.113.3', 8081))
+		assert.ok(!(await reaches(far, 'tcp', HOST_V4, 8081)))
+		assert.ok(await reaches(home, 'tcp', '127.0.0.1', 8082))
+		assert.ok(!(await reaches(far, 'tcp', HOST_V4, 8082)))
+		assert.ok(!(await reaches(await inContainer(host, 'stranger'), 'tcp', HOST_V4, 8082)))
+	})
+
+	it('share a number on two addresses', async () => {
+		await settle('left', 'shop', 80, '-p', '203.0.113.2:8090:80')
+		await settle('right', 'shop', 81, '-p', '203.0.113.3:8090:81')
+		assert.ok(await reaches(outsideOf(host), 'tcp', '203.0.113.2', 8090))
+		assert.ok(await reaches(outsideOf(host), 'tcp', '203.0.113.3', 8090))
+		await host.docker('rm', '-f', 'left')
+		assert.ok(!(await reaches(outsideOf(host), 'tcp', '203.0.113.2', 8090)))
+		assert.ok(await reaches(outsideOf(host), 'tcp', '203.0.113.3', 8090))
+	})
+
+	it('bind to the address that the network names', async () => {
+		await createNetwork(host, 'local', '-o', 'com.docker.network.bridge.host_binding_ipv4=127.0.0.1')
+		await settle('local-web', 'local', 80, '-p', '8083:80')
+		assert.ok(await reaches(onHost(host), 'tcp', '127.0.0.1', 8083))
+		assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 8083)))
+	})
+
+	it('get a free number from weft when none is given, with -p and with -P', async () => {
+		await settle('any', 'shop', 80, '-p', '80')
+		await settle('all', 'shop', 80, '-P', '--expose', '80', '--expose', '81/udp')
+		for (const name of ['any', 'all']) {
+			const port = await publishedAs(name, 'tcp', 80)
+			assert.ok(port >= 1024, `${port}`)
+			assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, port), OUTSIDE_V4)
+		}
+		assert.ok((await publishedAs('all', 'udp', 81)) >= 1024)
+		assert.notEqual(await publishedAs('any', 'tcp', 80), await publishedAs('all', 'tcp', 80))
+	})
+
+	/** The number that weft chose: the key in its map whose value is the container's port. */
+	async function publishedAs(name: string, protocol: Protocol, port: number): Promise<number> {
+		const address = await addressOf(host, name, 'shop')
+		const { nftables } = JSON.parse(await host.exec(['nft', '-j', 'list', 'map', 'inet', 'weft', 'publish4_any']))
+		const elements: [{ concat: unknown[] }, { concat: unknown[] }][] =
+			nftables.find((object: { map?: unknown }) => object.map)?.map.elem ?? []
+		const element = elements.find(
+			([key, value]) => key.concat[0] === protocol && value.concat.join() === [address, port].join(),
+		)
+		assert.ok(element, `${name} ${address} port ${port}/${protocol} in ${JSON.stringify(elements)}`)
+		return Number(element[0].concat.at(-1))
+	}
+
+	it('take the first free number of a range', async () => {
+		await settle('range-1', 'shop', 80, '-p', '8000-8010:80')
+		await settle('range-2', 'shop', 82, '-p', '8000-8010:82')
+		assert.ok(await reaches(outsideOf(host), 'tcp', HOST_V4, 8000))
+		assert.ok(await reaches(outsideOf(host), 'tcp', HOST_V4, 8001))
+		assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 8002)))
+		await settle('pairs', 'shop', 90, '-p', '8020-8021:90-91')
+		assert.ok(await reaches(outsideOf(host), 'tcp', HOST_V4, 8020))
+		assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 8021)))
+	})
+
+	for (const protocol of ['tcp', 'udp'] as Protocol[]) {
+		it(`are refused when another container has the number, without a trace, ${protocol}`, async () => {
+			const clean = await footprint(host)
+			const words = ['run', '-d', '--name', 'late', '--net', 'town', '-p', `8080:80/${protocol}`, IMAGE]
+			await refused(host, words, /8080.*(in use|taken|allocated)/)
+			assert.deepEqual(await footprint(host), clean)
+			await host.docker('rm', 'late')
+			assert.equal(await dial(outsideOf(host), protocol, HOST_V4, 8080), OUTSIDE_V4)
+		})
+
+		it(`are refused when a process of the host has the number, and not when it is gone, ${protocol}`, async () => {
+			const process = await serve(onHost(host), protocol, 8085)
+			const clean = await footprint(host)
+			const words = ['run', '-d', '--name', 'late', '--net', 'town', '-p', `8085:80/${protocol}`, IMAGE]
+			await refused(host, words, /8085.*(in use|taken|allocated)/)
+			assert.deepEqual(await footprint(host), clean)
+			assert.ok(await reaches(outsideOf(host), protocol, HOST_V4, 8085))
+			await process.stop()
+			await host.docker('start', 'late')
+			await host.docker('rm', '-f', 'late')
+		})
+	}
+
+	it('are held against processes of the host', async () => {
+		await assert.rejects(serve(onHost(host), 'tcp', 8080))
+	})
+
+	it('close with the container, on stop and on rm, and open with it again', async () => {
+		const start = () => settle('brief', 'shop', 80, '-p', '8095:80')
+		const open = () => reaches(outsideOf(host), 'tcp', HOST_V4, 8095)
+		await start()
+		assert.ok(await open())
+		await host.docker('stop', '-t', '0', 'brief')
+		assert.ok(!(await open()))
+		await host.docker('start', 'brief')
+		servers.push(await serve(await inContainer(host, 'brief'), 'tcp', 80))
+		assert.ok(await open())
+		await host.docker('rm', '-f', 'brief')
+		assert.ok(!(await open()))
+		assert.ok(!(await reaches(onHost(host), 'tcp', '127.0.0.1', 8095)))
+		await start()
+		assert.ok(await open())
+	})
+
+	it('are the only ones open, also to a machine that routes to the containers', async () => {
+		const { Subnet } = await subnetOf(host, 'shop')
+		await host.outside(['ip', 'route', 'add', Subnet, 'via', HOST_V4])
+		servers.push(await serve(await inContainer(host, 'web'), 'tcp', 99))
+		const { IPAddress } = await endpointOf(host, 'web', 'shop')
+		assert.ok(await reaches(await inContainer(host, 'neighbour'), 'tcp', IPAddress, 99))
+		assert.ok(!(await reaches(outsideOf(host), 'tcp', IPAddress, 99)))
+		assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 99)))
+		assert.ok(await reaches(outsideOf(host), 'tcp', HOST_V4, 8080))
+	})
+})
