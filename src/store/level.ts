@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Level } from 'level'
 import { messageOf, WeftError } from '../errors.ts'
 import { damagedLogs } from './log-check.ts'
-import { nameOf, RecordTable } from './records.ts'
+import { checkNames, nameOf, RecordTable } from './records.ts'
 import type { Change, Kind, Records, Store } from './store.ts'
 
 /** Raised when a record's shape changes; an older state is then migrated, a newer one refused. */
@@ -14,6 +14,8 @@ const FINGERPRINT_NAME = 'meta!!fingerprint'
 
 interface Waiting {
 	readonly changes: readonly Change[]
+	/** Each change's value as it is written; undefined where the record is taken away. */
+	readonly texts: readonly (string | undefined)[]
 	readonly done: () => void
 	readonly failed: (error: unknown) => void
 }
@@ -68,7 +70,9 @@ export class LevelStore implements Store {
 	commit(changes: readonly Change[]): Promise<void> {
 		if (changes.length === 0) return Promise.resolve()
 		return new Promise((done, failed) => {
-			this.#waiting.push({ changes, done, failed })
+			changes.forEach(checkNames)
+			const texts = changes.map((change) => (change.value === undefined ? undefined : JSON.stringify(change.value)))
+			this.#waiting.push({ changes, texts, done, failed })
 			this.#writing ??= this.#writeAll()
 		})
 	}
@@ -89,7 +93,7 @@ export class LevelStore implements Store {
 
 	async #write(group: readonly Waiting[]): Promise<void> {
 		const changes = group.flatMap((each) => each.changes)
-		const texts = changes.map((change) => (change.value === undefined ? undefined : JSON.stringify(change.value)))
+		const texts = group.flatMap((each) => each.texts)
 		const operations = changes.map((change, i) => {
 			const value = texts[i]
 			const key = nameOf(change)

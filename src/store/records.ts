@@ -1,10 +1,20 @@
 /** The state as a whole, in memory: what reads are answered from, and what its fingerprint is. */
 import { createHash } from 'node:crypto'
+import { invalid } from '../errors.ts'
 import type { Change, Kind, Records } from './store.ts'
 
-/** `kind!group!id`, the name of a record on disk. Ids and pool names never contain an exclamation mark. */
-export function nameOf(change: Pick<Change, 'kind' | 'group' | 'id'>): string {
-	return `${change.kind}!${change.group}!${change.id}`
+type Name = Pick<Change, 'kind' | 'group' | 'id'>
+
+/** `kind!group!id`, the name of a record on disk. */
+export function nameOf(record: Name): string {
+	return `${record.kind}!${record.group}!${record.id}`
+}
+
+/** @throws WeftError `invalid` for a name that would be read back as another one: the next start would call it damage. */
+export function checkNames(record: Name): void {
+	for (const part of [record.group, record.id]) {
+		if (/[!\p{Cc}\p{Cs}]/u.test(part)) throw invalid(`${JSON.stringify(part)} cannot name a record of the state`)
+	}
 }
 
 /** 64 bits of a record; the fingerprint of the state is all of them combined by XOR, so that order does not matter. */

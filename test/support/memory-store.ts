@@ -1,0 +1,46 @@
+/**
+ * The store without a disk, for tests of what stands above it: same order, same all-or-nothing, same refusals. `failure`
+ * makes commits fail as a full disk would, `commits` shows what was asked for.
+ */
+import { WeftError } from '../../src/errors.ts'
+import { checkNames, nameOf } from '../../src/store/records.ts'
+import type { Change, Kind, Records, Store } from '../../src/store/store.ts'
+
+export class MemoryStore implements Store {
+	/** While set, every commit is refused with it as the cause. */
+	failure: Error | undefined
+	readonly commits: (readonly Change[])[] = []
+	readonly #texts = new Map<string, string>()
+	#closed = false
+
+	get<K extends Kind>(kind: K, group: string, id: string): Records[K] | undefined {
+		const text = this.#texts.get(nameOf({ kind, group, id }))
+		return text === undefined ? undefined : JSON.parse(text)
+	}
+
+	list<K extends Kind>(kind: K, group: string): readonly Records[K][] {
+		const start = nameOf({ kind, group, id: '' })
+		return Array.from(this.#texts).flatMap(([name, text]) => (name.startsWith(start) ? [JSON.parse(text)] : []))
+	}
+
+	async commit(changes: readonly Change[]): Promise<void> {
+		for (const change of changes) checkNames(change)
+		const texts = changes.map((change) => (change.value === undefined ? undefined : JSON.stringify(change.value)))
+		const failure = this.#closed ? new Error('the store is closed') : this.failure
+		// Later, as with a disk: who reads before the answer sees the state before.
+		await new Promise(setImmediate)
+		if (failure !== undefined) {
+			throw new WeftError('system', `cannot write the state: ${failure.message}`, { cause: failure })
+		}
+		this.commits.push(changes)
+		changes.forEach((change, i) => {
+			const text = texts[i]
+			if (text === undefined) this.#texts.delete(nameOf(change))
+			else this.#texts.set(nameOf(change), text)
+		})
+	}
+
+	async close(): Promise<void> {
+		this.#closed = true
+	}
+}
