@@ -3,6 +3,7 @@
  * The daemon, and the only place where implementations are constructed: reads the settings, opens the state, serves
  * Docker, makes true what is stored, and on SIGTERM stops serving while networks and containers stay as they are.
  */
+import './heap.ts'
 import { pino } from 'pino'
 import { listenOnSocket } from './cnm/listen.ts'
 import { buildServer } from './cnm/server.ts'

@@ -29,7 +29,7 @@ function design(host: Host, request: EndpointRequest): Endpoint {
 	const { id, networkId, ipv4, ipv6 } = request
 	if (request.mac !== undefined) parseMac(request.mac)
 	const mac = request.mac ?? macFor(id, ipv4 === undefined ? undefined : toBytes(parseCidr(ipv4)))
-	const link = freeName((n) => linkName(id, n), host.kernel.hasLink)
+	const link = freeName((n) => linkName(id, n), (name) => host.kernel.hasLink(name))
 	return {
 		id,
 		networkId,
