@@ -1,9 +1,8 @@
 /** The store on LevelDB. Commits that arrive while the disk is busy go together in one synced batch. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Level } from 'level'
 import { messageOf, WeftError } from '../errors.ts'
-import { damagedLogs } from './log-check.ts'
+import { damage, markCreated, prepare, type Refusal, refusalOf } from './directory.ts'
 import { checkNames, nameOf, RecordTable } from './records.ts'
 import type { Change, Kind, Records, Store } from './store.ts'
 
@@ -34,25 +33,17 @@ export class LevelStore implements Store {
 	/** @throws WeftError `in-use` when another daemon has it, `system` when it is damaged or not writable. */
 	static async open(stateDirectory: string): Promise<LevelStore> {
 		const directory = join(stateDirectory, 'db')
-		const refuse = (problem: string, cause?: unknown) =>
-			new WeftError('system', `the state in ${directory} ${problem}`, { cause })
-		try {
-			await mkdir(directory, { recursive: true, mode: 0o700 })
-		} catch (error) {
-			throw refuse(`cannot be created: ${messageOf(error)}`, error)
-		}
-		const damaged = await damagedLogs(directory)
-		if (damaged.length > 0) {
-			throw refuse(`is damaged (${damaged.join(', ')}); nothing was changed: restore it or move it away`)
-		}
-		const db = new Level<string, string>(directory, { valueEncoding: 'utf8' })
+		const created = await prepare(directory)
+		const db = new Level<string, string>(directory, { valueEncoding: 'utf8', createIfMissing: !created })
 		try {
 			await db.open()
 		} catch (error) {
 			throw openError(directory, error)
 		}
 		try {
-			return new LevelStore(db, await load(db, refuse))
+			const records = await load(db, created, refusalOf(directory))
+			if (!created) await markCreated(directory)
+			return new LevelStore(db, records)
 		} catch (error) {
 			await db.close()
 			throw error
@@ -125,25 +116,32 @@ function openError(directory: string, error: unknown): WeftError {
 	})
 }
 
-type Refusal = (problem: string, cause?: unknown) => WeftError
-
-async function load(db: Level<string, string>, refuse: Refusal): Promise<RecordTable> {
+async function load(db: Level<string, string>, created: boolean, refuse: Refusal): Promise<RecordTable> {
 	const records = new RecordTable()
-	const entries = await db.iterator().all()
+	const entries = await readAll(db, refuse)
 	const meta = new Map(entries.filter(([name]) => name.startsWith('meta!')))
-	if (entries.length === 0) {
+	if (entries.length === 0 && !created) {
 		await db.batch([{ type: 'put', key: SCHEMA_NAME, value: SCHEMA }], { sync: true })
 		return records
 	}
 	const schema = meta.get(SCHEMA_NAME)
-	if (schema !== SCHEMA) throw refuse(`has schema ${schema ?? 'none'}; this weftd reads schema ${SCHEMA}`)
+	if (schema === undefined) throw damage(refuse, 'the schema is missing')
+	if (schema !== SCHEMA) throw refuse(`has schema ${schema}; this weftd reads schema ${SCHEMA}`)
 	for (const [name, text] of entries) {
 		if (!name.startsWith('meta!')) records.apply(parse(name, text, refuse), text)
 	}
 	if (records.fingerprint !== (meta.get(FINGERPRINT_NAME) ?? new RecordTable().fingerprint)) {
-		throw refuse('is damaged: records are missing or altered; restore it or move it away')
+		throw damage(refuse, 'records are missing or altered')
 	}
 	return records
+}
+
+async function readAll(db: Level<string, string>, refuse: Refusal): Promise<[string, string][]> {
+	try {
+		return await db.iterator().all()
+	} catch (error) {
+		throw damage(refuse, messageOf(error), error)
+	}
 }
 
 function parse(name: string, text: string, refuse: Refusal): Change {
@@ -151,6 +149,6 @@ function parse(name: string, text: string, refuse: Refusal): Change {
 	try {
 		return { kind, group, id, value: JSON.parse(text) } as Change
 	} catch (error) {
-		throw refuse(`is damaged: the record ${name} cannot be read`, error)
+		throw damage(refuse, `the record ${JSON.stringify(name)} cannot be read`, error)
 	}
 }

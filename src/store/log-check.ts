@@ -1,5 +1,5 @@
 /**
- * Checks LevelDB's write-ahead logs before LevelDB opens them. It would skip a damaged block with a line in a file
+ * Checks LevelDB's write-ahead logs and manifests before LevelDB opens them. It would skip a damaged block with a line in a file
  * that nobody reads and then delete the log; weft refuses instead, with everything still in place. The format is in
  * leveldb's doc/log_format.md: blocks of 32 KiB holding records of checksum (4), length (2), type (1) and data.
  */
@@ -15,12 +15,40 @@ const CRC32C = Uint32Array.from({ length: 256 }, (_, index) => {
 	return value >>> 0
 })
 
-/** LevelDB's checksum: CRC-32C, rotated and offset so that data holding checksums does not defeat it. */
-function maskedCrc(bytes: Uint8Array): number {
-	let crc = 0xffffffff
+/** CRC-32C of the bytes that follow those with the checksum `before`, not yet inverted. */
+function crcOn(before: number, bytes: Uint8Array): number {
+	let crc = before
 	for (const byte of bytes) crc = (crc >>> 8) ^ (CRC32C[(crc ^ byte) & 0xff] ?? 0)
-	crc = (crc ^ 0xffffffff) >>> 0
-	return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
+	return crc
+}
+
+/** How LevelDB stores a checksum: rotated and offset, so that data holding checksums does not defeat it. */
+function masked(crc: number): number {
+	const value = (crc ^ 0xffffffff) >>> 0
+	return (((value >>> 15) | (value << 17)) + 0xa282ead8) >>> 0
+}
+
+/** Whether type and data as they start here, of whatever length, have the checksum. */
+function isWhole(rest: Uint8Array, checksum: number): boolean {
+	let crc = 0xffffffff
+	for (let end = 1; end <= rest.length; end++) {
+		crc = crcOn(crc, rest.subarray(end - 1, end))
+		if (masked(crc) === checksum) return true
+	}
+	return false
+}
+
+/** Bytes of the record at `at` with its header, or what ends the log there. */
+function recordAt(log: Buffer, at: number): number | 'end' | 'damage' {
+	const checksum = log.readUInt32LE(at)
+	const length = log.readUInt16LE(at + 4)
+	// A crash may leave blocks that were allocated and never written.
+	if (length === 0 && log[at + 6] === 0) return log.subarray(at).every((byte) => byte === 0) ? 'end' : 'damage'
+	const end = at + HEADER + length
+	if (HEADER + length > BLOCK - (at % BLOCK)) return 'damage'
+	// Cut off, unless it is all there and only the length is wrong: LevelDB would drop it without a word.
+	if (end > log.length) return isWhole(log.subarray(at + 6), checksum) ? 'damage' : 'end'
+	return masked(crcOn(0xffffffff, log.subarray(at + 6, end))) === checksum ? HEADER + length : 'damage'
 }
 
 /** Where the first damaged record of a log starts; undefined for a sound one, also when its end was cut off. */
@@ -28,27 +56,19 @@ export function firstDamage(log: Buffer): number | undefined {
 	let at = 0
 	while (at + HEADER <= log.length) {
 		const left = BLOCK - (at % BLOCK)
-		if (left < HEADER) {
-			at += left
-			continue
-		}
-		const length = log.readUInt16LE(at + 4)
-		const type = log[at + 6]
-		// A crash may leave blocks that were allocated and never written.
-		if (type === 0 && length === 0) return log.subarray(at).every((byte) => byte === 0) ? undefined : at
-		if (HEADER + length > left) return at
-		if (at + HEADER + length > log.length) return undefined
-		if (maskedCrc(log.subarray(at + 6, at + HEADER + length)) !== log.readUInt32LE(at)) return at
-		at += HEADER + length
+		const found = left < HEADER ? left : recordAt(log, at)
+		if (found === 'damage') return at
+		if (found === 'end') return undefined
+		at += found
 	}
 	return undefined
 }
 
-/** The damaged logs of a LevelDB directory, each as `FILE at byte N`; none for a directory that is not there yet. */
+/** The damaged logs of a LevelDB directory, each as `FILE at byte N`. The manifest is written in the same format. */
 export async function damagedLogs(directory: string): Promise<string[]> {
-	const names = await readdir(directory).catch(() => [])
 	const damaged: string[] = []
-	for (const name of names.filter((each) => each.endsWith('.log'))) {
+	for (const name of await readdir(directory)) {
+		if (!/\.log$|^MANIFEST-/.test(name)) continue
 		const at = firstDamage(await readFile(join(directory, name)))
 		if (at !== undefined) damaged.push(`${name} at byte ${at}`)
 	}
