@@ -24,8 +24,7 @@ const NETLINK_GET_STRICT_CHK = 12
 
 /** The kernel fills dumps into at most 32 KiB at a time. */
 const RECEIVE_BYTES = 64 * 1024
-/** A dump that other changes keep interrupting is as true as it gets after this many. */
-const DUMP_ATTEMPTS = 20
+const DUMP_ATTEMPTS = 5
 
 export class NetlinkSocket {
 	readonly #buffer = Buffer.alloc(RECEIVE_BYTES)
@@ -59,13 +58,15 @@ export class NetlinkSocket {
 		}
 	}
 
-	/** Asks for all objects of a kind: one view of them, taken anew where they changed while it was taken. */
+	/**
+	 * Asks for all objects of a kind. Where they changed while the kernel listed them, the list is taken anew; on a host
+	 * that never rests the last one stands, which can lack or repeat what came or went meanwhile.
+	 */
 	async dump(request: Request): Promise<Message[]> {
 		for (let attempt = 1; ; attempt++) {
 			try {
 				const { messages, interrupted } = await this.#dumpOnce(request)
-				if (!interrupted) return messages
-				if (attempt === DUMP_ATTEMPTS) throw new WeftError('system', 'the list kept changing while it was read')
+				if (!interrupted || attempt === DUMP_ATTEMPTS) return messages
 			} catch (error) {
 				// The receive buffer ran over: what is left of this dump is worthless, a new one is not.
 				if (!isErrno(error, 'ENOBUFS') || attempt === DUMP_ATTEMPTS) throw error
