@@ -15,22 +15,20 @@ export class SocketPool {
 
 	/** Opens the sockets in the network namespace of the calling thread. */
 	open(): void {
-		while (this.#all.length < SOCKETS) {
-			const socket = new NetlinkSocket()
-			this.#all.push(socket)
-			socket.open()
-		}
+		this.#all = Array.from({ length: SOCKETS }, () => new NetlinkSocket())
+		for (const socket of this.#all) socket.open()
 		this.#idle = [...this.#all]
 		this.#open = true
 	}
 
 	/** Refuses new calls, waits for those that were accepted, then closes. */
 	async close(): Promise<void> {
-		if (!this.#open) return
-		this.#open = false
-		const drained = this.#all.map(() => this.#take())
-		for (const socket of await Promise.all(drained)) socket.close()
+		const all = this.#all
+		const inUse = this.#open ? all.map(() => this.#take()) : []
 		this.#all = []
+		this.#open = false
+		await Promise.all(inUse)
+		for (const socket of all) socket.close()
 	}
 
 	async use<T>(work: (socket: NetlinkSocket) => Promise<T>): Promise<T> {
