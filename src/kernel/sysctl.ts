@@ -1,13 +1,14 @@
 /** Kernel settings under /proc/sys, read and written as text. Of the calling thread's network namespace. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { invalid, WeftError } from '../errors.ts'
+import { invalid, messageOf, WeftError } from '../errors.ts'
 
 const ROOT = '/proc/sys'
 
 /** The value of a key with slashes, such as net/ipv4/conf/weft0/route_localnet, without the final line feed. */
 export function readSysctl(key: string, root = ROOT): string {
+	const path = pathOf(key, root)
 	try {
-		return readFileSync(pathOf(key, root), 'utf8').trimEnd()
+		return readFileSync(path, 'utf8').trimEnd()
 	} catch (error) {
 		throw refused(`read ${key}`, error)
 	}
@@ -15,9 +16,9 @@ export function readSysctl(key: string, root = ROOT): string {
 
 /** Writes only another value: some keys act on every write, whatever it says. */
 export function writeSysctl(key: string, value: string, root = ROOT): void {
-	if (readSysctl(key, root) === value) return
+	const path = pathOf(key, root)
 	try {
-		writeFileSync(pathOf(key, root), value)
+		if (readFileSync(path, 'utf8').trimEnd() !== value) writeFileSync(path, value)
 	} catch (error) {
 		throw refused(`set ${key} to ${value}`, error)
 	}
@@ -32,7 +33,7 @@ function pathOf(key: string, root: string): string {
 	return `${root}/${key}`
 }
 
-function refused(phrase: string, error: unknown): unknown {
-	if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error
-	return new WeftError('system', `${phrase}: ${error.message}`, { cause: error, errno: error.code })
+function refused(phrase: string, cause: unknown): WeftError {
+	const errno = cause instanceof Error && 'code' in cause ? { errno: String(cause.code) } : {}
+	return new WeftError('system', `${phrase}: ${messageOf(cause)}`, { cause, ...errno })
 }
