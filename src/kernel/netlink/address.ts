@@ -1,5 +1,5 @@
 /** Addresses of links: the bodies of their requests and the reading of their answers. Pure; see linux/if_addr.h. */
-import { type Cidr, first, last, width } from '../../model/address.ts'
+import { type Cidr, last, width } from '../../model/address.ts'
 import { attributes, ip, type Message, NLM_F_CREATE, NLM_F_EXCL, type Request, readIp } from './message.ts'
 
 export const RTM_NEWADDR = 20
@@ -61,10 +61,7 @@ export function readAddress(message: Message): AddressInfo | undefined {
 	const family = message.body.readUInt8(0)
 	if (family !== AF_INET && family !== AF_INET6) return undefined
 	const found = attributes(message.body.subarray(HEADER))
-	const address = readIp(found, IFA_LOCAL) ?? readIp(found, IFA_ADDRESS) ?? anyAddress(family)
+	const address = readIp(found, IFA_LOCAL) ?? readIp(found, IFA_ADDRESS)
+	if (address === undefined) return undefined
 	return { index: message.body.readUInt32LE(4), cidr: { ...address, prefix: message.body.readUInt8(1) } }
-}
-
-function anyAddress(family: number): { family: 4 | 6; value: bigint } {
-	return first({ family: family === AF_INET ? 4 : 6, value: 0n, prefix: 0 })
 }

@@ -1,7 +1,6 @@
 /** Links: the bodies of their requests and the reading of their answers. Pure; see linux/if_link.h. */
 
-import type { Ip } from '../../model/address.ts'
-import { formatMac, parseMac } from '../../model/address.ts'
+import { formatMac, type Ip, parseMac } from '../../model/address.ts'
 import {
 	attributes,
 	bytes,

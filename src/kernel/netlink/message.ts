@@ -155,7 +155,7 @@ export interface Outcome {
 }
 
 export function outcome(message: Message): Outcome {
-	const errno = message.body.length < 4 ? 0 : -message.body.readInt32LE()
+	const errno = message.body.length < 4 ? 0 : Math.abs(message.body.readInt32LE())
 	if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno, detail: '' }
 	// With NETLINK_CAP_ACK the echo of the request is its header alone. A DONE echoes nothing.
 	const echo = message.type === NLMSG_ERROR ? MESSAGE_HEADER : 0

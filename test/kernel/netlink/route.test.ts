@@ -1,0 +1,71 @@
+/** The bytes of route requests, field by field, and a route read as it was written. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { deleteRoute, getRoutes, newRoute, readRoute } from '../../../src/kernel/netlink/route.ts'
+import { parseCidr, parseIp } from '../../../src/model/address.ts'
+import { anyIp, anyNetwork } from './arbitraries.ts'
+import { hex } from './hex.ts'
+
+test('a route on the link has the scope of the link, one through a gateway that of the universe', () => {
+	const destination = parseCidr('10.9.0.0/16')
+	const request = newRoute({ destination, linkIndex: 3 })
+	assert.deepEqual([request.type, request.flags], [24, 0x500])
+	const rest = '0800 0100 0a090000 0800 0400 03000000'
+	assert.equal(request.body.toString('hex'), hex('02 10 00 00 fe 04 fd 01 00000000', rest))
+	assert.equal(
+		newRoute({ destination, linkIndex: 3, via: parseIp('10.0.0.1') }).body.toString('hex'),
+		hex('02 10 00 00 fe 04 00 01 00000000', rest, '0800 0500 0a000001'),
+	)
+	assert.equal(
+		newRoute({ destination, linkIndex: 3, via: parseIp('10.0.0.1'), onlink: true }).body.toString('hex'),
+		hex('02 10 00 00 fe 04 00 01 04000000', rest, '0800 0500 0a000001'),
+	)
+})
+
+test('a gateway of the other family has an attribute of its own', () => {
+	const route = newRoute({ destination: parseCidr('10.9.0.0/16'), linkIndex: 3, via: parseIp('fd00::1') })
+	const via = '1600 1200 0a00 fd000000000000000000000000000001 0000'
+	assert.equal(
+		route.body.toString('hex'),
+		hex('02 10 00 00 fe 04 00 01 00000000', '0800 0100 0a090000 0800 0400 03000000', via),
+	)
+})
+
+test('a route is deleted whatever its scope, and asked for by family', () => {
+	const request = deleteRoute({ destination: parseCidr('10.9.0.0/16'), linkIndex: 3 })
+	assert.deepEqual([request.type, request.flags], [25, 0])
+	assert.equal(
+		request.body.toString('hex'),
+		hex('02 10 00 00 fe 04 ff 01 00000000', '0800 0100 0a090000', '0800 0400 03000000'),
+	)
+	assert.equal(getRoutes(6).body.toString('hex'), hex('0a 00 00 00 00 00 00 00 00000000'))
+})
+
+test('a route is read as it was written', () => {
+	const via = fc.option(anyIp, { nil: undefined })
+	const check = fc.property(
+		anyNetwork,
+		via,
+		fc.integer({ min: 1, max: 0x7fffffff }),
+		(destination, gateway, linkIndex) => {
+			const route = { destination, linkIndex, ...(gateway === undefined ? {} : { via: gateway }) }
+			const { type, flags, body } = newRoute(route)
+			const { scope, ...found } = readRoute({ type, flags, sequence: 1, body }) ?? { scope: -1 }
+			assert.deepEqual(found, { ...route, table: 254, protocol: 4 })
+			assert.equal(scope, gateway === undefined && destination.family === 4 ? 253 : 0)
+		},
+	)
+	fc.assert(check)
+})
+
+test('a default route has no destination in its message', () => {
+	const body = Buffer.from(hex('02 00 00 00 fe 03 00 01 00000000', '0800 0500 0a000001', '0800 0f00 fe000000'), 'hex')
+	assert.deepEqual(readRoute({ type: 24, flags: 0, sequence: 1, body }), {
+		destination: parseCidr('0.0.0.0/0'),
+		via: parseIp('10.0.0.1'),
+		table: 254,
+		protocol: 3,
+		scope: 0,
+	})
+})
