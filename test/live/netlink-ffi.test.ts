@@ -1,0 +1,85 @@
+/** What is beside rtnetlink: namespaces visited, settings, ports held, libnftables. */
+import assert from 'node:assert/strict'
+import { readlinkSync } from 'node:fs'
+import { test } from 'node:test'
+import { isErrno, WeftError } from '../../src/errors.ts'
+import { bindHostPort, closeFd, loadNftables } from '../../src/kernel/ffi.ts'
+import { withNetns } from '../../src/kernel/netns.ts'
+import { readSysctl, writeSysctl } from '../../src/kernel/sysctl.ts'
+import { parseIp } from '../../src/model/address.ts'
+import { noNetns, openNetns } from '../support/netns.ts'
+
+const live = { skip: noNetns('nft') }
+const own = (): string => readlinkSync('/proc/thread-self/ns/net')
+
+test('a visit ends at home, also when its work fails', live, async (t) => {
+	const netns = await openNetns(t)
+	const home = own()
+	const abroad = withNetns(netns.path, own)
+	assert.notEqual(abroad, home)
+	assert.equal(abroad, readlinkSync(netns.path))
+	assert.equal(own(), home)
+	const failing = (): void => {
+		throw new RangeError('on purpose')
+	}
+	assert.throws(() => withNetns(netns.path, failing), RangeError)
+	assert.equal(own(), home)
+	assert.throws(() => withNetns('/proc/self/ns/nope', own), WeftError)
+	assert.throws(
+		() => withNetns('/proc/self/ns/uts', own),
+		(error) => isErrno(error, 'EINVAL'),
+	)
+	assert.throws(() => withNetns(netns.path, async () => own()), WeftError)
+	assert.equal(own(), home)
+})
+
+test('a setting is that of the namespace visited', live, async (t) => {
+	const netns = await openNetns(t)
+	const key = 'net/ipv4/conf/lo/route_localnet'
+	const before = readSysctl(key)
+	withNetns(netns.path, () => writeSysctl(key, before === '1' ? '0' : '1'))
+	assert.notEqual(
+		withNetns(netns.path, () => readSysctl(key)),
+		before,
+	)
+	assert.equal(readSysctl(key), before)
+})
+
+test('a port that is held is refused to others until it is let go', live, async (t) => {
+	const netns = await openNetns(t)
+	const take = (protocol: 'tcp' | 'udp', ip: string): number =>
+		withNetns(netns.path, () => bindHostPort(protocol, parseIp(ip), 8080))
+	for (const protocol of ['tcp', 'udp'] as const) {
+		for (const ip of ['0.0.0.0', '127.0.0.1', '::', '::1']) {
+			const fd = take(protocol, ip)
+			assert.throws(
+				() => take(protocol, ip),
+				(error) => isErrno(error, 'EADDRINUSE'),
+				`${protocol} ${ip}`,
+			)
+			closeFd(fd)
+			closeFd(take(protocol, ip))
+		}
+		const both = [take(protocol, '0.0.0.0'), take(protocol, '::')]
+		both.forEach(closeFd)
+		assert.throws(
+			() => take(protocol, '192.0.2.1'),
+			(error) => isErrno(error, 'EADDRNOTAVAIL'),
+		)
+	}
+})
+
+test('libnftables works in the namespace in which its context was made, and says why it refuses', live, async (t) => {
+	const netns = await openNetns(t)
+	const nftables = loadNftables()
+	const context = withNetns(netns.path, () => nftables.newContext())
+	t.after(() => nftables.freeContext(context))
+	nftables.bufferOutput(context)
+	nftables.bufferError(context)
+	assert.equal(await nftables.runCommand(context, 'add table inet weft_test'), 0)
+	assert.match(await netns.run('nft', 'list', 'tables'), /^table inet weft_test$/m)
+	assert.equal(await nftables.runCommand(context, 'list tables'), 0)
+	assert.equal(nftables.outputBuffer(context), 'table inet weft_test\n')
+	assert.notEqual(await nftables.runCommand(context, 'add chain inet nope c'), 0)
+	assert.match(nftables.errorBuffer(context), /No such file or directory/)
+})
