@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { type Host, noHost } from '../support/host.ts'
 import { IMAGE } from '../support/image.ts'
-import { type Footprint, footprint } from './footprint.ts'
+import { assertFootprint, type Footprint, footprint } from './footprint.ts'
 import { createNetwork, refused, runContainer, startDockerHost } from './networks.ts'
 
 const CREATE = ['network', 'create', '--driver', 'weft', '--ipam-driver', 'weft']
@@ -36,7 +36,7 @@ describe('bad input', { skip: noHost() }, () => {
 			1,
 			complaint,
 		)
-		assert.deepEqual(await footprint(host), clean)
+		await assertFootprint(host, clean)
 		assert.ok(host.weftd.running, host.weftd.tail())
 		await createNetwork(host, 'alive')
 		await host.docker('network', 'rm', 'alive')
@@ -103,7 +103,7 @@ describe('bad input', { skip: noHost() }, () => {
 		const options = ['run', '-d', '--name', 'tiny-2', '--net', 'tiny', IMAGE]
 		const complaint = await refused(host, options, /10\.83\.0\.0\/30|tiny/)
 		assert.match(complaint, /full|no .*address|exhausted|free/i)
-		assert.deepEqual(await footprint(host), clean)
+		await assertFootprint(host, clean)
 		await host.docker('rm', '-f', 'tiny-1', 'tiny-2')
 		await runContainer(host, 'tiny-2', 'tiny')
 		await host.docker('rm', '-f', 'tiny-2')
@@ -115,7 +115,7 @@ describe('bad input', { skip: noHost() }, () => {
 		clean = await footprint(host)
 		await refused(host, ['run', '--rm', '--net', 'fixed', '--ip', '10.85.0.7', IMAGE, 'true'], /10\.85\.0\.7|subnet/)
 		await refused(host, ['run', '--rm', '--net', 'fixed', '--ip', '10.84.0.1', IMAGE, 'true'], /10\.84\.0\.1/)
-		assert.deepEqual(await footprint(host), clean)
+		await assertFootprint(host, clean)
 		await host.docker('network', 'rm', 'fixed')
 	})
 })

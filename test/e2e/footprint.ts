@@ -1,27 +1,56 @@
 /** What a host's kernel holds that somebody could have left behind: links, addresses, routes, rules of every kind. */
 
+import assert from 'node:assert/strict'
 import type { Host } from '../support/host.ts'
 
-export type Footprint = Readonly<Record<string, string[]>>
+/** One line for each thing, sorted. */
+export type Footprint = readonly string[]
 
-/** Counters, handles, indexes and the time of day come and go; everything else counts. */
-function lasting(text: string): string[] {
-	return text
-		.split('\n')
-		.map((line) => line.replace(/\[\d+:\d+\]/, '').replace(/@if\d+|@NONE/, ''))
-		.filter((line) => line.trim() !== '' && !line.startsWith('#'))
+/** Each prints what lasts: no counters, no indexes, no state of a carrier. */
+const LOOKS: readonly (readonly [what: string, command: string])[] = [
+	['link', "ip -br link | awk '{print $1}'"],
+	// A container's link has a link-local address of its own for some time only.
+	['address', 'ip -br addr | awk \'$1 !~ /^(veth|wv)/ {$2 = ""; print}\''],
+	['route', 'ip route show table all; ip -6 route show'],
+	['rule', 'ip rule; ip -6 rule'],
+	['nft', 'nft -s list ruleset'],
+	['iptables', 'iptables-nft-save; ip6tables-nft-save'],
+	['iptables-legacy', 'iptables-legacy-save 2>/dev/null; ip6tables-legacy-save 2>/dev/null; true'],
+]
+
+/** Chains and rules carry the name of their table and chain, so that the order of tables does not matter. */
+function located(text: string): string[] {
+	let [table, chain] = ['', '']
+	return text.split('\n').flatMap((raw) => {
+		// Link-local addresses come some time after their link, by themselves.
+		const line = raw.replace(/\[\d+:\d+\]|@if\d+|@NONE|linkdown|fe80::\S+/g, '').trimEnd()
+		if (
+			line === '' ||
+			(/fe80::|ff00::/.test(raw) && raw.includes(' dev ')) ||
+			line.startsWith('#') ||
+			line === 'COMMIT'
+		)
+			return []
+		if (/^(table |\*)/.test(line)) [table, chain] = [line, '']
+		else if (/^\t(chain|set|map) /.test(line)) chain = line.trim()
+		return [`${table} ${chain} ${line.trim()}`.trim()]
+	})
 }
 
 export async function footprint(host: Host): Promise<Footprint> {
-	const look = async (...argv: string[]) => lasting(await host.exec(argv))
-	const [links, addresses, routes, rules, nft, iptables, legacy] = await Promise.all([
-		look('sh', '-c', "ip -br link | awk '{print $1}' | sort"),
-		look('sh', '-c', 'ip -br addr | awk \'$1 !~ /^(veth|wv)/ {$2 = ""; print}\' | sort'),
-		look('sh', '-c', 'ip route show table all | sort; ip -6 route show | sort'),
-		look('sh', '-c', 'ip rule; ip -6 rule'),
-		look('nft', '-s', 'list', 'ruleset'),
-		look('sh', '-c', 'iptables-nft-save; ip6tables-nft-save'),
-		look('sh', '-c', 'iptables-legacy-save 2>/dev/null; ip6tables-legacy-save 2>/dev/null; true'),
-	])
-	return { links, addresses, routes, rules, nft, iptables, legacy }
+	const looks = await Promise.all(
+		LOOKS.map(async ([what, command]) => {
+			const lines = located(await host.exec(['sh', '-c', command]))
+			return lines.map((line) => `${what}: ${line}`)
+		}),
+	)
+	return looks.flat().sort()
+}
+
+/** Fails with what is there now and was not, and what was there and is not. */
+export async function assertFootprint(host: Host, clean: Footprint): Promise<void> {
+	const now = await footprint(host)
+	const added = now.filter((line) => !clean.includes(line))
+	const missing = clean.filter((line) => !now.includes(line))
+	assert.deepEqual({ added, missing }, { added: [], missing: [] })
 }

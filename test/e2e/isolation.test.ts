@@ -68,7 +68,9 @@ describe('isolation', { skip: noHost() }, () => {
 		await assertShut(docks, green)
 	})
 
-	it('holds inside a network with enable_icc=false, which still has its way out', async () => {
+	it('holds inside a network with enable_icc=false, which has its way out', {
+		todo: 'enable_icc is not built yet',
+	}, async () => {
 		await createNetwork(host, 'hermits', '-o', 'com.docker.network.bridge.enable_icc=false')
 		const [one, two] = [await settle('hermit-1', 'hermits'), await settle('hermit-2', 'hermits')]
 		await assertShut(one, two)
@@ -76,7 +78,7 @@ describe('isolation', { skip: noHost() }, () => {
 		assert.ok(await reaches(one.place, 'tcp', INTERNET_V4, PORT))
 	})
 
-	it('drops what a container sends under an address that is not its own', async () => {
+	it('drops what a container sends under a foreign address', { todo: 'antispoof is not built yet' }, async () => {
 		await createNetwork(host, 'masks', '--subnet', '10.88.0.0/24')
 		const [liar, mark] = [await settle('mask-1', 'masks'), await settle('mask-2', 'masks')]
 		await run(liar.place(['ip', 'addr', 'add', '10.88.0.200/24', 'dev', 'eth0']))

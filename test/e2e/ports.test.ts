@@ -6,7 +6,7 @@ import { type Host, noHost } from '../support/host.ts'
 import { HOST_V4, HOST_V6, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
 import { dial, inContainer, onHost, outsideOf, type Protocol, reaches, type Server, serve } from '../support/traffic.ts'
-import { footprint } from './footprint.ts'
+import { assertFootprint, footprint } from './footprint.ts'
 import { addressOf, createNetwork, endpointOf, refused, runContainer, startDockerHost, subnetOf } from './networks.ts'
 
 describe('published ports', { skip: noHost() }, () => {
@@ -135,23 +135,21 @@ describe('published ports', { skip: noHost() }, () => {
 	for (const protocol of ['tcp', 'udp'] as Protocol[]) {
 		it(`are refused when another container has the number, without a trace, ${protocol}`, async () => {
 			const clean = await footprint(host)
-			const words = ['run', '-d', '--name', 'late', '--net', 'town', '-p', `8080:80/${protocol}`, IMAGE]
+			const words = ['run', '-d', '--name', `late-${protocol}`, '--net', 'town', '-p', `8080:80/${protocol}`, IMAGE]
 			await refused(host, words, /8080.*(in use|taken|allocated)/)
-			assert.deepEqual(await footprint(host), clean)
-			await host.docker('rm', 'late')
+			await assertFootprint(host, clean)
 			assert.equal(await dial(outsideOf(host), protocol, HOST_V4, 8080), OUTSIDE_V4)
 		})
 
 		it(`are refused when a process of the host has the number, and not when it is gone, ${protocol}`, async () => {
 			const process = await serve(onHost(host), protocol, 8085)
 			const clean = await footprint(host)
-			const words = ['run', '-d', '--name', 'late', '--net', 'town', '-p', `8085:80/${protocol}`, IMAGE]
+			const words = ['run', '-d', '--name', `early-${protocol}`, '--net', 'town', '-p', `8085:80/${protocol}`, IMAGE]
 			await refused(host, words, /8085.*(in use|taken|allocated)/)
-			assert.deepEqual(await footprint(host), clean)
+			await assertFootprint(host, clean)
 			assert.ok(await reaches(outsideOf(host), protocol, HOST_V4, 8085))
 			await process.stop()
-			await host.docker('start', 'late')
-			await host.docker('rm', '-f', 'late')
+			await host.docker('start', `early-${protocol}`)
 		})
 	}
 

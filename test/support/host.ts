@@ -13,7 +13,8 @@ import { loadImage } from './image.ts'
 import { answers } from './unix-socket.ts'
 
 const WEFTD = fileURLToPath(new URL('../../src/weftd.js', import.meta.url))
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** Debian's docker before any other: a newer client refuses what it knows an older daemon to lack. */
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin'
 const DOCKER_SOCKET = '/run/docker.sock'
 const WEFT_SOCKET = '/run/docker/plugins/weft.sock'
 

@@ -1,0 +1,87 @@
+/** What weft does when something else failed: the machine, dockerd, somebody's hand on the rules, or weft itself for a while. */
+
+import assert from 'node:assert/strict'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { type Host, noHost } from '../support/host.ts'
+import { outsideOf, type Server, serve } from '../support/traffic.ts'
+import { assertFootprint, type Footprint, footprint } from './footprint.ts'
+import { createNetwork, runContainer, startDockerHost } from './networks.ts'
+import { assertCleanUp, assertTalking, PORT, removePair, setUpPair } from './pair.ts'
+
+describe('a network', { skip: noHost() }, () => {
+	let host: Host
+	let clean: Footprint
+	let server: Server | undefined
+
+	before(async () => {
+		host = await startDockerHost({ dockerdArgs: ['--live-restore'] })
+		server = await serve(outsideOf(host), 'tcp', PORT)
+		await setUpPair(host)
+		await removePair(host)
+		await host.killWeftd('SIGKILL')
+		await host.startWeftd()
+		clean = await footprint(host)
+	})
+	afterEach(() => removePair(host))
+	after(async () => {
+		await server?.stop()
+		await host?.stop()
+	})
+
+	it('is rebuilt after a reboot that took every bridge and rule', async () => {
+		await createNetwork(host, 'net', '-o', 'com.docker.network.bridge.name=tubes')
+		await host.stopDockerd()
+		await host.killWeftd('SIGKILL')
+		await host.exec(['ip', 'link', 'del', 'tubes'])
+		await host.exec(['nft', 'flush', 'ruleset'])
+		await host.exec(['sh', '-c', 'echo 0 | tee /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding'])
+		await host.startWeftd()
+		await host.startDockerd()
+		await runContainer(host, 'one', 'net', '-p', '8080:80')
+		await runContainer(host, 'two', 'net')
+		await assertTalking(host)
+		await host.docker('rm', '-f', 'one', 'two')
+		await host.docker('network', 'rm', 'net')
+		assert.notEqual((await host.attempt(['ip', 'link', 'show', 'tubes'])).code, 0)
+		await assertFootprint(host, clean)
+	})
+
+	it('is repaired under running containers when somebody flushed the rules', async () => {
+		await setUpPair(host)
+		await host.exec(['nft', 'delete', 'table', 'inet', 'weft'])
+		await host.killWeftd('SIGKILL')
+		await host.startWeftd()
+		await assertTalking(host)
+		await assertCleanUp(host, clean)
+	})
+
+	it('survives a restart of dockerd with running containers', async () => {
+		await setUpPair(host)
+		await host.stopDockerd()
+		await host.startDockerd()
+		await assertTalking(host)
+		await assertCleanUp(host, clean)
+	})
+
+	it('survives the death of dockerd with running containers', async () => {
+		await setUpPair(host)
+		await host.stopDockerd('SIGKILL')
+		await host.startDockerd()
+		await assertTalking(host)
+		await host.docker('restart', '-t', '0', 'one', 'two')
+		await assertTalking(host)
+		await assertCleanUp(host, clean)
+	})
+
+	it('forgets a container that stopped while weftd was away: its port and its address are free again', async () => {
+		await createNetwork(host, 'net', '--subnet', '10.60.0.0/24')
+		await runContainer(host, 'one', 'net', '-p', '8080:80', '--ip', '10.60.0.9')
+		await runContainer(host, 'two', 'net')
+		await host.killWeftd('SIGKILL')
+		await host.attemptDocker('kill', 'one')
+		await host.startWeftd()
+		await host.docker('start', 'one')
+		await assertTalking(host)
+		await assertCleanUp(host, clean)
+	})
+})
