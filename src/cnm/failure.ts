@@ -13,7 +13,7 @@ const LONGEST = 2000
 
 /** Parts of a message come from the request: what could break a log line or drive a terminal becomes a space. */
 export function oneLine(text: string): string {
-	const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+	const line = text.replace(/[\s\p{Cc}\p{Cf}\p{Cs}]+/gu, ' ').trim()
 	return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line
 }
 
