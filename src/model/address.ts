@@ -2,6 +2,7 @@
  * Addresses, networks and MACs as values. Stored and sent as canonical text (RFC 5952 for IPv6), computed with as
  * bigints, so that a /64 costs no more than a /30. The only importer of ipaddr.js.
  */
+import { isIPv4, isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { invalid } from '../errors.ts'
 
@@ -27,15 +28,15 @@ export function width(family: Family): 32 | 128 {
 /** @throws WeftError `invalid` for anything but four decimal parts or an IPv6 address without a zone. */
 export function parseIp(text: string): Ip {
 	const ip = tryParseIp(text)
-	if (ip === undefined) throw invalid(`"${text}" is not an IP address`)
+	if (ip === undefined) throw invalid(`${JSON.stringify(text)} is not an IP address`)
 	return ip
 }
 
 export function tryParseIp(text: string): Ip | undefined {
-	if (/^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/.test(text) && ipaddr.IPv4.isValid(text)) {
+	if (isIPv4(text)) {
 		return fromBytes(Uint8Array.from(ipaddr.IPv4.parse(text).toByteArray()))
 	}
-	if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)) {
+	if (isIPv6(text) && !text.includes('%')) {
 		return fromBytes(Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()))
 	}
 	return undefined
@@ -52,7 +53,7 @@ export function parseCidr(text: string): Cidr {
 	const ip = slash < 0 ? undefined : tryParseIp(text.slice(0, slash))
 	const length = text.slice(slash + 1)
 	if (ip === undefined || !/^\d{1,3}$/.test(length) || Number(length) > width(ip.family)) {
-		throw invalid(`"${text}" is not an address with a mask length such as 10.1.0.0/16 or fd00:1::/64`)
+		throw invalid(`${JSON.stringify(text)} is not an address with a mask length such as 10.1.0.0/16 or fd00:1::/64`)
 	}
 	return { family: ip.family, value: ip.value, prefix: Number(length) }
 }
@@ -113,9 +114,11 @@ export function fromBytes(bytes: Uint8Array): Ip {
 
 /** The 6 bytes of a unicast MAC written as aa:bb:cc:dd:ee:ff. @throws WeftError `invalid` */
 export function parseMac(text: string): Uint8Array {
-	if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) throw invalid(`"${text}" is not a MAC address aa:bb:cc:dd:ee:ff`)
+	if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text))
+		throw invalid(`${JSON.stringify(text)} is not a MAC address aa:bb:cc:dd:ee:ff`)
 	const bytes = Uint8Array.from(text.split(':'), (part) => Number.parseInt(part, 16))
-	if (((bytes[0] ?? 0) & 1) === 1) throw invalid(`"${text}" is a group address and cannot be a container's MAC`)
+	if (((bytes[0] ?? 0) & 1) === 1)
+		throw invalid(`${JSON.stringify(text)} is a group address and cannot be a container's MAC`)
 	return bytes
 }
 

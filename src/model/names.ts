@@ -44,7 +44,7 @@ export function freeName(candidate: (n: number) => string, taken: (name: string)
 export function checkLinkName(name: string, what: string): string {
 	if (/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name) && name.length <= LINK_NAME_LENGTH) return name
 	throw invalid(
-		`${what}="${name}" is not a link name: 1 to ${LINK_NAME_LENGTH} letters, digits, dots, dashes and underscores`,
+		`${what}=${JSON.stringify(name)} is not a link name: 1 to ${LINK_NAME_LENGTH} letters, digits, dots, dashes and underscores`,
 	)
 }
 
