@@ -2,8 +2,8 @@
  * The verbs of address management. A decision is made at once in memory, so that parallel requests cannot get the same
  * address, and answered only when it is durable; commits are written in the order of the decisions.
  */
-import { WeftError } from '../errors.ts'
-import { type Cidr, formatCidr, formatIp, overlaps, parseCidr, parseIp, tryParseIp } from '../model/address.ts'
+import { invalid, WeftError } from '../errors.ts'
+import { type Cidr, formatCidr, formatIp, type Ip, overlaps, parseCidr, parseIp, tryParseIp } from '../model/address.ts'
 import type { Lease, Pool } from '../model/pool.ts'
 import { KeyedMutex } from '../mutex.ts'
 import type { Change, Store } from '../store/store.ts'
@@ -17,6 +17,8 @@ interface OpenPool {
 	readonly cidr: Cidr
 	readonly span: Span
 	readonly used: Set<bigint>
+	/** Releases on their way: whoever releases the same address again meanwhile waits for the same answer. */
+	readonly leaving: Map<bigint, Promise<void>>
 	cursor: bigint | undefined
 }
 
@@ -45,6 +47,7 @@ export class Ipam implements IpamVerbs {
 
 	requestPool(request: PoolRequest): Promise<PoolAnswer> {
 		return this.#mutex.run('pools', async () => {
+			checkSpace(request.space)
 			const cidr = request.pool === undefined ? await this.#choose(request) : this.#asked(request.pool, request)
 			const range = request.range === undefined ? undefined : formatCidr(parseRange(request.range, cidr))
 			const pool = formatCidr(cidr)
@@ -99,8 +102,18 @@ export class Ipam implements IpamVerbs {
 		const pool = this.#pools.get(poolId)
 		const ip = tryParseIp(address)
 		if (pool === undefined || ip === undefined || !pool.used.has(ip.value)) return
-		await this.#store.commit([{ kind: 'lease', group: poolId, id: formatIp(ip) }])
-		pool.used.delete(ip.value)
+		const leaving = pool.leaving.get(ip.value) ?? this.#release(pool, ip)
+		pool.leaving.set(ip.value, leaving)
+		await leaving
+	}
+
+	async #release(pool: OpenPool, ip: Ip): Promise<void> {
+		try {
+			await this.#store.commit([{ kind: 'lease', group: pool.record.id, id: formatIp(ip) }])
+			pool.used.delete(ip.value)
+		} finally {
+			pool.leaving.delete(ip.value)
+		}
 	}
 
 	async #choose(request: PoolRequest): Promise<Cidr> {
@@ -123,11 +136,19 @@ export class Ipam implements IpamVerbs {
 	}
 }
 
+/** Docker sends back one of the two spaces that it was told; it becomes part of ids, which `/` divides. */
+function checkSpace(space: string): void {
+	if (/^[\w.-]{1,64}$/.test(space)) return
+	throw invalid(
+		`${JSON.stringify(space)} is not an address space: 1 to 64 letters, digits, dots, dashes and underscores`,
+	)
+}
+
 function open(record: Pool): OpenPool {
 	const cidr = parseCidr(record.pool)
 	const range = record.range === undefined ? undefined : parseCidr(record.range)
 	const cursor = record.cursor === undefined ? undefined : parseIp(record.cursor).value
-	return { record, cidr, span: choosable(cidr, range), used: new Set(), cursor }
+	return { record, cidr, span: choosable(cidr, range), used: new Set(), leaving: new Map(), cursor }
 }
 
 function choose(pool: OpenPool): bigint {

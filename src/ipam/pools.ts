@@ -21,17 +21,21 @@ export interface PoolBase {
 }
 
 /** Networks that no pool may lie in: nobody can use them for containers. */
-const UNUSABLE = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/96', 'fe80::/10', 'ff00::/8'].map(parseCidr)
+const UNUSABLE = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/96', '::ffff:0:0/96', 'fe80::/10', 'ff00::/8'].map(
+	parseCidr,
+)
 
 /** Reads `BASE:SIZE,BASE:SIZE,…`. @throws WeftError `invalid` naming the part that is wrong. */
 export function parsePoolBases(text: string): PoolBase[] {
 	return text.split(',').map((part) => {
 		const match = /^(.+\/\d+):(\d{1,3})$/.exec(part.trim())
-		if (match?.[1] === undefined) throw invalid(`"${part}" is not BASE:SIZE such as 10.210.0.0/16:24`)
+		if (match?.[1] === undefined) throw invalid(`${JSON.stringify(part)} is not BASE:SIZE such as 10.210.0.0/16:24`)
 		const base = networkOf(usable(match[1]))
 		const length = Number(match[2])
 		if (length < base.prefix || length > width(base.family)) {
-			throw invalid(`"${part}": the size must be a mask length from ${base.prefix} to ${width(base.family)}`)
+			throw invalid(
+				`${JSON.stringify(part)}: the size must be a mask length from ${base.prefix} to ${width(base.family)}`,
+			)
 		}
 		return { base, length }
 	})
