@@ -10,10 +10,11 @@ import { buildServer } from './cnm/server.ts'
 import { type Config, readConfig } from './config.ts'
 import { messageOf, WeftError } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
-import { dockerBridges } from './kernel/docker-bridges.ts'
+import { dockerBridges, followDockerBridges } from './kernel/docker-bridges.ts'
 import { Firewall, type NftRunner } from './kernel/firewall.ts'
 import { hostFacts } from './kernel/host.ts'
 import { LinuxKernel } from './kernel/kernel.ts'
+import { LinkMonitor } from './kernel/netlink/monitor.ts'
 import { Rtnetlink } from './kernel/netlink/rtnetlink.ts'
 import { Nft, runNftProgram } from './kernel/nftables.ts'
 import { HostPorts } from './kernel/ports.ts'
@@ -35,12 +36,16 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), warn }
 	const ipam = new Ipam(store, config.pools, facts.occupied)
 	ipam.load()
-	const ready = restore(host, rtnetlink, log)
+	// In the next turn, when the monitor is open already: a bridge that comes in between would be missed.
+	const ready = Promise.resolve().then(() => restore(host, rtnetlink, log))
+	const monitor = new LinkMonitor(followDockerBridges(kernel, () => rtnetlink.links(), ready, warn))
+	monitor.open()
 	const server = buildServer({ network: networkDriver(host), ipam, ready, scope: config.scope, logger: log })
 	const stopServing = await listenOnSocket(server, config.socket)
 	log.info({ socket: config.socket, state: config.stateDir }, 'weft is serving')
 	return async () => {
 		await stopServing()
+		monitor.close()
 		await ready.catch(() => undefined)
 		await store.close()
 		await rtnetlink.close()

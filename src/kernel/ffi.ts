@@ -160,6 +160,13 @@ function received({ result, errno }: Returned): number | undefined {
 	throw kernelError(errno)
 }
 
+/** Calls `ready` on the event loop whenever something waits on the socket; does not keep the process alive. */
+export function watchReadable(fd: number, ready: () => void): () => void {
+	const handle = koffi.node.poll(fd, { readable: true }, ready)
+	handle.unref()
+	return () => handle.close()
+}
+
 /** Moves this thread, and only it, into the network namespace that `fd` refers to. */
 export function setNetns(fd: number): void {
 	check(setns(fd, CLONE_NEWNET))

@@ -227,7 +227,7 @@ function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		sysctl: {
 			// Never undone, hence never "made": nobody knows who relies on it by then.
 			ensure: async ({ key, value }: Sysctl) => {
-				writeSysctl(key, value)
+				await writeSysctl(key, value)
 				return false
 			},
 			remove: async () => undefined,

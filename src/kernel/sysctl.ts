@@ -1,8 +1,11 @@
 /** Kernel settings under /proc/sys, read and written as text. Of the calling thread's network namespace. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, write } from 'node:fs'
+import { promisify } from 'node:util'
 import { invalid, messageOf, WeftError } from '../errors.ts'
 
 const ROOT = '/proc/sys'
+
+const writeLater = promisify(write)
 
 /** The value of a key with slashes, such as net/ipv4/conf/weft0/route_localnet, without the final line feed. */
 export function readSysctl(key: string, root = ROOT): string {
@@ -14,11 +17,20 @@ export function readSysctl(key: string, root = ROOT): string {
 	}
 }
 
-/** Writes only another value: some keys act on every write, whatever it says. */
-export function writeSysctl(key: string, value: string, root = ROOT): void {
+/**
+ * Writes only another value: some keys act on every write, whatever it says. The write itself runs on the thread pool,
+ * because for some keys it waits for the RTNL lock; what is opened before belongs to the caller's namespace.
+ */
+export async function writeSysctl(key: string, value: string, root = ROOT): Promise<void> {
 	const path = pathOf(key, root)
 	try {
-		if (readFileSync(path, 'utf8').trimEnd() !== value) writeFileSync(path, value)
+		if (readFileSync(path, 'utf8').trimEnd() === value) return
+		const fd = openSync(path, 'w')
+		try {
+			await writeLater(fd, value)
+		} finally {
+			closeSync(fd)
+		}
 	} catch (error) {
 		throw refused(`set ${key} to ${value}`, error)
 	}

@@ -12,23 +12,23 @@ after(() => rmSync(root, { recursive: true }))
 mkdirSync(join(root, 'net/ipv4/conf/eth0.100'), { recursive: true })
 const file = join(root, 'net/ipv4/conf/eth0.100/route_localnet')
 
-test('a value is read without its line feed and written as it is, dots in a link name and all', () => {
+test('a value is read without its line feed and written as it is, dots in a link name and all', async () => {
 	writeFileSync(file, '0\n')
 	assert.equal(readSysctl('net/ipv4/conf/eth0.100/route_localnet', root), '0')
-	writeSysctl('net/ipv4/conf/eth0.100/route_localnet', '1', root)
+	await writeSysctl('net/ipv4/conf/eth0.100/route_localnet', '1', root)
 	assert.equal(readFileSync(file, 'utf8'), '1')
 })
 
-test('only another value is written', () => {
+test('only another value is written', async () => {
 	writeFileSync(file, '1\n')
 	utimesSync(file, 1, 1)
-	writeSysctl('net/ipv4/conf/eth0.100/route_localnet', '1', root)
+	await writeSysctl('net/ipv4/conf/eth0.100/route_localnet', '1', root)
 	assert.equal(statSync(file).mtimeMs, 1000)
-	writeSysctl('net/ipv4/conf/eth0.100/route_localnet', '0', root)
+	await writeSysctl('net/ipv4/conf/eth0.100/route_localnet', '0', root)
 	assert.notEqual(statSync(file).mtimeMs, 1000)
 })
 
-test('a key cannot leave the settings', () => {
+test('a key cannot leave the settings', async () => {
 	for (const key of [
 		'',
 		'net',
@@ -44,7 +44,7 @@ test('a key cannot leave the settings', () => {
 			(error) => isCode(error, 'invalid'),
 			key,
 		)
-		assert.throws(
+		await assert.rejects(
 			() => writeSysctl(key, '1', root),
 			(error) => isCode(error, 'invalid'),
 			key,
@@ -52,18 +52,18 @@ test('a key cannot leave the settings', () => {
 	}
 })
 
-test('an error names the key, the value and the kernel error', () => {
+test('an error names the key, the value and the kernel error', async () => {
 	const key = 'net/ipv4/conf/nope/route_localnet'
 	assert.throws(
 		() => readSysctl(key, root),
 		(error) => isErrno(error, 'ENOENT') && messageOf(error).startsWith(`read ${key}: `),
 	)
-	assert.throws(
+	await assert.rejects(
 		() => writeSysctl(key, '1', root),
 		(error) => isErrno(error, 'ENOENT') && messageOf(error).includes(key),
 	)
 	// The kernel refuses the value, and anybody but root.
-	assert.throws(
+	await assert.rejects(
 		() => writeSysctl('net/ipv4/ip_forward', 'perhaps'),
 		(error) =>
 			isErrno(error, 'EINVAL', 'EACCES', 'EROFS') &&
