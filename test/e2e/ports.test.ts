@@ -41,9 +41,10 @@ describe('published ports', { skip: noHost() }, () => {
 			assert.equal(await dial(outsideOf(host), protocol, HOST_V4, 8080), OUTSIDE_V4)
 		})
 
-		it(`answer on the host by its own address and by 127.0.0.1, ${protocol}`, async () => {
+		it(`answer the host itself by its own address and by 127.0.0.1, ${protocol}`, async () => {
 			assert.ok(await dial(onHost(host), protocol, HOST_V4, 8080))
 			assert.ok(await dial(onHost(host), protocol, '127.0.0.1', 8080))
+			assert.ok(!(await reaches(onHost(host), protocol, HOST_V4, 8079)))
 		})
 
 		for (const from of ['web', 'neighbour', 'stranger', 'docker']) {
@@ -58,6 +59,15 @@ describe('published ports', { skip: noHost() }, () => {
 		await host.docker('run', ...options, IMAGE, 'httpd', '-f', '-h', '/www')
 		const page = await host.outside(['busybox', 'wget', '-qO-', `http://${HOST_V4}:8088/`])
 		assert.equal(page, 'hello from a container on weft')
+	})
+
+	it('answer in SCTP, also where the kernel has no sockets for it', async () => {
+		await runContainer(host, 'trunk', 'shop', '-p', '8084:80/sctp')
+		servers.push(await serve(await inContainer(host, 'trunk'), 'sctp', 80))
+		assert.equal(await dial(outsideOf(host), 'sctp', HOST_V4, 8084), OUTSIDE_V4)
+		assert.ok(await dial(onHost(host), 'sctp', HOST_V4, 8084))
+		assert.ok(await dial(await inContainer(host, 'stranger'), 'sctp', HOST_V4, 8084))
+		assert.ok(!(await reaches(outsideOf(host), 'sctp', HOST_V4, 80)))
 	})
 
 	it('answer over IPv6 where the network has it', async () => {

@@ -57,9 +57,14 @@ export class Daemon {
 		}
 	}
 
+	/** The exit status, once there is one. */
+	ended(): Promise<number> {
+		return this.#gone
+	}
+
 	/** Sends a signal and waits for the end; answers the exit status. */
 	async end(signal: NodeJS.Signals): Promise<number> {
-		if (!this.running) return await this.#gone
+		if (!this.running) return await this.ended()
 		const kill = `kill -${signal.replace('SIG', '')} "$(cat ${this.#pidFile})"`
 		await run([...this.#enter, 'sh', '-c', kill])
 		return await this.#gone

@@ -159,7 +159,7 @@ export class Host {
 	/** Ends everything that runs in the host, and the host. */
 	async stop(): Promise<void> {
 		await this.#namespaces.end()
-		await Promise.all([this.dockerd.end('SIGKILL'), this.weftd.end('SIGKILL')])
+		await Promise.all([this.dockerd.ended(), this.weftd.ended()])
 	}
 }
 

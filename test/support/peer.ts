@@ -1,13 +1,14 @@
 /**
  * A program, run inside some network namespace: one end of a conversation.
- *   peer.js serve tcp|udp PORT [ADDRESS]   tells each client the address it came from, then echoes
- *   peer.js dial tcp|udp ADDRESS PORT      prints what the server told; exit 1 with the reason when nothing answers
+ *   peer.js serve tcp|udp|sctp PORT [ADDRESS]   tells each client the address it came from, then echoes
+ *   peer.js dial tcp|udp|sctp ADDRESS PORT      prints what the server told; exit 1 with the reason when nothing answers
  *   peer.js hold ADDRESS PORT              one TCP connection: lines from standard input out, what comes back printed
  * `serve` and `hold` end with their standard input.
  */
 
 import { createSocket } from 'node:dgram'
 import { connect, createServer, isIPv6 } from 'node:net'
+import { dialSctp, serveSctp } from './sctp.ts'
 
 const PATIENCE = 1500
 
@@ -74,16 +75,30 @@ function endWithInput(): void {
 	process.stdin.on('end', () => process.exit(0))
 }
 
+const SERVE: Readonly<Record<string, (port: number, address: string) => unknown>> = {
+	tcp: serveTcp,
+	udp: serveUdp,
+	sctp: serveSctp,
+}
+
+const DIAL: Readonly<Record<string, (address: string, port: number) => unknown>> = {
+	tcp: dialTcp,
+	udp: dialUdp,
+	sctp: async (address, port) => {
+		setTimeout(() => fail('no answer'), PATIENCE)
+		console.log(await dialSctp(address, port))
+		process.exit(0)
+	},
+}
+
 const [verb = '', ...words] = process.argv.slice(2)
 if (verb === 'serve') {
+	const [protocol = '', port, address = '0.0.0.0'] = words
 	endWithInput()
-	const [protocol, port, address] = words
-	const serve = protocol === 'udp' ? serveUdp : serveTcp
-	serve(Number(port), address ?? '0.0.0.0')
+	SERVE[protocol]?.(Number(port), address)
 } else if (verb === 'dial') {
-	const [protocol, address = '', port] = words
-	const dial = protocol === 'udp' ? dialUdp : dialTcp
-	dial(address, Number(port))
+	const [protocol = '', address = '', port] = words
+	DIAL[protocol]?.(address, Number(port))
 } else if (verb === 'hold') {
 	endWithInput()
 	hold(words[0] ?? '', Number(words[1]))

@@ -9,7 +9,7 @@ import type { Host } from './host.ts'
 
 const PEER = fileURLToPath(new URL('./peer.js', import.meta.url))
 
-export type Protocol = 'tcp' | 'udp'
+export type Protocol = 'tcp' | 'udp' | 'sctp'
 
 /** Where a program runs: turns its command line into one that runs it there. */
 export type Place = (argv: readonly string[]) => string[]
