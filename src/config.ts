@@ -52,24 +52,38 @@ const oneOf = (fallback: string, values: readonly string[]): Setting => ({
 })
 
 const file = text('', 'empty or an absolute path', /^(\/[^\0\n]+)?$/)
-const ENDPOINTS = /^(https?:\/\/[^\s,/]+(,https?:\/\/[^\s,/]+)*)?$/
+
+/** HOST:PORT, an IPv6 address in brackets. */
+function isHostPort(value: string): boolean {
+	const match = /^(?:[\w.-]+|\[([^\]]+)\]):(\d{1,5})$/.exec(value)
+	if (match === null || Number(match[2]) < 1 || Number(match[2]) > 65535) return false
+	return match[1] === undefined || tryParseIp(match[1])?.family === 6
+}
+
+function areEndpoints(value: string): boolean {
+	return (
+		value === '' ||
+		value.split(',').every((each) => /^https?:\/\//.test(each) && isHostPort(each.replace(/^\w+:\/\//, '')))
+	)
+}
 
 const SETTINGS = {
 	WEFT_SOCKET: path('/run/docker/plugins/weft.sock'),
 	WEFT_ADMIN_SOCKET: path('/run/weft/admin.sock'),
 	WEFT_STATE_DIR: path('/var/lib/weft'),
-	WEFT_DOCKER_HOST: text(
-		'unix:///var/run/docker.sock',
-		'unix:///PATH or tcp://HOST:PORT',
-		/^(unix:\/\/\/|tcp:\/\/)\S+$/,
-	),
+	WEFT_DOCKER_HOST: {
+		fallback: 'unix:///var/run/docker.sock',
+		accepted: 'unix:///PATH or tcp://HOST:PORT',
+		accepts: (value) =>
+			/^unix:\/\/\/[^\0\n]+$/.test(value) || (value.startsWith('tcp://') && isHostPort(value.slice(6))),
+	},
 	WEFT_SCOPE: oneOf('local', SCOPES),
 	WEFT_POOLS: {
 		fallback: '10.210.0.0/16:24,fd77:6566:7400::/48:64',
 		accepted: 'BASE:SIZE,BASE:SIZE such as 10.210.0.0/16:24,fd77:6566:7400::/48:64',
 		accepts: arePools,
 	},
-	WEFT_CLUSTER: text('', 'empty or http(s)://HOST:PORT,…', ENDPOINTS),
+	WEFT_CLUSTER: { fallback: '', accepted: 'empty or http(s)://HOST:PORT,…', accepts: areEndpoints },
 	WEFT_CLUSTER_CA: file,
 	WEFT_CLUSTER_CERT: file,
 	WEFT_CLUSTER_KEY: file,
@@ -110,7 +124,9 @@ function readFlags(args: readonly string[]): Partial<Record<Name, string>> {
 	for (let i = 0; i < args.length; i++) {
 		const [flag, ...rest] = (args[i] ?? '').split('=')
 		const name = names.get(flag ?? '')
-		if (name === undefined) throw invalid(`unknown argument ${args[i]}; accepted are ${[...names.keys()].join(' ')}`)
+		if (name === undefined) {
+			throw invalid(`unknown argument ${JSON.stringify(args[i])}; accepted are ${[...names.keys()].join(' ')}`)
+		}
 		const value = rest.length > 0 ? rest.join('=') : args[++i]
 		if (value === undefined) throw invalid(`${flag} needs a value: ${SETTINGS[name].accepted}`)
 		found[name] = value
