@@ -40,6 +40,7 @@ export class Firewall {
 	}
 
 	add(elements: readonly Element[]): Promise<void> {
+		if (elements.length === 0) return Promise.resolve()
 		for (const element of elements) {
 			this.#wanted.set(identity(element), element)
 			this.#dirty.add(identity(element))
@@ -49,6 +50,7 @@ export class Firewall {
 
 	/** Takes away what is there of these; what is not there does not matter. */
 	remove(elements: readonly Element[]): Promise<void> {
+		if (elements.length === 0) return Promise.resolve()
 		for (const element of elements) {
 			this.#wanted.delete(identity(element))
 			this.#dirty.add(identity(element))

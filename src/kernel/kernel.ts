@@ -23,8 +23,8 @@ import { writeSysctl } from './sysctl.ts'
 
 export interface Kernel {
 	/**
-	 * Makes all of them exist, in this order; what exists already is left as it is. When one fails, those that this
-	 * call made are taken away again.
+	 * Makes all of them exist: links and what is on them in this order, and the firewall's elements at the same time. What
+	 * exists already is left as it is. When one fails, those that this call made are taken away again.
 	 * @throws WeftError naming the resource
 	 */
 	ensure(resources: readonly Resource[]): Promise<void>
@@ -63,33 +63,37 @@ export class LinuxKernel implements Kernel {
 	}
 
 	async ensure(resources: readonly Resource[]): Promise<void> {
+		const { elements, others } = split(resources)
 		const made: Resource[] = []
-		try {
-			for (const step of steps(resources)) await this.#ensureStep(step, made)
-		} catch (error) {
-			await this.remove(made).catch(() => undefined)
-			throw error
-		}
+		const done = await Promise.allSettled([this.#ensureElements(elements, made), this.#ensureInOrder(others, made)])
+		const failed = done.find((each) => each.status === 'rejected')
+		if (failed === undefined) return
+		await this.remove(made).catch(() => undefined)
+		throw failed.reason
 	}
 
 	async remove(resources: readonly Resource[]): Promise<void> {
+		const { elements, others } = split(resources)
 		const errors: unknown[] = []
-		for (const step of steps(resources).reverse()) {
-			const work = Array.isArray(step) ? this.#firewall.remove(step) : this.#effect(step).remove(step)
-			await work.catch((error: unknown) => errors.push(within('remove', named(step, error))))
+		const note = (error: unknown) => errors.push(within('remove', error))
+		const closed = this.#firewall.remove(elements).catch((error: unknown) => note(within('firewall', error)))
+		for (const resource of others.reverse()) {
+			await this.#effect(resource)
+				.remove(resource)
+				.catch((error: unknown) => note(named(resource, error)))
 		}
+		await closed
 		if (errors.length === 1) throw errors[0]
 		if (errors.length > 1) throw new AggregateError(errors)
 	}
 
 	async restore(resources: readonly Resource[]): Promise<unknown[]> {
+		const { elements, others } = split(resources)
 		const errors: unknown[] = []
-		const elements = resources.filter((resource) => resource.kind === 'element')
-		const rest = resources.filter((resource) => resource.kind !== 'element')
-		await this.#firewall.replace(elements).catch((error: unknown) => errors.push(error))
+		await this.#firewall.replace(elements).catch((error: unknown) => errors.push(within('firewall', error)))
 		const links = new Map((await this.#rtnetlink.links()).map((link) => [link.name, link]))
-		for (const resource of rest) {
-			const work = resource.kind === 'veth' ? this.#reattach(resource, links) : this.#ensureStep(resource, [])
+		for (const resource of others) {
+			const work = resource.kind === 'veth' ? this.#reattach(resource, links) : this.#ensureInOrder([resource], [])
 			await work.catch((error: unknown) => errors.push(error))
 		}
 		return errors
@@ -111,17 +115,21 @@ export class LinuxKernel implements Kernel {
 		return ensureForwardAccept()
 	}
 
-	async #ensureStep(step: Step, made: Resource[]): Promise<void> {
-		try {
-			if (Array.isArray(step)) {
-				// Listed before they are added: the firewall wants them from then on, also when it cannot have them.
-				made.push(...step.filter((element) => !this.#firewall.has(element)))
-				await this.#firewall.add(step)
-			} else if (await this.#effect(step).ensure(step)) {
-				made.push(step)
+	async #ensureElements(elements: readonly Element[], made: Resource[]): Promise<void> {
+		// Listed before they are added: the firewall wants them from then on, also when it cannot have them.
+		made.push(...elements.filter((element) => !this.#firewall.has(element)))
+		await this.#firewall.add(elements).catch((error: unknown) => {
+			throw within('firewall', error)
+		})
+	}
+
+	async #ensureInOrder(resources: readonly Single[], made: Resource[]): Promise<void> {
+		for (const resource of resources) {
+			try {
+				if (await this.#effect(resource).ensure(resource)) made.push(resource)
+			} catch (error) {
+				throw named(resource, error)
 			}
-		} catch (error) {
-			throw named(step, error)
 		}
 	}
 
@@ -130,24 +138,20 @@ export class LinuxKernel implements Kernel {
 	}
 }
 
-/** Elements that stand together go in one transaction, everything else one by one. */
-type Step = Single | Element[]
-
-function steps(resources: readonly Resource[]): Step[] {
-	const result: Step[] = []
+/** Elements name links without needing them to be there: they all go in one transaction, beside everything else. */
+function split(resources: readonly Resource[]): { elements: Element[]; others: Single[] } {
+	const elements: Element[] = []
+	const others: Single[] = []
 	for (const resource of resources) {
-		const before = result.at(-1)
-		if (resource.kind !== 'element') result.push(resource)
-		else if (Array.isArray(before)) before.push(resource)
-		else result.push([resource])
+		if (resource.kind === 'element') elements.push(resource)
+		else others.push(resource)
 	}
-	return result
+	return { elements, others }
 }
 
-function named(step: Step, error: unknown): WeftError {
-	if (Array.isArray(step)) return within('firewall', error)
+function named(resource: Single, error: unknown): WeftError {
 	// A port's error says which port, in the way in which it was asked for.
-	return step.kind === 'port' && error instanceof WeftError ? error : within(identity(step), error)
+	return resource.kind === 'port' && error instanceof WeftError ? error : within(identity(resource), error)
 }
 
 /** True when it made something; false when it was there. */
@@ -182,7 +186,10 @@ function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		const index = rtnetlink.indexOf(name)
 		if (index !== undefined) await unlessGone(work(index))
 	}
-	const deleteLink = (link: BridgeLink | VethLink) => unlessGone(rtnetlink.deleteLink(link.name))
+	/** Asked for first without the RTNL lock, since a link is often gone with something else already. */
+	const deleteLink = async ({ name }: BridgeLink | VethLink): Promise<void> => {
+		if (rtnetlink.indexOf(name) !== undefined) await unlessGone(rtnetlink.deleteLink(name))
+	}
 	return {
 		bridge: {
 			ensure: async (link) => {

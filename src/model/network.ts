@@ -58,7 +58,5 @@ export interface Endpoint {
 	readonly mac: string
 	/** The host's end of the container's link, chosen once: see names.ts. */
 	readonly link: string
-	/** True between Join and Leave: then the link exists. */
-	readonly joined: boolean
 	readonly published: readonly PublishedPort[]
 }

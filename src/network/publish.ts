@@ -1,5 +1,5 @@
 /** Publishes ports and takes them back. Publishing replaces: dockerd sends the whole list again when a gateway moves. */
-import { isCode, WeftError } from '../errors.ts'
+import { isCode } from '../errors.ts'
 import { identity, type Resource } from '../kernel/resource.ts'
 import type { Endpoint, Network, PortRequest, PublishedPort } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
@@ -18,7 +18,6 @@ export function publish(
 	return host.mutex.run(endpointId, async () => {
 		const network = needNetwork(host, networkId)
 		const endpoint = needEndpoint(host, networkId, endpointId)
-		if (!endpoint.joined) throw new WeftError('not-found', `endpoint ${endpointId} has not joined a sandbox`)
 		await replace(host, network, endpoint, ports)
 	})
 }

@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
 import type { Network } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
-import { isAlive, present } from './endpoints.ts'
+import { isAttached, resourcesOf } from './endpoints.ts'
 import type { Host } from './host.ts'
 import { unmake } from './networks.ts'
 
@@ -21,11 +21,11 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
 	const endpoints = networks.flatMap((network) =>
 		host.store.list('endpoint', network.id).map((each) => ({ network, each })),
 	)
-	const alive = endpoints.filter(({ each }) => isAlive(host, each))
+	const alive = endpoints.filter(({ each }) => isAttached(host, each))
 	const plan = [
 		...observed,
 		...networks.flatMap((network) => modes[network.options.mode].network(network)),
-		...alive.flatMap(({ network, each }) => present(network, each)),
+		...alive.flatMap(({ network, each }) => resourcesOf(network, each)),
 	]
 	for (const error of await host.kernel.restore(plan)) host.warn(error, `not restored: ${messageOf(error)}`)
 	await undo(

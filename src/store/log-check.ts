@@ -64,12 +64,18 @@ export function firstDamage(log: Buffer): number | undefined {
 	return undefined
 }
 
+/** A daemon that runs takes old logs away at any time; then LevelDB's lock is what refuses the second one. */
+function ifGone(error: NodeJS.ErrnoException): Buffer {
+	if (error.code === 'ENOENT') return Buffer.alloc(0)
+	throw error
+}
+
 /** The damaged logs of a LevelDB directory, each as `FILE at byte N`. The manifest is written in the same format. */
 export async function damagedLogs(directory: string): Promise<string[]> {
 	const damaged: string[] = []
 	for (const name of await readdir(directory)) {
 		if (!/\.log$|^MANIFEST-/.test(name)) continue
-		const at = firstDamage(await readFile(join(directory, name)))
+		const at = firstDamage(await readFile(join(directory, name)).catch(ifGone))
 		if (at !== undefined) damaged.push(`${name} at byte ${at}`)
 	}
 	return damaged
