@@ -139,6 +139,19 @@ test('a state whose only log was emptied is not taken for a new one', async (t) 
 	assert.equal(typeof (await outcome(directory)), 'string')
 })
 
+test('a manifest that ends early is always refused', async (t) => {
+	const made = await madeState(t)
+	const [manifest = ''] = await filesOf(made, /^MANIFEST/)
+	const length = (await readFile(join(made, manifest))).length
+	const copy = join(await scratch(t), 'copy')
+	for (let size = length - 1; size >= 0; size -= 4) {
+		await rm(copy, { recursive: true, force: true })
+		await cp(made, copy, { recursive: true })
+		await truncate(join(copy, manifest), size)
+		assert.equal(typeof (await outcome(copy)), 'string', `cut to ${size}`)
+	}
+})
+
 test('a log that ends early has every commit up to there, each whole: that is a crash in the middle of a write', async (t) => {
 	const made = await madeState(t)
 	const [log = ''] = await filesOf(made, /\.log$/)
