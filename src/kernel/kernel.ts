@@ -11,6 +11,7 @@ import {
 	type BridgeLink,
 	type Element,
 	type ForwardingEntry,
+	type Hairpin,
 	type HostPort,
 	identity,
 	type Neighbour,
@@ -230,6 +231,13 @@ function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 				return true
 			},
 			remove: ({ link, mac }) => onLink(link, (index) => rtnetlink.deleteForwarding({ index, mac })),
+		},
+		hairpin: {
+			ensure: async ({ link }: Hairpin) => {
+				await rtnetlink.setBridgePort({ index: indexOf(link), hairpin: true })
+				return true
+			},
+			remove: ({ link }) => onLink(link, (index) => rtnetlink.setBridgePort({ index, hairpin: false })),
 		},
 		sysctl: {
 			// Never undone, hence never "made": nobody knows who relies on it by then.

@@ -55,6 +55,13 @@ export interface ForwardingEntry {
 	readonly remote: string
 }
 
+/** Lets the bridge send a frame back to the port that it came from, as when a container calls its own published port. */
+export interface Hairpin {
+	readonly kind: 'hairpin'
+	/** A port of a bridge. */
+	readonly link: string
+}
+
 /** A kernel setting under /proc/sys, `key` with slashes: `net/ipv4/ip_forward`. Never undone. */
 export interface Sysctl {
 	readonly kind: 'sysctl'
@@ -88,6 +95,7 @@ export type Resource =
 	| Route
 	| Neighbour
 	| ForwardingEntry
+	| Hairpin
 	| Sysctl
 	| Element
 	| HostPort
@@ -106,6 +114,8 @@ export function identity(resource: Resource): string {
 			return `neighbour ${resource.link} ${resource.ip}`
 		case 'forwarding':
 			return `forwarding ${resource.link} ${resource.mac}`
+		case 'hairpin':
+			return `hairpin ${resource.link}`
 		case 'sysctl':
 			return `sysctl ${resource.key}`
 		case 'element':

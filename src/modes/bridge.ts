@@ -85,7 +85,11 @@ function attached(network: Network, endpoint: Endpoint): Resource[] {
 }
 
 function published(_network: Network, endpoint: Endpoint): Resource[] {
-	return endpoint.published.flatMap((port) => [hostPort(endpoint, port), ...publishedElements(port)])
+	if (endpoint.published.length === 0) return []
+	// With net.bridge.bridge-nf-call-iptables, which Docker sets, a container's packet to its own published port gets its
+	// new address while it is still on the bridge, and would have to leave by the port that it came in by.
+	const hairpin: Resource = { kind: 'hairpin', link: endpoint.link }
+	return [hairpin, ...endpoint.published.flatMap((port) => [hostPort(endpoint, port), ...publishedElements(port)])]
 }
 
 /** The port itself, which a container of the host or another endpoint may have already. */
