@@ -75,7 +75,9 @@ const CHAINS = `
 	}
 
 	chain output {
-		type nat hook output priority -100; policy accept;${PUBLISHED}
+		type nat hook output priority -100; policy accept;
+		# IPv6 has no route_localnet: no answer would come back to ::1. Refused at once, "localhost" goes on to 127.0.0.1.
+		ip6 daddr ::1 accept${PUBLISHED}
 	}
 
 	chain forward {
@@ -109,7 +111,6 @@ const CHAINS = `
 		ct status dnat oifname . ip saddr @endpoints4 masquerade
 		ct status dnat oifname . ip6 saddr @endpoints6 masquerade
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade
-		oifname @bridges ip6 saddr ::1 masquerade
 		iifname . oifname @same_bridge accept
 		iifname @masqueraded masquerade
 	}
