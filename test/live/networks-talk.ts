@@ -1,0 +1,109 @@
+/** Small servers and clients, alike in this process and in a peer's: who answers, and which address it saw. */
+import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { connect, createServer, isIPv6 } from 'node:net'
+
+export type Protocol = 'tcp' | 'udp'
+
+/** A call to one of the functions below, as it is sent to a peer. */
+export type Call =
+	| { readonly verb: 'listen'; readonly protocol: Protocol; readonly address: string; readonly port: number }
+	| {
+			readonly verb: 'dial'
+			readonly protocol: Protocol
+			readonly address: string
+			readonly port: number
+			readonly patience: number
+	  }
+	| { readonly verb: 'run'; readonly argv: readonly string[]; readonly input: string }
+
+/** What comes back: the server's words, a program's output, or nothing where there was no answer or a failure. */
+export type Answer = string | null
+
+export function answer(call: Call): Promise<Answer> {
+	if (call.verb === 'listen') return call.protocol === 'tcp' ? listenTcp(call) : listenUdp(call)
+	if (call.verb === 'dial') return call.protocol === 'tcp' ? dialTcp(call) : dialUdp(call)
+	return runHere(call.argv, call.input)
+}
+
+type Listen = Extract<Call, { verb: 'listen' }>
+type Dial = Extract<Call, { verb: 'dial' }>
+
+function plain(address: string | undefined): string {
+	return (address ?? '').replace(/^::ffff:/, '')
+}
+
+/** Tells each client the address that it came from. Never closed: goes with the process. */
+function listenTcp({ address, port }: Listen): Promise<Answer> {
+	return new Promise((resolve, reject) => {
+		const server = createServer((socket) => {
+			socket.on('error', () => socket.destroy())
+			socket.end(plain(socket.remoteAddress))
+		})
+		server.on('error', reject)
+		server.listen({ port, host: address, ipv6Only: true }, () => resolve('listening'))
+		server.unref()
+	})
+}
+
+function listenUdp({ address, port }: Listen): Promise<Answer> {
+	return new Promise((resolve, reject) => {
+		const socket = isIPv6(address) ? createSocket({ type: 'udp6', ipv6Only: true }) : createSocket('udp4')
+		socket.on('message', (_, from) => socket.send(plain(from.address), from.port, from.address))
+		socket.on('error', reject)
+		socket.bind(port, address, () => resolve('listening'))
+		socket.unref()
+	})
+}
+
+function dialTcp({ address, port, patience }: Dial): Promise<Answer> {
+	return new Promise((resolve) => {
+		const socket = connect(port, address)
+		const finish = (text: Answer) => {
+			clearTimeout(timer)
+			socket.destroy()
+			resolve(text)
+		}
+		const timer = setTimeout(() => finish(null), patience)
+		socket.on('data', (data) => finish(data.toString()))
+		socket.on('error', () => finish(null))
+		socket.on('end', () => finish(null))
+	})
+}
+
+function dialUdp({ address, port, patience }: Dial): Promise<Answer> {
+	return new Promise((resolve) => {
+		const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
+		const finish = (text: Answer) => {
+			clearTimeout(timer)
+			clearInterval(again)
+			socket.close()
+			resolve(text)
+		}
+		const timer = setTimeout(() => finish(null), patience)
+		const again = setInterval(() => socket.send('hello', port, address), 100)
+		socket.on('message', (data) => finish(data.toString()))
+		socket.on('error', () => finish(null))
+		socket.send('hello', port, address)
+	})
+}
+
+function runHere([file = '', ...args]: readonly string[], input: string): Promise<Answer> {
+	return new Promise((resolve) => {
+		const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+		let [output, complaint] = ['', '']
+		child.stdout.on('data', (data) => {
+			output += data
+		})
+		child.stderr.on('data', (data) => {
+			complaint += data
+		})
+		child.on('error', () => resolve(null))
+		child.on('close', (code) => {
+			if (code !== 0 && complaint !== '') process.stderr.write(`${file} ${args.join(' ')}: ${complaint}`)
+			resolve(code === 0 ? output : null)
+		})
+		child.stdin.on('error', () => undefined)
+		child.stdin.end(input)
+	})
+}

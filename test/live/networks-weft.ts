@@ -1,0 +1,113 @@
+/** weft's verbs on the real kernel of a bed, and containers that are attached by hand as dockerd would do it. */
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { dockerBridges } from '../../src/kernel/docker-bridges.ts'
+import { Firewall } from '../../src/kernel/firewall.ts'
+import { hostFacts } from '../../src/kernel/host.ts'
+import { LinuxKernel } from '../../src/kernel/kernel.ts'
+import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
+import { Nft } from '../../src/kernel/nftables.ts'
+import { HostPorts } from '../../src/kernel/ports.ts'
+import type { PortRequest } from '../../src/model/network.ts'
+import { KeyedMutex } from '../../src/mutex.ts'
+import { networkDriver } from '../../src/network/driver.ts'
+import type { Host } from '../../src/network/host.ts'
+import { resync } from '../../src/network/resync.ts'
+import type { NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
+import { LevelStore } from '../../src/store/level.ts'
+import { Peer } from './networks-bed.ts'
+import { answer } from './networks-talk.ts'
+
+export interface Weft {
+	readonly verbs: NetworkVerbs
+	/** Done by createNetwork too, which does not wait for it. */
+	openForward(): Promise<void>
+	/** Tells weft of Docker's bridges, as its start does. */
+	look(): Promise<void>
+	end(): Promise<void>
+}
+
+/** In the network namespace in which this process is. */
+export async function startWeft(): Promise<Weft> {
+	const folder = mkdtempSync(join(tmpdir(), 'weft-networks-'))
+	const store = await LevelStore.open(folder)
+	const rtnetlink = new Rtnetlink()
+	rtnetlink.open()
+	const nft = Nft.open()
+	const ports = new HostPorts()
+	const kernel = new LinuxKernel(rtnetlink, new Firewall((commands) => nft.run(commands)), ports)
+	const warn: Host['warn'] = (error, message) => process.stderr.write(`${message}: ${String(error)}\n`)
+	const host: Host = { store, kernel, facts: hostFacts(rtnetlink), mutex: new KeyedMutex(), warn }
+	return {
+		verbs: networkDriver(host),
+		openForward: () => kernel.ensureForwardAccept(),
+		look: async () => {
+			await resync(host, dockerBridges(await rtnetlink.links()))
+		},
+		end: async () => {
+			ports.releaseAll()
+			await store.close()
+			await rtnetlink.close()
+			rmSync(folder, { recursive: true, force: true })
+		},
+	}
+}
+
+export function idOf(name: string): string {
+	return createHash('sha256').update(name).digest('hex')
+}
+
+/** A dual-stack network with the given number in its addresses. */
+export function networkRequest(number: number, more: Partial<NetworkRequest> = {}): NetworkRequest {
+	return {
+		id: idOf(`network ${number}`),
+		options: {},
+		internal: false,
+		ipv4: [{ pool: `10.231.${number}.0/24`, gateway: `10.231.${number}.1/24`, reserved: {} }],
+		ipv6: [{ pool: `fd00:231:${number}::/64`, gateway: `fd00:231:${number}::1/64`, reserved: {} }],
+		...more,
+	}
+}
+
+export function gatewayOf(number: number) {
+	return { 4: `10.231.${number}.1`, 6: `fd00:231:${number}::1` } as const
+}
+
+export interface Container {
+	readonly place: Peer
+	readonly networkId: string
+	readonly endpointId: string
+	readonly address: { readonly 4: string; readonly 6: string }
+}
+
+/** The endpoint number `last` of a network, joined, its link moved and set up; a default route where there is a gateway. */
+export async function runContainer({ verbs }: Weft, number: number, last: number): Promise<Container> {
+	const networkId = idOf(`network ${number}`)
+	const endpointId = idOf(`endpoint ${number} ${last}`)
+	const address = { 4: `10.231.${number}.${last}`, 6: `fd00:231:${number}::${last}` } as const
+	const place = await Peer.start()
+	await verbs.createEndpoint({ networkId, id: endpointId, ipv4: `${address[4]}/24`, ipv6: `${address[6]}/64` })
+	const { link, gateway, gatewayIpv6 } = await verbs.join(networkId, endpointId)
+	// By name from the host's side, as dockerd does; the peer's side then gives it its final name and its addresses.
+	await answer({ verb: 'run', argv: ['ip', 'link', 'set', `${link}`, 'netns', String(place.pid)], input: '' })
+	await place.ip(
+		`link set ${link} name eth0`,
+		`addr add ${address[4]}/24 dev eth0`,
+		`addr add ${address[6]}/64 dev eth0 nodad`,
+		'link set eth0 up',
+		...(gateway === undefined ? [] : [`route add default via ${gateway}`]),
+		...(gatewayIpv6 === undefined ? [] : [`route add default via ${gatewayIpv6} dev eth0`]),
+	)
+	return { place, networkId, endpointId, address }
+}
+
+/** `-p ADDRESS:PORT:CONTAINERPORT` for tcp and udp. */
+export function port(hostPort: number, containerPort: number, hostIp = ''): PortRequest[] {
+	const both = { containerPort, hostIp, hostPort, hostPortEnd: hostPort }
+	return [
+		{ protocol: 'tcp', ...both },
+		{ protocol: 'udp', ...both },
+	]
+}
