@@ -66,13 +66,17 @@ export class Place {
 
 	/** Commands of ip(8), one a line. */
 	async ip(...lines: string[]): Promise<void> {
-		const done = await this.#ask({ verb: 'run', argv: ['ip', '-batch', '-'], input: lines.join('\n') })
-		if (done === null) throw new Error(`ip failed: ${lines.join('; ')}`)
+		await this.pipe(lines.join('\n'), 'ip', '-batch', '-')
 	}
 
-	async run(...argv: string[]): Promise<string> {
-		const output = await this.#ask({ verb: 'run', argv, input: '' })
-		if (output === null) throw new Error(`${argv.join(' ')} failed`)
+	/** The output of a program, which must not fail. */
+	run(...argv: string[]): Promise<string> {
+		return this.pipe('', ...argv)
+	}
+
+	async pipe(input: string, ...argv: string[]): Promise<string> {
+		const output = await this.#ask({ verb: 'run', argv, input })
+		if (output === null) throw new Error(`${argv.join(' ')} failed ${input}`)
 		return output
 	}
 }

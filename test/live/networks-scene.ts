@@ -1,6 +1,5 @@
 /** The networks and containers on which most promises about packets are tried. */
-import { type Bed, HOST, LOOPBACK, makeBed, OUTSIDE, setSysctl } from './networks-bed.ts'
-import type { Protocol } from './networks-talk.ts'
+import { type Bed, HOST, LOOPBACK, makeBed, OUTSIDE, type Place, setSysctl } from './networks-bed.ts'
 import { type Container, networkRequest, port, runContainer, startWeft, type Weft } from './networks-weft.ts'
 
 /** What every container serves, in tcp and udp, IPv4 and IPv6. */
@@ -57,8 +56,8 @@ export async function setScene(): Promise<Scene> {
 		...port(PUBLISHED_LOCAL, SERVICE, LOOPBACK[4]),
 	])
 	await weft.verbs.publish(green.networkId, green.endpointId, port(PUBLISHED_GREEN, SERVICE))
-	for (const { protocol } of EACH.filter(({ family }) => family === 4)) {
-		for (const place of [...containers.map((each) => each.place), bed.outside]) await serve(place, protocol)
+	for (const place of [...containers.map((each) => each.place), bed.outside]) await serve(place)
+	for (const protocol of PROTOCOLS) {
 		await bed.host.listen(protocol, PRIVATE, LOOPBACK[4])
 		await bed.host.listen(protocol, PUBLIC, '0.0.0.0')
 		await bed.host.listen(protocol, PUBLIC, '::')
@@ -79,9 +78,10 @@ export async function setScene(): Promise<Scene> {
 	}
 }
 
-async function serve(place: Container['place'], protocol: Protocol): Promise<void> {
-	await place.listen(protocol, SERVICE, '0.0.0.0')
-	await place.listen(protocol, SERVICE, '::')
+export async function serve(place: Place): Promise<void> {
+	for (const protocol of PROTOCOLS) {
+		for (const address of ['0.0.0.0', '::']) await place.listen(protocol, SERVICE, address)
+	}
 }
 
 /** Whether frames on a bridge are shown to the hooks of IP as well, of this network namespace. */
