@@ -45,15 +45,25 @@ async function list(program: string): Promise<Listing> {
 	return { program, lines: (await run(program, ['-w', '2', '-S'])).split('\n') }
 }
 
-const mutex = new KeyedMutex()
+/** Milliseconds for which a rule that was seen among Docker's chains is taken to be there still. */
+const TRUST = 30_000
 
-/** Puts the rule wherever forwarded packets may be dropped and it is not yet there. Costs some 10 ms a family. */
+const mutex = new KeyedMutex()
+let seen = 0
+
+/**
+ * Puts the rule wherever forwarded packets may be dropped and it is not yet there. Costs some 10 ms a family, unless it
+ * has just been seen beside Docker's own; before that Docker may come at any moment and shut FORWARD.
+ */
 export function ensureForwardAccept(): Promise<void> {
 	return mutex.run('iptables', async () => {
+		if (Date.now() - seen < TRUST) return
 		const found = (await Promise.all([programs(''), programs('6')])).flat()
-		for (const { program, lines } of await Promise.all(found.map(list))) {
+		const listings = await Promise.all(found.map(list))
+		for (const { program, lines } of listings) {
 			const args = needsAccept(lines) ? planAccept(lines) : undefined
 			if (args !== undefined) await run(program, ['-w', '2', ...args])
 		}
+		if (listings.some(({ lines }) => lines.includes('-N DOCKER-USER'))) seen = Date.now()
 	})
 }

@@ -7,20 +7,24 @@ import { parseIp } from '../model/address.ts'
 import { bindHostPort, closeFd } from './ffi.ts'
 import { type HostPort, identity } from './resource.ts'
 
+interface Held {
+	readonly port: HostPort
+	/** Absent where the kernel has no sockets of the protocol: then nobody else can have the port either. */
+	readonly fd: number | undefined
+}
+
 export class HostPorts {
-	readonly #held = new Map<string, { readonly fd: number; readonly owner: string }>()
+	readonly #held = new Map<string, Held>()
 
 	has(port: HostPort): boolean {
-		return this.#held.get(identity(port))?.owner === port.owner
+		return this.#held.get(identity(port))?.port.owner === port.owner
 	}
 
 	/** @throws WeftError `in-use` when somebody has it, `invalid` when the address is not one of this host's. */
 	hold(port: HostPort): void {
-		const id = identity(port)
 		if (this.has(port)) return
 		try {
-			// Fails for a port that another owner holds, as for anybody else's.
-			this.#held.set(id, { fd: bindHostPort(port.protocol, parseIp(port.address), port.port), owner: port.owner })
+			this.#held.set(identity(port), { port, fd: this.#bind(port) })
 		} catch (error) {
 			throw refused(port, error)
 		}
@@ -28,15 +32,32 @@ export class HostPorts {
 
 	release(port: HostPort): void {
 		const held = this.#held.get(identity(port))
-		if (held?.owner !== port.owner) return
+		if (held?.port.owner !== port.owner) return
 		this.#held.delete(identity(port))
-		closeFd(held.fd)
+		if (held.fd !== undefined) closeFd(held.fd)
 	}
 
 	releaseAll(): void {
-		for (const { fd } of this.#held.values()) closeFd(fd)
-		this.#held.clear()
+		for (const { port } of [...this.#held.values()]) this.release(port)
 	}
+
+	#bind(port: HostPort): number | undefined {
+		try {
+			return bindHostPort(port.protocol, parseIp(port.address), port.port)
+		} catch (error) {
+			if (!isErrno(error, 'EPROTONOSUPPORT', 'ESOCKTNOSUPPORT')) throw error
+			const other = Array.from(this.#held.values()).find((held) => clash(held.port, port))
+			if (other !== undefined) throw new WeftError('in-use', 'held by another container', { errno: 'EADDRINUSE' })
+			return undefined
+		}
+	}
+}
+
+/** Whether two sockets could not be bound to these at the same time. */
+function clash(a: HostPort, b: HostPort): boolean {
+	if (a.protocol !== b.protocol || a.port !== b.port) return false
+	const [ip, other] = [parseIp(a.address), parseIp(b.address)]
+	return ip.family === other.family && (ip.value === other.value || ip.value === 0n || other.value === 0n)
 }
 
 function refused(port: HostPort, error: unknown): WeftError {

@@ -55,6 +55,8 @@ function networkPlan(network: Network): Resource[] {
 		// A container must not be able to give the host a default route, and without IPv6 must not reach it by fe80::.
 		setting(`net/ipv6/conf/${name}/accept_ra`, '0'),
 		setting(`net/ipv6/conf/${name}/disable_ipv6`, ipv6 ? '0' : '1'),
+		// Without an address of its own that is settled it asks no neighbour, for a second after the first container.
+		...(ipv6 ? [setting(`net/ipv6/conf/${name}/accept_dad`, '0')] : []),
 		...gateways.map((cidr): Resource => ({ kind: 'address', link: name, cidr })),
 		element('bridges', [name]),
 		element('same_bridge', [name, name]),

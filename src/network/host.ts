@@ -39,3 +39,8 @@ export function drop(record: Network | Endpoint): Change {
 		? { kind: 'endpoint', group: record.networkId, id: record.id }
 		: { kind: 'network', group: '', id: record.id }
 }
+
+/** Docker may have come, or rebuilt its chains, since the last look. Not worth making anybody wait for. */
+export function keepForwardOpen(host: Host): void {
+	host.kernel.ensureForwardAccept().catch((error: unknown) => host.warn(error, 'iptables FORWARD cannot be opened'))
+}

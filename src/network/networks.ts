@@ -6,7 +6,7 @@ import { bridgeName, freeName } from '../model/names.ts'
 import type { Network } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
 import { removeEndpoint } from './endpoints.ts'
-import { drop, type Host, put } from './host.ts'
+import { drop, type Host, keepForwardOpen, put } from './host.ts'
 import { parseOptions } from './options.ts'
 import type { NetworkRequest } from './verbs.ts'
 
@@ -15,8 +15,7 @@ export function createNetwork(host: Host, request: NetworkRequest): Promise<void
 		const existing = host.store.get('network', '', request.id)
 		if (existing !== undefined) mustBeSame(existing, request)
 		await make(host, existing ?? (await intend(host, request)))
-		// Docker may have come, or rebuilt its chains, since the last look. Not worth making the user wait for.
-		host.kernel.ensureForwardAccept().catch((error: unknown) => host.warn(error, 'iptables FORWARD cannot be opened'))
+		keepForwardOpen(host)
 	})
 }
 
