@@ -29,9 +29,11 @@ function design(host: Host, request: EndpointRequest): Endpoint {
 	const { id, networkId, ipv4, ipv6 } = request
 	if (request.mac !== undefined) parseMac(request.mac)
 	const mac = request.mac ?? macFor(id, ipv4 === undefined ? undefined : toBytes(parseCidr(ipv4)))
+	// Also one that is only written down: its endpoint has yet to join.
+	const others = host.store.list('network', '').flatMap((network) => host.store.list('endpoint', network.id))
 	const link = freeName(
 		(n) => linkName(id, n),
-		(name) => host.kernel.hasLink(name),
+		(name) => host.kernel.hasLink(name) || others.some((other) => other.link === name),
 	)
 	return {
 		id,
