@@ -47,11 +47,18 @@ async function replace(host: Host, network: Network, before: Endpoint, ports: re
 		await host.kernel.remove(missing(plan(network, before), plan(network, after)))
 		await host.kernel.ensure(plan(network, after))
 	} catch (error) {
-		await host.kernel.remove(missing(plan(network, after), plan(network, before)))
-		await host.kernel.ensure(plan(network, before))
-		await host.store.commit([put(before)])
+		await putBack(host, network, after, before)
 		throw error
 	}
+}
+
+/** Goes on to the end: the error that led here is the one to tell, and what cannot be put back now is logged. */
+async function putBack(host: Host, network: Network, after: Endpoint, before: Endpoint): Promise<void> {
+	const { published: plan } = modes[network.options.mode]
+	const warn = (error: unknown) => host.warn(error, `the ports of endpoint ${before.id} are not as they were`)
+	await host.kernel.remove(missing(plan(network, after), plan(network, before))).catch(warn)
+	await host.kernel.ensure(plan(network, before)).catch(warn)
+	await host.store.commit([put(before)]).catch(warn)
 }
 
 /** Those of `from` that `to` does not have. */
