@@ -36,8 +36,7 @@ export async function startWeft(): Promise<Weft> {
 	const rtnetlink = new Rtnetlink()
 	rtnetlink.open()
 	const nft = Nft.open()
-	const ports = new HostPorts()
-	const kernel = new LinuxKernel(rtnetlink, new Firewall((commands) => nft.run(commands)), ports)
+	const kernel = new LinuxKernel(rtnetlink, new Firewall((commands) => nft.run(commands)), new HostPorts())
 	const warn: Host['warn'] = (error, message) => process.stderr.write(`${message}: ${String(error)}\n`)
 	const host: Host = { store, kernel, facts: hostFacts(rtnetlink), mutex: new KeyedMutex(), warn }
 	return {
@@ -47,7 +46,6 @@ export async function startWeft(): Promise<Weft> {
 			await resync(host, dockerBridges(await rtnetlink.links()))
 		},
 		end: async () => {
-			ports.releaseAll()
 			await store.close()
 			await rtnetlink.close()
 			rmSync(folder, { recursive: true, force: true })

@@ -1,0 +1,102 @@
+/** A host in memory for the verbs: its store, its kernel, and requests as Docker makes them. */
+import { createHash } from 'node:crypto'
+import { identity, type Resource } from '../../src/kernel/resource.ts'
+import type { Endpoint, Network, PortRequest } from '../../src/model/network.ts'
+import { modes } from '../../src/modes/index.ts'
+import { KeyedMutex } from '../../src/mutex.ts'
+import { networkDriver } from '../../src/network/driver.ts'
+import type { Host } from '../../src/network/host.ts'
+import { type Resynced, resync } from '../../src/network/resync.ts'
+import type { EndpointRequest, NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
+import { FakeKernel } from '../support/fake-kernel.ts'
+import { MemoryStore } from '../support/memory-store.ts'
+
+/** Small enough to be used up. */
+export const EPHEMERAL = [40000, 40003] as const
+
+export interface Bench {
+	readonly store: MemoryStore
+	readonly kernel: FakeKernel
+	readonly verbs: NetworkVerbs
+	readonly warnings: string[]
+	resync(): Promise<Resynced>
+}
+
+/** A daemon over what there is of a store and a kernel. */
+export function bench(store = new MemoryStore(), kernel = new FakeKernel()): Bench {
+	const warnings: string[] = []
+	const host: Host = {
+		store,
+		kernel,
+		facts: { occupied: async () => [], defaultMtu: async () => 1450, ephemeralPorts: () => EPHEMERAL },
+		mutex: new KeyedMutex(),
+		warn: (_, message) => warnings.push(message),
+	}
+	return { store, kernel, verbs: networkDriver(host), warnings, resync: () => resync(host, []) }
+}
+
+export function idOf(name: string): string {
+	return createHash('sha256').update(name).digest('hex')
+}
+
+/** A dual-stack network; its number is in its addresses. */
+export function networkRequest(number = 1, more: Partial<NetworkRequest> = {}): NetworkRequest {
+	return {
+		id: idOf(`network ${number}`),
+		options: {},
+		internal: false,
+		ipv4: [{ pool: `10.210.${number}.0/24`, gateway: `10.210.${number}.1/24`, reserved: {} }],
+		ipv6: [{ pool: `fd00:${number}::/64`, gateway: `fd00:${number}::1/64`, reserved: {} }],
+		...more,
+	}
+}
+
+/** The endpoint with the last part `last` in its addresses. */
+export function endpointRequest(last = 2, number = 1, more: Partial<EndpointRequest> = {}): EndpointRequest {
+	return {
+		networkId: idOf(`network ${number}`),
+		id: idOf(`endpoint ${number} ${last}`),
+		ipv4: `10.210.${number}.${last}/24`,
+		ipv6: `fd00:${number}::${last}/64`,
+		...more,
+	}
+}
+
+export function portRequest(hostPort: number, containerPort = 80, more: Partial<PortRequest> = {}): PortRequest {
+	return { protocol: 'tcp', containerPort, hostIp: '', hostPort, hostPortEnd: hostPort, ...more }
+}
+
+/** Creates, joins and lets dockerd move the link: what a container start comes down to. */
+export async function attach({ verbs, kernel }: Bench, request: EndpointRequest): Promise<void> {
+	await verbs.createEndpoint(request)
+	const { link } = await verbs.join(request.networkId, request.id)
+	kernel.moveAway(link ?? '')
+}
+
+export function networks({ store }: Bench): readonly Network[] {
+	return store.list('network', '')
+}
+
+export function endpoints({ store }: Bench, number = 1): readonly Endpoint[] {
+	return store.list('endpoint', idOf(`network ${number}`))
+}
+
+/** What the records of the settled networks, and of the endpoints whose link is there, ask for. */
+export function planned(bench: Bench): Resource[] {
+	return networks(bench)
+		.filter(({ settled }) => settled)
+		.flatMap((network) => {
+			const mode = modes[network.options.mode]
+			const attached = bench.store
+				.list('endpoint', network.id)
+				.filter(({ link }) => bench.kernel.hasLink(link))
+				.flatMap((endpoint) => [...mode.attached(network, endpoint), ...mode.published(network, endpoint)])
+			return [...mode.network(network), ...attached]
+		})
+}
+
+/** By identity, in the form of FakeKernel.objects. */
+export function objectsOf(resources: readonly Resource[]): string[] {
+	const listed = resources.filter(({ kind }) => kind !== 'sysctl' && kind !== 'hairpin')
+	return [...new Set(listed.map(identity))].sort()
+}

@@ -1,0 +1,177 @@
+/** Networks on a host in memory: made, repeated, refused, taken away, and made side by side. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { isCode } from '../../src/errors.ts'
+import { attach, bench, endpointRequest, idOf, networkRequest, networks, objectsOf, planned } from './host.ts'
+
+const BRIDGE = 'com.docker.network.bridge.name'
+
+describe('createNetwork', () => {
+	it('makes what the mode plans, and a settled record', async () => {
+		const host = bench()
+		await host.verbs.createNetwork(networkRequest())
+		const [network] = networks(host)
+		assert.equal(network?.settled, true)
+		assert.equal(network.mtu, 1450)
+		assert.ok(planned(host).every((resource) => host.kernel.has(resource)))
+		assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
+		assert.equal(host.kernel.forwardAccepts, 1)
+	})
+
+	it('may be repeated with the same content', async () => {
+		const host = bench()
+		await host.verbs.createNetwork(networkRequest())
+		const before = [networks(host), host.kernel.objects()]
+		await host.verbs.createNetwork(networkRequest())
+		assert.deepEqual([networks(host), host.kernel.objects()], before)
+	})
+
+	it('repeated makes again what somebody has taken away', async () => {
+		const host = bench()
+		await host.verbs.createNetwork(networkRequest())
+		const before = host.kernel.objects()
+		host.kernel.loseLink(networks(host)[0]?.bridge ?? '')
+		assert.notDeepEqual(host.kernel.objects(), before)
+		await host.verbs.createNetwork(networkRequest())
+		assert.deepEqual(host.kernel.objects(), before)
+	})
+
+	for (const [what, more] of Object.entries({
+		options: { options: { mtu: '1400' } },
+		internal: { internal: true },
+		'an IPv4 subnet': { ipv4: [] },
+		'an IPv6 subnet': { ipv6: [] },
+	})) {
+		it(`is refused with the same id and another content: ${what}`, async () => {
+			const host = bench()
+			await host.verbs.createNetwork(networkRequest())
+			const before = [networks(host), host.kernel.objects()]
+			await assert.rejects(host.verbs.createNetwork(networkRequest(1, more)), (error: unknown) => {
+				return isCode(error, 'exists') && error.message.includes('other settings')
+			})
+			assert.deepEqual([networks(host), host.kernel.objects()], before)
+		})
+	}
+
+	it('is refused for a bad option and leaves nothing', async () => {
+		const host = bench()
+		await assert.rejects(host.verbs.createNetwork(networkRequest(1, { options: { mtu: 'x' } })), /mtu="x"/)
+		assert.deepEqual([networks(host), host.kernel.objects(), host.store.commits], [[], [], []])
+	})
+
+	it('is refused where another network has part of the subnet, and not beside it', async () => {
+		const host = bench()
+		await host.verbs.createNetwork(networkRequest(1, { ipv6: [] }))
+		const inside = networkRequest(2, { ipv4: [{ pool: '10.210.1.128/25', reserved: {} }], ipv6: [] })
+		await assert.rejects(host.verbs.createNetwork(inside), (error: unknown) => {
+			return isCode(error, 'exists') && /10\.210\.1\.128\/25/.test(error.message)
+		})
+		const around = networkRequest(3, { ipv4: [{ pool: '10.210.0.0/16', reserved: {} }], ipv6: [] })
+		await assert.rejects(host.verbs.createNetwork(around), (error: unknown) => isCode(error, 'exists'))
+		await host.verbs.createNetwork(networkRequest(2))
+		assert.equal(networks(host).length, 2)
+	})
+
+	it('takes any number of networks that Docker addresses nothing on', async () => {
+		const host = bench()
+		const ipv4 = [{ pool: '0.0.0.0/0', reserved: {} }]
+		await host.verbs.createNetwork(networkRequest(1, { ipv4, ipv6: [] }))
+		await host.verbs.createNetwork(networkRequest(2, { ipv4, ipv6: [] }))
+		assert.equal(networks(host).length, 2)
+	})
+
+	it('gives two networks with the same first digits two bridges', async () => {
+		const host = bench()
+		const [a, b] = [`${'0'.repeat(32)}${'a'.repeat(32)}`, `${'0'.repeat(32)}${'b'.repeat(32)}`]
+		await Promise.all([
+			host.verbs.createNetwork(networkRequest(1, { id: a })),
+			host.verbs.createNetwork(networkRequest(2, { id: b })),
+		])
+		assert.equal(new Set(networks(host).map(({ bridge }) => bridge)).size, 2)
+	})
+
+	it('leaves alone a link of that name that is somebody else’s', async () => {
+		const host = bench()
+		const first = bench()
+		await first.verbs.createNetwork(networkRequest())
+		const name = networks(first)[0]?.bridge ?? ''
+		host.kernel.addForeignLink(name)
+		await host.verbs.createNetwork(networkRequest())
+		assert.notEqual(networks(host)[0]?.bridge, name)
+	})
+
+	it('refuses a bridge name that is taken, by a link or by another network, and takes a free one', async () => {
+		const host = bench()
+		host.kernel.addForeignLink('eth0')
+		const named = (number: number, name: string) => networkRequest(number, { options: { [BRIDGE]: name } })
+		const inUse = (error: unknown) => isCode(error, 'in-use') && error.message.includes(BRIDGE)
+		await assert.rejects(host.verbs.createNetwork(named(1, 'eth0')), inUse)
+		await host.verbs.createNetwork(named(2, 'mine'))
+		await assert.rejects(host.verbs.createNetwork(named(3, 'mine')), inUse)
+		assert.deepEqual(
+			networks(host).map(({ bridge }) => bridge),
+			['mine'],
+		)
+	})
+
+	it('side by side lets one of two have a name or a subnet', async () => {
+		const host = bench()
+		const named = (number: number) => networkRequest(number, { options: { [BRIDGE]: 'mine' } })
+		const byName = await Promise.allSettled([host.verbs.createNetwork(named(1)), host.verbs.createNetwork(named(2))])
+		assert.deepEqual(byName.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+		const twin = (name: string) => networkRequest(5, { id: idOf(name) })
+		const bySubnet = await Promise.allSettled([
+			host.verbs.createNetwork(twin('one')),
+			host.verbs.createNetwork(twin('two')),
+		])
+		assert.deepEqual(bySubnet.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+		assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
+	})
+
+	it('leaves nothing where the disk refuses, and succeeds when asked again', async () => {
+		const host = bench()
+		host.store.failure = new Error('disk full')
+		await assert.rejects(host.verbs.createNetwork(networkRequest()), /disk full/)
+		assert.deepEqual([networks(host), host.kernel.objects()], [[], []])
+		host.store.failure = undefined
+		await host.verbs.createNetwork(networkRequest())
+		assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
+	})
+})
+
+describe('deleteNetwork', () => {
+	it('takes everything away, with endpoints that Docker has forgotten', async () => {
+		const host = bench()
+		await host.verbs.createNetwork(networkRequest())
+		await attach(host, endpointRequest())
+		await host.verbs.deleteNetwork(idOf('network 1'))
+		assert.deepEqual([networks(host), host.kernel.objects()], [[], []])
+		assert.deepEqual(host.store.list('endpoint', idOf('network 1')), [])
+	})
+
+	it('leaves other networks as they are', async () => {
+		const host = bench()
+		await host.verbs.createNetwork(networkRequest(1))
+		await attach(host, endpointRequest(2, 1))
+		await host.verbs.createNetwork(networkRequest(2))
+		await host.verbs.deleteNetwork(idOf('network 2'))
+		assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
+		assert.ok(planned(host).every((resource) => host.kernel.has(resource)))
+		assert.equal(networks(host).length, 1)
+	})
+
+	it('succeeds for the unknown and when repeated', async () => {
+		const host = bench()
+		await host.verbs.deleteNetwork(idOf('nobody'))
+		await host.verbs.createNetwork(networkRequest())
+		await host.verbs.deleteNetwork(idOf('network 1'))
+		await host.verbs.deleteNetwork(idOf('network 1'))
+		assert.deepEqual(networks(host), [])
+	})
+
+	it('waits for the creation that is under way', async () => {
+		const host = bench()
+		await Promise.all([host.verbs.createNetwork(networkRequest()), host.verbs.deleteNetwork(idOf('network 1'))])
+		assert.deepEqual([networks(host), host.kernel.objects()], [[], []])
+	})
+})

@@ -1,0 +1,244 @@
+/**
+ * A kernel in memory: the same order of work, the same refusals and the same undoing as LinuxKernel, so that one suite
+ * runs on both (contract/kernel.ts). `before` sees every effect and may throw, as a kernel that refuses, or a crash.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { messageOf, WeftError, within } from '../../src/errors.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import {
+	type BridgeLink,
+	type Element,
+	type HostPort,
+	identity,
+	type Resource,
+	type Sysctl,
+	type VethLink,
+} from '../../src/kernel/resource.ts'
+import { renderElements } from '../../src/kernel/ruleset.ts'
+import { parseCidr, parseIp } from '../../src/model/address.ts'
+
+type Verb = 'ensure' | 'remove' | 'replace'
+
+export class FakeKernel implements Kernel {
+	/** Called with each effect before it takes place; elements that go in one transaction are one effect. */
+	before: (verb: Verb, what: string) => void = () => undefined
+	/** Calls of ensureForwardAccept. */
+	forwardAccepts = 0
+	readonly settings = new Map<string, string>()
+	readonly #there = new Map<string, Resource>()
+	/** Links that are not weft's, and ends of pairs that dockerd has not moved yet. */
+	readonly #links = new Set<string>()
+
+	async ensure(resources: readonly Resource[]): Promise<void> {
+		const made: Resource[] = []
+		const { elements, others } = split(resources)
+		const done = await Promise.allSettled([this.#ensureElements(elements, made), this.#ensureInOrder(others, made)])
+		const failed = done.find((each) => each.status === 'rejected')
+		if (failed === undefined) return
+		await this.remove(made).catch(() => undefined)
+		throw failed.reason
+	}
+
+	async remove(resources: readonly Resource[]): Promise<void> {
+		const { elements, others } = split(resources)
+		const errors: unknown[] = []
+		const attempt = async (what: string, work: () => void) => {
+			await turn()
+			try {
+				this.before('remove', what)
+				work()
+			} catch (error) {
+				errors.push(within(`remove: ${what}`, error))
+			}
+		}
+		if (elements.length > 0) {
+			await attempt('firewall', () => {
+				for (const element of elements) this.#there.delete(identity(element))
+			})
+		}
+		for (const resource of others.reverse()) await attempt(identity(resource), () => this.#take(resource))
+		if (errors.length === 1) throw errors[0]
+		if (errors.length > 1) throw new AggregateError(errors, errors.map(messageOf).join('; '))
+	}
+
+	async restore(resources: readonly Resource[]): Promise<unknown[]> {
+		const { elements, others } = split(resources)
+		const errors: unknown[] = []
+		await this.#replace(elements).catch((error: unknown) => errors.push(error))
+		for (const resource of others) {
+			const work = resource.kind === 'veth' ? this.#reattach(resource) : this.#ensureInOrder([resource], [])
+			await work.catch((error: unknown) => errors.push(error))
+		}
+		return errors
+	}
+
+	hasLink(name: string): boolean {
+		return this.#links.has(name) || this.#there.has(`link ${name}`)
+	}
+
+	async ensureForwardAccept(): Promise<void> {
+		this.forwardAccepts++
+	}
+
+	/** What is there, by identity; hairpins are attributes of their links and not listed. */
+	objects(): string[] {
+		return [...this.#there.values()].flatMap((each) => (each.kind === 'hairpin' ? [] : [identity(each)])).sort()
+	}
+
+	has(resource: Resource): boolean {
+		return resource.kind === 'sysctl'
+			? this.settings.get(resource.key) === resource.value
+			: isDeepStrictEqual(this.#there.get(identity(resource)), resource)
+	}
+
+	/** A link of somebody else's. */
+	addForeignLink(name: string): void {
+		this.#links.add(name)
+	}
+
+	/** dockerd takes the container's end out of this namespace. */
+	moveAway(peer: string): void {
+		this.#links.delete(peer)
+	}
+
+	/** A sandbox ends, or somebody deletes a link. */
+	loseLink(name: string): void {
+		this.#links.delete(name)
+		const link = this.#there.get(`link ${name}`)
+		if (link?.kind === 'bridge' || link?.kind === 'veth') this.#take(link)
+	}
+
+	/** What goes with a process that ends. */
+	endProcess(): void {
+		for (const [id, { kind }] of this.#there) if (kind === 'port') this.#there.delete(id)
+	}
+
+	/** What a boot leaves. */
+	reboot(): void {
+		this.#there.clear()
+		this.#links.clear()
+		this.settings.clear()
+	}
+
+	async #replace(elements: readonly Element[]): Promise<void> {
+		await turn()
+		this.before('replace', 'firewall')
+		renderElements('add', elements)
+		for (const [id, { kind }] of this.#there) if (kind === 'element') this.#there.delete(id)
+		for (const element of elements) this.#there.set(identity(element), element)
+	}
+
+	async #reattach(veth: VethLink): Promise<void> {
+		await turn()
+		if (!this.hasLink(veth.name) || !this.hasLink(veth.master)) return
+		this.before('ensure', identity(veth))
+		this.#there.set(identity(veth), veth)
+	}
+
+	async #ensureElements(elements: readonly Element[], made: Resource[]): Promise<void> {
+		if (elements.length === 0) return
+		await turn()
+		try {
+			this.before('ensure', 'firewall')
+			renderElements('add', elements)
+		} catch (error) {
+			throw within('firewall', error)
+		}
+		for (const element of elements) {
+			if (!this.has(element)) made.push(element)
+			this.#there.set(identity(element), element)
+		}
+	}
+
+	async #ensureInOrder(resources: readonly Single[], made: Resource[]): Promise<void> {
+		for (const resource of resources) {
+			await turn()
+			try {
+				this.before('ensure', identity(resource))
+				if (this.#make(resource)) made.push(resource)
+			} catch (error) {
+				throw resource.kind === 'port' && error instanceof WeftError ? error : within(identity(resource), error)
+			}
+		}
+	}
+
+	/** True where something was made that has to be undone after a failure. */
+	#make(resource: Single): boolean {
+		switch (resource.kind) {
+			case 'sysctl':
+				return this.#set(resource)
+			case 'port':
+				return this.#hold(resource)
+			case 'bridge':
+			case 'veth':
+				return this.#makeLink(resource)
+			default:
+				this.#need(resource.link)
+				if (resource.kind === 'address') parseCidr(resource.cidr)
+				return this.#put(resource)
+		}
+	}
+
+	#put(resource: Single): boolean {
+		const fresh = !this.#there.has(identity(resource))
+		this.#there.set(identity(resource), resource)
+		return fresh
+	}
+
+	#set({ key, value }: Sysctl): boolean {
+		const link = /^net\/ipv[46]\/conf\/([^/]+)\//.exec(key)?.[1]
+		if (link !== undefined && link !== 'all') this.#need(link)
+		this.settings.set(key, value)
+		return false
+	}
+
+	#makeLink(link: BridgeLink | VethLink): boolean {
+		if (link.kind === 'veth') this.#need(link.master)
+		if (this.#there.get(identity(link))?.kind === link.kind) return false
+		if (this.hasLink(link.name)) throw new WeftError('in-use', `exists and is not a ${link.kind}`)
+		if (link.kind === 'veth') this.#links.add(link.peer)
+		return this.#put(link)
+	}
+
+	#hold(port: HostPort): boolean {
+		if (this.has(port)) return false
+		for (const other of this.#there.values()) {
+			if (other.kind !== 'port' || !clash(other, port)) continue
+			throw new WeftError('in-use', `port ${port.address}:${port.port}/${port.protocol} is already allocated`)
+		}
+		this.#there.set(identity(port), port)
+		return true
+	}
+
+	#need(link: string): void {
+		if (!this.hasLink(link)) throw new WeftError('system', `link ${link}: No such device`)
+	}
+
+	#take(resource: Single): void {
+		const there = this.#there.get(identity(resource))
+		if (there === undefined || (there.kind === 'port' && !isDeepStrictEqual(there, resource))) return
+		this.#there.delete(identity(resource))
+		if (there.kind === 'veth') this.#links.delete(there.peer)
+		if (there.kind !== 'veth' && there.kind !== 'bridge') return
+		// What is on a link goes with it.
+		for (const [id, each] of this.#there) if ('link' in each && each.link === there.name) this.#there.delete(id)
+	}
+}
+
+type Single = Exclude<Resource, Element>
+
+function split(resources: readonly Resource[]): { elements: Element[]; others: Single[] } {
+	const elements = resources.filter((each) => each.kind === 'element')
+	return { elements, others: resources.filter((each) => each.kind !== 'element') }
+}
+
+/** Other calls get their turn, as they do while a real kernel works. */
+function turn(): Promise<void> {
+	return new Promise(setImmediate)
+}
+
+function clash(a: HostPort, b: HostPort): boolean {
+	if (a.protocol !== b.protocol || a.port !== b.port) return false
+	const [ip, other] = [parseIp(a.address), parseIp(b.address)]
+	return ip.family === other.family && (ip.value === other.value || ip.value === 0n || other.value === 0n)
+}
