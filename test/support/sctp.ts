@@ -3,11 +3,13 @@
  * that carries the address which the INIT came from. Enough for conntrack, NAT and filters, which look no further.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import koffi, { type KoffiFunc } from 'koffi'
 
 const AF_INET = 2
 const SOCK_RAW = 3
 const IPPROTO_SCTP = 132
+const MSG_DONTWAIT = 0x40
 const INIT = 1
 const INIT_ACK = 2
 /** Common header, then the chunk's header and fixed fields. */
@@ -81,11 +83,12 @@ function open(): number {
 async function hear(fd: number, type: number, port: number): Promise<Packet> {
 	const buffer = Buffer.alloc(2048)
 	for (;;) {
-		const length = await new Promise<number>((resolve, reject) => {
-			recv.async(fd, buffer, buffer.length, 0, (error: unknown, value: number) =>
-				error ? reject(error) : resolve(value),
-			)
-		})
+		// A thread that sleeps in the kernel would keep the program from ending.
+		const length = recv(fd, buffer, buffer.length, MSG_DONTWAIT)
+		if (length < 0) {
+			await sleep(10)
+			continue
+		}
 		const body = Buffer.from(buffer.subarray((buffer.readUInt8(0) & 15) * 4, length))
 		if (body.length < PARAMETERS || body.readUInt8(CHUNK) !== type || body.readUInt16BE(2) !== port) continue
 		return { from: Array.from(buffer.subarray(12, 16)).join('.'), body }
