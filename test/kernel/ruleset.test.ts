@@ -1,0 +1,149 @@
+/** No text reaches a rule that is not what it should be: each part of an element is checked where it is rendered. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { isCode, WeftError } from '../../src/errors.ts'
+import type { Element } from '../../src/kernel/resource.ts'
+import { ACCEPT_MARK, renderElements, renderTable, SETS } from '../../src/kernel/ruleset.ts'
+import { expectGolden } from '../support/golden.ts'
+
+/** A part of each type that is good. */
+const GOOD: Readonly<Record<string, string>> = {
+	ifname: 'weft0a1b2c3d4e5',
+	ipv4_addr: '10.0.0.2',
+	ipv6_addr: 'fd00::2',
+	inet_proto: 'tcp',
+	inet_service: '8080',
+}
+
+/** Parts that are bad for every type; links may be named as the second lot is. */
+const HOSTILE = [
+	'',
+	' ',
+	'"',
+	'weft0"',
+	'weft0" drop; add rule inet weft forward accept; "',
+	'weft0\n',
+	'weft0\nflush ruleset\n',
+	'10.0.0.2; flush ruleset',
+	'10.0.0.2 }\nflush ruleset\nadd element inet weft bridges { ',
+	'10.0.0.2, 10.0.0.3',
+	'10.0.0.0/8',
+	'10.0.0.2-10.0.0.9',
+	'fd00::2 . tcp',
+	'}',
+	'{',
+	'*',
+	'@bridges',
+	'$x',
+	'# x',
+	'\\',
+	'\0',
+	'weft*',
+	'tcp, udp',
+	'٣',
+]
+const ODD = ['80-90', '1e3', '0x50', '080', '-1', '65536', 'TCP', 'icmp', '010.0.0.1', '1.2.3', '256.0.0.1']
+
+const ALL_SETS = Object.entries(SETS)
+
+function good(set: string): Element {
+	const { key, value } = SETS[set] ?? { key: [] }
+	const parts = (types: readonly string[]) => types.map((type) => GOOD[type] ?? '')
+	return value === undefined
+		? { kind: 'element', set, key: parts(key) }
+		: { kind: 'element', set, key: parts(key), value: parts(value) }
+}
+
+/** The element with one of its parts, of key or value, put in. */
+function spoilt(set: string, at: number, text: string): Element {
+	const { key, value, ...rest } = good(set)
+	const parts = [...key, ...(value ?? [])].with(at, text)
+	const [first, second] = [parts.slice(0, key.length), parts.slice(key.length)]
+	return value === undefined ? { ...rest, key: first } : { ...rest, key: first, value: second }
+}
+
+/** Every place where text can come in. */
+const PLACES = ALL_SETS.flatMap(([set, { key, value = [] }]) =>
+	[...key, ...value].map((type, at) => ({ set, at, type, inKey: at < key.length })),
+)
+
+describe('an element', () => {
+	it('renders as one line for its set', () => {
+		assert.equal(
+			renderElements('add', [good('bridges'), good('publish4'), { ...good('bridges'), key: ['weft1'] }]),
+			'add element inet weft bridges { "weft0a1b2c3d4e5", "weft1" }\n' +
+				'add element inet weft publish4 { 10.0.0.2 . tcp . 8080 : 10.0.0.2 . 8080 }\n',
+		)
+		assert.equal(
+			renderElements('delete', [good('publish4')]),
+			'delete element inet weft publish4 { 10.0.0.2 . tcp . 8080 }\n',
+		)
+		assert.equal(renderElements('add', []), '')
+	})
+
+	for (const { set, at, type } of PLACES) {
+		it(`of ${set} takes a good ${type} at ${at}, and nothing hostile`, () => {
+			assert.ok(renderElements('add', [good(set)]).includes(GOOD[type] ?? ''))
+			for (const text of type === 'ifname' ? HOSTILE : [...HOSTILE, ...ODD]) {
+				assert.throws(() => renderElements('add', [spoilt(set, at, text)]), WeftError, JSON.stringify(text))
+			}
+		})
+	}
+
+	it('renders only what is safe, whatever the text', () => {
+		const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.constantFrom(...HOSTILE), fc.ipV4(), fc.ipV6())
+		fc.assert(
+			fc.property(fc.constantFrom(...PLACES), text, (place, hostile) => {
+				const element = spoilt(place.set, place.at, hostile)
+				try {
+					// One line, one pair of braces, and between them nothing that could end or continue them.
+					assert.match(renderElements('add', [element]), /^add element inet weft \w+ \{ [\w.:" -]+ \}\n$/)
+				} catch (error) {
+					assert.ok(error instanceof WeftError, String(error))
+				}
+			}),
+			{ numRuns: 3000 },
+		)
+	})
+
+	it('is refused with too few parts, too many, or for a set that is not there', () => {
+		const system = (error: unknown) => isCode(error, 'system')
+		assert.throws(() => renderElements('add', [{ kind: 'element', set: 'bridges', key: [] }]), system)
+		assert.throws(() => renderElements('add', [{ kind: 'element', set: 'bridges', key: ['a', 'b'] }]), system)
+		assert.throws(() => renderElements('add', [{ kind: 'element', set: 'publish4_any', key: ['tcp', '80'] }]), system)
+		for (const set of ['nobody', 'bridges { } ; flush ruleset']) {
+			assert.throws(() => renderElements('add', [{ kind: 'element', set, key: ['weft0'] }]), WeftError, set)
+		}
+	})
+
+	it('spells an address in one way only', () => {
+		const spelled = spoilt('endpoints6', 1, 'FD00:0:0::0002')
+		assert.match(renderElements('add', [spelled]), /fd00::2/)
+	})
+})
+
+describe('the table', () => {
+	it('is this', () => {
+		expectGolden('table.nft', renderTable([]))
+	})
+
+	it('has the same rules whatever its elements', () => {
+		const [empty, full] = [renderTable([]), renderTable(ALL_SETS.map(([set]) => good(set)))]
+		assert.ok(full.startsWith(empty))
+		assert.equal(
+			full.slice(empty.length),
+			renderElements(
+				'add',
+				ALL_SETS.map(([set]) => good(set)),
+			),
+		)
+	})
+
+	it('marks with one bit, which is taken off again', () => {
+		assert.equal(ACCEPT_MARK & (ACCEPT_MARK - 1), 0)
+		const table = renderTable([])
+		assert.match(table, /meta mark set meta mark \| 0x20000000 accept/)
+		assert.match(table, /meta mark & 0x20000000 != 0 meta mark set meta mark & 0xdfffffff/)
+	})
+})
