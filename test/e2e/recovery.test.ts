@@ -72,16 +72,4 @@ describe('a network', { skip: noHost() }, () => {
 		await assertTalking(host)
 		await assertCleanUp(host, clean)
 	})
-
-	it('forgets a container that stopped while weftd was away: its port and its address are free again', async () => {
-		await createNetwork(host, 'net', '--subnet', '10.60.0.0/24')
-		await runContainer(host, 'one', 'net', '-p', '8080:80', '--ip', '10.60.0.9')
-		await runContainer(host, 'two', 'net')
-		await host.killWeftd('SIGKILL')
-		await host.attemptDocker('kill', 'one')
-		await host.startWeftd()
-		await host.docker('start', 'one')
-		await assertTalking(host)
-		await assertCleanUp(host, clean)
-	})
 })
