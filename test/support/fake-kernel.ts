@@ -26,8 +26,9 @@ export class FakeKernel implements Kernel {
 	forwardAccepts = 0
 	readonly settings = new Map<string, string>()
 	readonly #there = new Map<string, Resource>()
-	/** Links that are not weft's, and ends of pairs that dockerd has not moved yet. */
-	readonly #links = new Set<string>()
+	readonly #foreign = new Set<string>()
+	/** Ends of pairs that dockerd has not moved yet. */
+	readonly #peers = new Set<string>()
 
 	async ensure(resources: readonly Resource[]): Promise<void> {
 		const made: Resource[] = []
@@ -73,7 +74,7 @@ export class FakeKernel implements Kernel {
 	}
 
 	hasLink(name: string): boolean {
-		return this.#links.has(name) || this.#there.has(`link ${name}`)
+		return this.#foreign.has(name) || this.#peers.has(name) || this.#there.has(`link ${name}`)
 	}
 
 	async ensureForwardAccept(): Promise<void> {
@@ -82,7 +83,9 @@ export class FakeKernel implements Kernel {
 
 	/** What is there, by identity; hairpins are attributes of their links and not listed. */
 	objects(): string[] {
-		return [...this.#there.values()].flatMap((each) => (each.kind === 'hairpin' ? [] : [identity(each)])).sort()
+		const foreign = Array.from(this.#foreign, (name) => `link ${name}`)
+		const own = [...this.#there.values()].flatMap((each) => (each.kind === 'hairpin' ? [] : [identity(each)]))
+		return [...foreign, ...own].sort()
 	}
 
 	has(resource: Resource): boolean {
@@ -91,19 +94,29 @@ export class FakeKernel implements Kernel {
 			: isDeepStrictEqual(this.#there.get(identity(resource)), resource)
 	}
 
+	masterOf(link: string): string | undefined {
+		const there = this.#there.get(`link ${link}`)
+		return there?.kind === 'veth' && this.hasLink(there.master) ? there.master : undefined
+	}
+
+	targetOf(set: string, key: string): string | undefined {
+		const there = this.#there.get(`element ${set} ${key}`)
+		return there?.kind === 'element' ? there.value?.join(' . ') : undefined
+	}
+
 	/** A link of somebody else's. */
 	addForeignLink(name: string): void {
-		this.#links.add(name)
+		this.#foreign.add(name)
 	}
 
 	/** dockerd takes the container's end out of this namespace. */
 	moveAway(peer: string): void {
-		this.#links.delete(peer)
+		this.#peers.delete(peer)
 	}
 
 	/** A sandbox ends, or somebody deletes a link. */
 	loseLink(name: string): void {
-		this.#links.delete(name)
+		this.#foreign.delete(name)
 		const link = this.#there.get(`link ${name}`)
 		if (link?.kind === 'bridge' || link?.kind === 'veth') this.#take(link)
 	}
@@ -116,7 +129,8 @@ export class FakeKernel implements Kernel {
 	/** What a boot leaves. */
 	reboot(): void {
 		this.#there.clear()
-		this.#links.clear()
+		this.#foreign.clear()
+		this.#peers.clear()
 		this.settings.clear()
 	}
 
@@ -196,7 +210,7 @@ export class FakeKernel implements Kernel {
 		if (link.kind === 'veth') this.#need(link.master)
 		if (this.#there.get(identity(link))?.kind === link.kind) return false
 		if (this.hasLink(link.name)) throw new WeftError('in-use', `exists and is not a ${link.kind}`)
-		if (link.kind === 'veth') this.#links.add(link.peer)
+		if (link.kind === 'veth') this.#peers.add(link.peer)
 		return this.#put(link)
 	}
 
@@ -215,10 +229,11 @@ export class FakeKernel implements Kernel {
 	}
 
 	#take(resource: Single): void {
+		if (resource.kind === 'address' && this.hasLink(resource.link)) parseCidr(resource.cidr)
 		const there = this.#there.get(identity(resource))
 		if (there === undefined || (there.kind === 'port' && !isDeepStrictEqual(there, resource))) return
 		this.#there.delete(identity(resource))
-		if (there.kind === 'veth') this.#links.delete(there.peer)
+		if (there.kind === 'veth') this.#peers.delete(there.peer)
 		if (there.kind !== 'veth' && there.kind !== 'bridge') return
 		// What is on a link goes with it.
 		for (const [id, each] of this.#there) if ('link' in each && each.link === there.name) this.#there.delete(id)

@@ -1,0 +1,216 @@
+/** What every Kernel keeps to: the same suite for the one in memory and for Linux, which is looked at through ip and nft. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { isCode, messageOf, WeftError } from '../../src/errors.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import type { Address, BridgeLink, Element, HostPort, Resource, VethLink } from '../../src/kernel/resource.ts'
+
+/** A kernel with nothing in it, and a look at it from outside. */
+export interface KernelBed {
+	readonly kernel: Kernel
+	/** What is there: `link NAME`, `address LINK CIDR`, `element SET KEY`, sorted. */
+	objects(): Promise<string[]>
+	/** The bridge that a link is a port of. */
+	masterOf(link: string): Promise<string | undefined>
+	/** Where the key of a map leads. */
+	targetOf(set: string, key: string): Promise<string | undefined>
+	/** A link of somebody else's, which is no bridge. */
+	addForeignLink(name: string): Promise<void>
+	/** Somebody takes away a link. */
+	loseLink(name: string): Promise<void>
+}
+
+const BRIDGE: BridgeLink = { kind: 'bridge', name: 'weft0', mtu: 1400, mac: '02:77:00:00:00:01' }
+const GATEWAY: Address = { kind: 'address', link: 'weft0', cidr: '10.0.0.1/24' }
+const GATEWAY6: Address = { kind: 'address', link: 'weft0', cidr: 'fd00::1/64' }
+const VETH: VethLink = {
+	kind: 'veth',
+	name: 'wv0',
+	peer: 'wv0p',
+	peerMac: '02:42:0a:00:00:02',
+	master: 'weft0',
+	mtu: 1400,
+}
+const ON_BRIDGE: Element = { kind: 'element', set: 'bridges', key: ['weft0'] }
+const ENDPOINT: Element = { kind: 'element', set: 'endpoints4', key: ['weft0', '10.0.0.2'] }
+const PUBLISH: Element = { kind: 'element', set: 'publish4_any', key: ['tcp', '8080'], value: ['10.0.0.2', '80'] }
+const PORT: HostPort = { kind: 'port', protocol: 'tcp', address: '127.0.0.1', port: 8080, owner: 'one' }
+const OTHERS_PORT: HostPort = { ...PORT, owner: 'two' }
+const LOST: Address = { kind: 'address', link: 'nowhere', cidr: '10.0.0.1/24' }
+
+const NETWORK: readonly Resource[] = [BRIDGE, GATEWAY, GATEWAY6, ON_BRIDGE]
+const ALL: readonly Resource[] = [...NETWORK, VETH, ENDPOINT, PORT, PUBLISH]
+const ALL_OBJECTS = [
+	'address weft0 10.0.0.1/24',
+	'address weft0 fd00::1/64',
+	'element bridges weft0',
+	'element endpoints4 weft0 . 10.0.0.2',
+	'element publish4_any tcp . 8080',
+	'link weft0',
+	'link wv0',
+]
+
+const inUse = (error: unknown) => isCode(error, 'in-use')
+
+export function kernelContract(name: string, open: () => Promise<KernelBed>): void {
+	describe(`${name}: ensure`, () => {
+		it('makes all, and twice no more', async () => {
+			const { kernel, objects, masterOf } = await open()
+			for (let i = 0; i < 2; i++) {
+				await kernel.ensure(ALL)
+				assert.deepEqual(await objects(), ALL_OBJECTS)
+			}
+			assert.equal(await masterOf('wv0'), 'weft0')
+		})
+
+		it('says whether there is a link', async () => {
+			const { kernel } = await open()
+			assert.equal(kernel.hasLink('weft0'), false)
+			await kernel.ensure(NETWORK)
+			assert.deepEqual([kernel.hasLink('weft0'), kernel.hasLink('wv0')], [true, false])
+		})
+
+		it('takes back what it made where a link is missing, and names the resource', async () => {
+			const { kernel, objects } = await open()
+			await assert.rejects(kernel.ensure([...ALL, LOST]), (error: unknown) => {
+				return error instanceof WeftError && /address nowhere 10\.0\.0\.1\/24: .*No such device/.test(error.message)
+			})
+			assert.deepEqual(await objects(), [])
+			await kernel.ensure([OTHERS_PORT])
+		})
+
+		it('takes back what it made where the firewall refuses', async () => {
+			const { kernel, objects } = await open()
+			const bad: Element = { kind: 'element', set: 'bridges', key: ['weft0"; flush ruleset'] }
+			await assert.rejects(kernel.ensure([...ALL, bad]), /firewall: /)
+			assert.deepEqual(await objects(), [])
+			await kernel.ensure(ALL)
+			assert.deepEqual(await objects(), ALL_OBJECTS)
+		})
+
+		it('leaves what was there before a failure', async () => {
+			const { kernel, objects } = await open()
+			await kernel.ensure(NETWORK)
+			const before = await objects()
+			await assert.rejects(kernel.ensure([...ALL, LOST]))
+			assert.deepEqual(await objects(), before)
+		})
+
+		it('refuses a name that a link has which is no bridge, and leaves that link', async () => {
+			const { kernel, objects, addForeignLink } = await open()
+			await addForeignLink('weft0')
+			const before = await objects()
+			await assert.rejects(kernel.ensure(NETWORK), (error: unknown) => {
+				return inUse(error) && messageOf(error) === 'link weft0: exists and is not a bridge'
+			})
+			assert.deepEqual(await objects(), before)
+		})
+
+		it('refuses a port that another owner has, in words, and not the same owner’s', async () => {
+			const { kernel } = await open()
+			await kernel.ensure([PORT])
+			await kernel.ensure([PORT])
+			await assert.rejects(kernel.ensure([OTHERS_PORT]), (error: unknown) => {
+				return inUse(error) && messageOf(error) === 'port 127.0.0.1:8080/tcp is already allocated'
+			})
+			await kernel.remove([OTHERS_PORT])
+			await assert.rejects(kernel.ensure([OTHERS_PORT]), inUse)
+			await kernel.remove([PORT])
+			await kernel.ensure([OTHERS_PORT])
+		})
+
+		it('leads the key of a map elsewhere', async () => {
+			const { kernel, targetOf } = await open()
+			await kernel.ensure([PUBLISH])
+			assert.equal(await targetOf('publish4_any', 'tcp . 8080'), '10.0.0.2 . 80')
+			await kernel.ensure([{ ...PUBLISH, value: ['10.0.0.3', '81'] }])
+			assert.equal(await targetOf('publish4_any', 'tcp . 8080'), '10.0.0.3 . 81')
+		})
+	})
+
+	describe(`${name}: remove`, () => {
+		it('takes all away, and twice no more', async () => {
+			const { kernel, objects } = await open()
+			await kernel.ensure(ALL)
+			for (let i = 0; i < 2; i++) {
+				await kernel.remove(ALL)
+				assert.deepEqual(await objects(), [])
+			}
+			await kernel.ensure([OTHERS_PORT])
+		})
+
+		it('leaves what it is not asked for', async () => {
+			const { kernel, objects } = await open()
+			await kernel.ensure(NETWORK)
+			const before = await objects()
+			await kernel.ensure(ALL)
+			await kernel.remove(ALL.slice(NETWORK.length))
+			assert.deepEqual(await objects(), before)
+		})
+
+		it('does not mind what has gone already with something else', async () => {
+			const { kernel, objects, loseLink } = await open()
+			await kernel.ensure(ALL)
+			await loseLink('wv0')
+			await loseLink('weft0')
+			await kernel.remove(ALL)
+			assert.deepEqual(await objects(), [])
+		})
+
+		it('goes on after an error, and throws at the end', async () => {
+			const { kernel, objects } = await open()
+			await kernel.ensure(ALL)
+			const bad: Address = { ...GATEWAY, cidr: 'nonsense' }
+			await assert.rejects(kernel.remove([...ALL, bad]), /remove: .*nonsense/)
+			assert.deepEqual(await objects(), [])
+			await kernel.ensure([OTHERS_PORT])
+		})
+
+		it('tells of all errors where there are several', async () => {
+			const { kernel } = await open()
+			await kernel.ensure(NETWORK)
+			const bad = ['nonsense', 'folly'].map((cidr): Address => ({ ...GATEWAY, cidr }))
+			await assert.rejects(kernel.remove(bad), (error: unknown) => {
+				return error instanceof AggregateError && /folly.*nonsense/.test(messageOf(error))
+			})
+		})
+	})
+
+	describe(`${name}: restore`, () => {
+		const state = ALL.filter((resource) => resource !== VETH)
+
+		it('makes everything but pairs, whose other end is gone', async () => {
+			const { kernel, objects } = await open()
+			assert.deepEqual(await kernel.restore(ALL), [])
+			assert.deepEqual(
+				await objects(),
+				ALL_OBJECTS.filter((each) => each !== 'link wv0'),
+			)
+		})
+
+		it('leaves the firewall with these elements and no others', async () => {
+			const { kernel, objects } = await open()
+			await kernel.ensure([...ALL, { kind: 'element', set: 'internal', key: ['weft9'] }])
+			assert.deepEqual(await kernel.restore(state), [])
+			assert.deepEqual(await objects(), ALL_OBJECTS)
+		})
+
+		it('hangs a pair that is there on its bridge, which is a new one', async () => {
+			const { kernel, objects, masterOf, loseLink } = await open()
+			await kernel.ensure(ALL)
+			await loseLink('weft0')
+			assert.equal(await masterOf('wv0'), undefined)
+			assert.deepEqual(await kernel.restore(ALL), [])
+			assert.equal(await masterOf('wv0'), 'weft0')
+			assert.deepEqual(await objects(), ALL_OBJECTS)
+		})
+
+		it('returns its failures and goes on', async () => {
+			const { kernel, objects } = await open()
+			const errors = await kernel.restore([LOST, ...ALL])
+			assert.deepEqual(errors.map(messageOf).length, 1)
+			assert.match(errors.map(messageOf).join(), /nowhere/)
+			assert.ok((await objects()).includes('address weft0 fd00::1/64'))
+		})
+	})
+}

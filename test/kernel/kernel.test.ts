@@ -1,0 +1,15 @@
+/** The kernel in memory keeps to the contract, so that what is proven on it means something. */
+import { kernelContract } from '../contract/kernel.ts'
+import { FakeKernel } from '../support/fake-kernel.ts'
+
+kernelContract('FakeKernel', async () => {
+	const kernel = new FakeKernel()
+	return {
+		kernel,
+		objects: async () => kernel.objects().filter((each) => !each.startsWith('port ')),
+		masterOf: async (link) => kernel.masterOf(link),
+		targetOf: async (set, key) => kernel.targetOf(set, key),
+		addForeignLink: async (name) => kernel.addForeignLink(name),
+		loseLink: async (name) => kernel.loseLink(name),
+	}
+})
