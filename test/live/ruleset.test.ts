@@ -1,0 +1,114 @@
+/** What is rendered is what nft takes: the whole table, and every kind of element in and out of it. */
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { withNetns } from '../../src/kernel/netns.ts'
+import { Nft } from '../../src/kernel/nftables.ts'
+import type { Element } from '../../src/kernel/resource.ts'
+import { renderElements, renderTable, SETS } from '../../src/kernel/ruleset.ts'
+import { run } from '../support/command.ts'
+import { type Netns, noNetns, openNetns } from '../support/netns.ts'
+
+const SAMPLES: Readonly<Record<string, readonly string[]>> = {
+	ifname: ['weft0', 'br-0.1_x', '0-9', 'a23456789012345'],
+	ipv4_addr: ['10.0.0.2', '0.0.0.0', '255.255.255.255', '127.0.0.1'],
+	ipv6_addr: ['fd00::2', '::', '::ffff:10.0.0.1', 'fe80::1'],
+	inet_proto: ['tcp', 'udp', 'sctp', 'tcp'],
+	inet_service: ['1', '65535', '80', '8080'],
+}
+
+/** Elements of every set, with the odd ones among good parts. */
+const ELEMENTS: Element[] = Object.entries(SETS).flatMap(([set, { key, value }]) =>
+	[0, 1, 2, 3].map((i): Element => {
+		const parts = (types: readonly string[]) => types.map((type) => SAMPLES[type]?.[i] ?? '')
+		return value === undefined
+			? { kind: 'element', set, key: parts(key) }
+			: { kind: 'element', set, key: parts(key), value: parts(value) }
+	}),
+)
+
+async function feed({ path }: Netns, commands: string, ...flags: string[]): Promise<void> {
+	await run(['nsenter', `--net=${path}`, 'nft', ...flags, '-f', '-'], { input: commands })
+}
+
+async function ruleset(netns: Netns): Promise<{ chains: number; rules: number; elements: number }> {
+	const objects: Record<string, { elem?: unknown[] }>[] = JSON.parse(
+		await netns.run('nft', '-j', 'list', 'ruleset'),
+	).nftables
+	const sum = objects.reduce((total, { set, map }) => total + ((set ?? map)?.elem?.length ?? 0), 0)
+	return {
+		chains: objects.filter(({ chain }) => chain !== undefined).length,
+		rules: objects.filter(({ rule }) => rule !== undefined).length,
+		elements: sum,
+	}
+}
+
+function openNft(context: TestContext, { path }: Netns): Nft {
+	const nft = withNetns(path, () => Nft.open())
+	context.after(() => nft.close())
+	return nft
+}
+
+describe('nft', { skip: noNetns('nft') }, () => {
+	it('takes the table, empty and full, and checks it without a word', async (context) => {
+		const netns = await openNetns(context)
+		await feed(netns, renderTable([]), '-c')
+		await feed(netns, renderTable(ELEMENTS), '-c')
+		assert.deepEqual(await ruleset(netns), { chains: 0, rules: 0, elements: 0 })
+	})
+
+	it('has as many rules for many elements as for none', async (context) => {
+		const netns = await openNetns(context)
+		await feed(netns, renderTable([]))
+		const empty = await ruleset(netns)
+		await feed(netns, renderTable(ELEMENTS))
+		assert.deepEqual(await ruleset(netns), { ...empty, elements: ELEMENTS.length })
+	})
+
+	it('lists every set with the members that it was given, and lets go of them one by one', async (context) => {
+		const netns = await openNetns(context)
+		await feed(netns, renderTable([]))
+		for (const element of ELEMENTS) {
+			await feed(netns, renderElements('add', [element]))
+			const listed = await netns.run('nft', '-j', 'list', 'ruleset')
+			assert.ok(
+				listed.includes(JSON.stringify(element.key.at(-1)).replace(/^"(\d+)"$/, '$1')),
+				`${element.set} ${element.key}`,
+			)
+			await feed(netns, renderElements('delete', [element]))
+		}
+		assert.equal((await ruleset(netns)).elements, 0)
+	})
+
+	it('refuses what the model of firewall.test.ts refuses, and then changes nothing', async (context) => {
+		const netns = await openNetns(context)
+		const nft = openNft(context, netns)
+		const bridge: Element = { kind: 'element', set: 'bridges', key: ['weft0'] }
+		const target: Element = { kind: 'element', set: 'publish4_any', key: ['tcp', '80'], value: ['10.0.0.1', '80'] }
+		await assert.rejects(nft.run(renderElements('add', [bridge])), /^WeftError: nftables: .*No such file or directory/)
+		await nft.run(renderTable([]))
+		await assert.rejects(nft.run(renderElements('delete', [bridge])), /No such file or directory/)
+		await nft.run(renderElements('add', [bridge, target]))
+		await nft.run(renderElements('add', [bridge, target]))
+		const elsewhere = { ...target, value: ['10.0.0.2', '80'] }
+		await assert.rejects(
+			nft.run(renderElements('delete', [bridge]) + renderElements('add', [elsewhere])),
+			/File exists/,
+		)
+		assert.equal((await ruleset(netns)).elements, 2)
+		await nft.run(renderElements('delete', [target]) + renderElements('add', [elsewhere]))
+		assert.equal((await ruleset(netns)).elements, 2)
+	})
+
+	it('goes on after an error, and says one line of it', async (context) => {
+		const netns = await openNetns(context)
+		const nft = openNft(context, netns)
+		for (let i = 0; i < 3; i++) {
+			await assert.rejects(nft.run('add rule inet nowhere x accept\nnonsense\n'), (error: unknown) => {
+				const { message } = error as Error
+				return message.startsWith('nftables: ') && !message.includes('\n')
+			})
+			await nft.run(renderTable(ELEMENTS))
+		}
+		assert.equal((await ruleset(netns)).elements, ELEMENTS.length)
+	})
+})
