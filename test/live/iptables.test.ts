@@ -1,0 +1,91 @@
+/** The one rule in both back ends of iptables, in a network namespace of its own: once, in its place, and only where needed. */
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it, mock } from 'node:test'
+import { ensureForwardAccept } from '../../src/kernel/iptables.ts'
+import { run } from '../support/command.ts'
+import { enterOwnNamespace, noBed } from './networks-bed.ts'
+
+const RULE = '-m mark --mark 0x20000000/0x20000000 -m comment --comment weft -j ACCEPT'
+const FAMILIES = ['iptables', 'ip6tables'] as const
+const VARIANTS = ['nft', 'legacy'] as const
+
+async function rules(program: string, chain: string): Promise<string[]> {
+	const lines = (await run([program, '-S'])).split('\n')
+	return lines.filter((line) => line.startsWith(`-A ${chain} `)).map((line) => line.slice(`-A ${chain} `.length))
+}
+
+async function everywhere(...args: string[]): Promise<void> {
+	for (const variant of VARIANTS) for (const family of FAMILIES) await run([`${family}-${variant}`, ...args])
+}
+
+describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables-nft', 'ip6tables-legacy') }, () => {
+	before(async () => {
+		await enterOwnNamespace()
+		mock.timers.enable({ apis: ['Date'], now: Date.now() })
+	})
+	after(() => mock.timers.reset())
+	beforeEach(async () => {
+		// Past the time for which a rule that was seen is believed to be there.
+		mock.timers.tick(60_000)
+		await everywhere('-P', 'FORWARD', 'ACCEPT')
+		await everywhere('-F')
+		await everywhere('-X')
+	})
+
+	it('is left alone where nothing can drop', async () => {
+		const before = await Promise.all(VARIANTS.map((variant) => run([`iptables-${variant}`, '-S'])))
+		await ensureForwardAccept()
+		assert.deepEqual(await Promise.all(VARIANTS.map((variant) => run([`iptables-${variant}`, '-S']))), before)
+	})
+
+	for (const variant of VARIANTS) {
+		for (const family of FAMILIES) {
+			const program = `${family}-${variant}`
+			const other = VARIANTS.map((each) => `${family}-${each}`).find((each) => each !== program) ?? ''
+
+			it(`${program} without Docker gets the rule at the top of FORWARD, once`, async () => {
+				await run([program, '-P', 'FORWARD', 'DROP'])
+				await run([program, '-A', 'FORWARD', '-i', 'eth0', '-j', 'ACCEPT'])
+				for (let i = 0; i < 3; i++) await ensureForwardAccept()
+				assert.deepEqual(await rules(program, 'FORWARD'), [RULE, '-i eth0 -j ACCEPT'])
+				assert.deepEqual(await rules(other, 'FORWARD'), [])
+			})
+
+			it(`${program} with Docker gets it behind the user's rules and before the RETURN, once`, async () => {
+				await run([program, '-P', 'FORWARD', 'DROP'])
+				await run([program, '-N', 'DOCKER-USER'])
+				await run([program, '-A', 'FORWARD', '-j', 'DOCKER-USER'])
+				await run([program, '-A', 'DOCKER-USER', '-i', 'eth9', '-j', 'DROP'])
+				await run([program, '-A', 'DOCKER-USER', '-j', 'RETURN'])
+				for (let i = 0; i < 3; i++) {
+					mock.timers.tick(60_000)
+					await ensureForwardAccept()
+				}
+				assert.deepEqual(await rules(program, 'DOCKER-USER'), ['-i eth9 -j DROP', RULE, '-j RETURN'])
+				assert.deepEqual(await rules(program, 'FORWARD'), ['-j DOCKER-USER'])
+			})
+
+			it(`${program} with Docker's empty chain gets it there`, async () => {
+				await run([program, '-N', 'DOCKER-USER'])
+				await run([program, '-A', 'FORWARD', '-j', 'DOCKER-USER'])
+				await ensureForwardAccept()
+				assert.deepEqual(await rules(program, 'DOCKER-USER'), [RULE])
+			})
+		}
+	}
+
+	it('gets the rule once from many calls at a time', async () => {
+		await run(['iptables-nft', '-P', 'FORWARD', 'DROP'])
+		await Promise.all(Array.from({ length: 10 }, () => ensureForwardAccept()))
+		assert.deepEqual(await rules('iptables-nft', 'FORWARD'), [RULE])
+	})
+
+	it('gets the rule anew after somebody has flushed it, once it is no longer believed to be there', async () => {
+		await run(['iptables-nft', '-N', 'DOCKER-USER'])
+		await ensureForwardAccept()
+		await run(['iptables-nft', '-F', 'DOCKER-USER'])
+		mock.timers.tick(60_000)
+		await ensureForwardAccept()
+		assert.deepEqual(await rules('iptables-nft', 'DOCKER-USER'), [RULE])
+	})
+})
