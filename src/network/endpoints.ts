@@ -65,13 +65,12 @@ async function clearAddresses(host: Host, network: Network, wanted: Endpoint): P
 	}
 }
 
-/** Whether a container has it: the other end is in its sandbox, and the host's end goes when the sandbox does. */
-function isAlive(host: Host, endpoint: Endpoint): boolean {
-	return isAttached(host, endpoint) && !host.kernel.hasLink(peerName(endpoint.link))
-}
-
-export function isAttached(host: Host, endpoint: Endpoint): boolean {
-	return host.kernel.hasLink(endpoint.link)
+/**
+ * Whether a container has it: the other end is in its sandbox. Where that end is on this host, dockerd has moved it back
+ * from a sandbox that is no more; where neither is left, the sandbox took both with it.
+ */
+export function isAlive(host: Host, endpoint: Endpoint): boolean {
+	return host.kernel.hasLink(endpoint.link) && !host.kernel.hasLink(peerName(endpoint.link))
 }
 
 export function deleteEndpoint(host: Host, networkId: string, endpointId: string): Promise<void> {
@@ -120,8 +119,12 @@ export function leave(host: Host, networkId: string, endpointId: string): Promis
 	return host.mutex.run(endpointId, async () => {
 		const network = host.store.get('network', '', networkId)
 		const endpoint = host.store.get('endpoint', networkId, endpointId)
-		if (network === undefined || endpoint === undefined) return
-		await host.kernel.remove(resourcesOf(network, endpoint))
-		if (endpoint.published.length > 0) await host.store.commit([put({ ...endpoint, published: [] })])
+		if (network !== undefined && endpoint !== undefined) await detach(host, network, endpoint)
 	})
+}
+
+/** What a container's end leaves behind is only the record, until Docker deletes it. */
+export async function detach(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
+	await host.kernel.remove(resourcesOf(network, endpoint))
+	if (endpoint.published.length > 0) await host.store.commit([put({ ...endpoint, published: [] })])
 }

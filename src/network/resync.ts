@@ -1,16 +1,15 @@
 /** At start: what is stored is made true again, and what a crash left half made is taken away. */
 import { messageOf } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
-import type { Network } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
-import { isAttached, resourcesOf } from './endpoints.ts'
+import { detach, isAlive, resourcesOf } from './endpoints.ts'
 import type { Host } from './host.ts'
 import { unmake } from './networks.ts'
 
 export interface Resynced {
 	readonly networks: number
 	readonly endpoints: number
-	/** Endpoints whose container went without a Leave, as after a reboot: kept until Docker deletes them. */
+	/** Endpoints whose container went without a Leave: only their records are kept, until Docker deletes them. */
 	readonly dead: number
 }
 
@@ -21,26 +20,27 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
 	const endpoints = networks.flatMap((network) =>
 		host.store.list('endpoint', network.id).map((each) => ({ network, each })),
 	)
-	const alive = endpoints.filter(({ each }) => isAttached(host, each))
+	const alive = endpoints.filter(({ each }) => isAlive(host, each))
+	const dead = endpoints.filter(({ each }) => !isAlive(host, each))
 	const plan = [
 		...observed,
 		...networks.flatMap((network) => modes[network.options.mode].network(network)),
 		...alive.flatMap(({ network, each }) => resourcesOf(network, each)),
 	]
 	for (const error of await host.kernel.restore(plan)) host.warn(error, `not restored: ${messageOf(error)}`)
-	await undo(
-		host,
-		all.filter((network) => !network.settled),
-	)
-	return { networks: networks.length, endpoints: alive.length, dead: endpoints.length - alive.length }
+	for (const { network, each } of dead) {
+		await attempt(host, `what is left of endpoint ${each.id}`, () => detach(host, network, each))
+	}
+	for (const network of all.filter(({ settled }) => !settled)) {
+		await attempt(host, `network ${network.id}`, () => unmake(host, network))
+	}
+	return { networks: networks.length, endpoints: alive.length, dead: dead.length }
 }
 
-async function undo(host: Host, halfMade: readonly Network[]): Promise<void> {
-	for (const network of halfMade) {
-		try {
-			await unmake(host, network)
-		} catch (error) {
-			host.warn(error, `network ${network.id} cannot be taken away; it is tried again at the next start`)
-		}
+async function attempt(host: Host, what: string, work: () => Promise<void>): Promise<void> {
+	try {
+		await work()
+	} catch (error) {
+		host.warn(error, `${what} cannot be taken away; it is tried again at the next start`)
 	}
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { type Host, noHost } from '../support/host.ts'
-import { outsideOf, type Server, serve } from '../support/traffic.ts'
+import { onHost, outsideOf, type Server, serve } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
 import { createNetwork, runContainer, startDockerHost } from './networks.ts'
 import { assertCleanUp, assertTalking, PORT, removePair, setUpPair } from './pair.ts'
@@ -72,4 +72,41 @@ describe('a network', { skip: noHost() }, () => {
 		await assertTalking(host)
 		await assertCleanUp(host, clean)
 	})
+
+	it('frees the port of a container that stopped while weftd was away, at the next start', async () => {
+		await setUpPair(host)
+		await host.killWeftd('SIGKILL')
+		// As the end of a sandbox leaves it, without the 15 s for which dockerd looks for weftd: both ends on the host.
+		const { link, peer } = await pairOf('one')
+		await host.exec([
+			'nsenter',
+			`--net=/proc/${await host.docker('inspect', '-f', '{{.State.Pid}}', 'one')}/ns/net`,
+			'--',
+			'ip',
+			'link',
+			'set',
+			'eth0',
+			'down',
+			'name',
+			peer,
+			'netns',
+			'1',
+		])
+		await host.exec(['ip', 'link', 'show', peer])
+		await host.startWeftd()
+		assert.notEqual((await host.attempt(['ip', 'link', 'show', link])).code, 0)
+		const busy = await serve(onHost(host), 'tcp', 8080)
+		await busy.stop()
+		await host.docker('restart', '-t', '0', 'one')
+		await assertTalking(host)
+		await assertCleanUp(host, clean)
+	})
+
+	/** The host's end of a container's link, and what the other end was called before dockerd moved it. */
+	async function pairOf(name: string): Promise<{ link: string; peer: string }> {
+		const index = (await host.docker('exec', name, 'cat', '/sys/class/net/eth0/iflink')).trim()
+		const links: { ifindex: number; ifname: string }[] = JSON.parse(await host.exec(['ip', '-j', 'link']))
+		const link = links.find(({ ifindex }) => ifindex === Number(index))?.ifname ?? ''
+		return { link, peer: `${link}p` }
+	}
 })

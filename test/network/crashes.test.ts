@@ -27,7 +27,7 @@ const { id: ENDPOINT } = endpointRequest()
 const LIFE: readonly ((host: Bench) => Promise<unknown>)[] = [
 	({ verbs }) => verbs.createNetwork(networkRequest()),
 	({ verbs }) => verbs.createEndpoint(endpointRequest()),
-	({ verbs }) => verbs.join(NETWORK, ENDPOINT),
+	async ({ verbs, kernel }) => kernel.moveAway((await verbs.join(NETWORK, ENDPOINT)).link ?? ''),
 	({ verbs }) => verbs.publish(NETWORK, ENDPOINT, [portRequest(8080), portRequest(8081, 81)]),
 	({ verbs }) => verbs.publish(NETWORK, ENDPOINT, [portRequest(8081, 82), portRequest(0, 83)]),
 	({ verbs }) => verbs.unpublish(NETWORK, ENDPOINT),
