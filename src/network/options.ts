@@ -1,6 +1,6 @@
 /** `-o key=value` pairs and Docker's labels as typed options: the only reader of raw options. Pure. */
 import { invalid } from '../errors.ts'
-import { formatIp, parseIp } from '../model/address.ts'
+import { formatIp, tryParseIp } from '../model/address.ts'
 import { checkLinkName } from '../model/names.ts'
 import type { ModeName, NetworkOptions } from '../model/options.ts'
 
@@ -54,7 +54,7 @@ const OTHER_MODES: Raw = {
 
 /** @throws WeftError `invalid` naming the option, its value and what is accepted. */
 export function parseOptions(raw: Raw): NetworkOptions {
-	const mode = parseMode(raw.mode ?? 'bridge')
+	const mode = parseMode(given(raw, 'mode') ?? 'bridge')
 	for (const [name, value] of Object.entries(raw)) checkName(mode, name, value)
 	const mtu = parseMtu(raw)
 	const bridge = given(raw, BRIDGE)
@@ -69,6 +69,9 @@ export function parseOptions(raw: Raw): NetworkOptions {
 	}
 }
 
+/** A value as an error shows it: quoted, and on one line. */
+const quote = JSON.stringify
+
 /** An option given without a value is one that was not given, as with Docker's drivers. */
 function given(raw: Raw, name: string): string | undefined {
 	return raw[name] === '' ? undefined : raw[name]
@@ -79,22 +82,24 @@ function parseMode(mode: string): ModeName {
 	if (found !== undefined) return found
 	const planned = PLANNED_MODES.includes(mode)
 		? `mode=${mode} is not built yet`
-		: `mode="${mode}" is not a mode of weft`
+		: `mode=${quote(mode)} is not a mode of weft`
 	throw invalid(`${planned}; this version has ${MODES.join(', ')}`)
 }
 
 function checkName(mode: ModeName, name: string, value: string): void {
 	if (KNOWN.includes(name)) return
-	const builtIn = PLANNED[name]
+	const builtIn = Object.hasOwn(PLANNED, name) ? PLANNED[name] : undefined
 	if (builtIn !== undefined) {
 		if (sameValue(value, builtIn)) return
-		throw invalid(`${name}="${value}" is not built yet; this version has only "${builtIn}"`)
+		throw invalid(`${name}=${quote(value)} is not built yet; this version has only "${builtIn}"`)
 	}
-	const owner = OTHER_MODES[name]
+	const owner = Object.hasOwn(OTHER_MODES, name) ? OTHER_MODES[name] : undefined
 	if (owner !== undefined) throw invalid(`the option ${name} belongs to mode ${owner}; this network's mode is ${mode}`)
 	// Docker's daemon passes its defaults to every driver, and adds labels with each version.
 	if (name.startsWith('com.docker.')) return
-	throw invalid(`the option "${name}" is unknown; mode ${mode} has ${[...KNOWN, ...Object.keys(PLANNED)].join(', ')}`)
+	throw invalid(
+		`the option ${quote(name)} is unknown; mode ${mode} has ${[...KNOWN, ...Object.keys(PLANNED)].join(', ')}`,
+	)
 }
 
 function sameValue(value: string, builtIn: string): boolean {
@@ -110,7 +115,7 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
 
 function parseBoolean(name: string, text: string): boolean {
 	const value = BOOLEANS.get(text)
-	if (value === undefined) throw invalid(`${name}="${text}" must be true or false`)
+	if (value === undefined) throw invalid(`${name}=${quote(text)} must be true or false`)
 	return value
 }
 
@@ -119,22 +124,22 @@ function parseMtu(raw: Raw): number | undefined {
 	const name = given(raw, MTU) === undefined ? DOCKER_MTU : MTU
 	const text = given(raw, name) ?? '0'
 	const other = given(raw, DOCKER_MTU) ?? text
-	if (other !== text) throw invalid(`${MTU}="${text}" and ${DOCKER_MTU}="${other}" differ; give one of them`)
+	if (other !== text) throw invalid(`${MTU}=${quote(text)} and ${DOCKER_MTU}=${quote(other)} differ; give one of them`)
 	const mtu = /^\d{1,5}$/.test(text) ? Number(text) : -1
 	if (mtu === 0) return undefined
 	// 68: RFC 791; 65535: the kernel's limit for bridge and veth.
-	if (mtu < 68 || mtu > 65535) throw invalid(`${name}="${text}" must be a number of bytes from 68 to 65535`)
+	if (mtu < 68 || mtu > 65535) throw invalid(`${name}=${quote(text)} must be a number of bytes from 68 to 65535`)
 	return mtu
 }
 
 function parsePrefix(prefix: string): string {
 	// Docker appends a number; two digits must still fit.
-	if (prefix.length > 13) throw invalid(`${PREFIX}="${prefix}" is longer than 13 characters`)
+	if (prefix.length > 13) throw invalid(`${PREFIX}=${quote(prefix)} is longer than 13 characters`)
 	return checkLinkName(prefix, PREFIX)
 }
 
 function parseBinding(text: string): string {
-	const ip = parseIp(text)
-	if (ip.family !== 4) throw invalid(`${BINDING}="${text}" must be an IPv4 address`)
+	const ip = tryParseIp(text)
+	if (ip?.family !== 4) throw invalid(`${BINDING}=${quote(text)} must be an IPv4 address`)
 	return formatIp(ip)
 }

@@ -1,0 +1,206 @@
+/** Every option of a network, with values that are good and bad; a refusal names the option, the value, what is accepted. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { isCode, WeftError } from '../../src/errors.ts'
+import { parseOptions } from '../../src/network/options.ts'
+
+const DEFAULTS = { mode: 'bridge', interfacePrefix: 'eth', masquerade: true }
+const LABEL = 'com.docker.network'
+
+type Raw = Record<string, string>
+
+function refused(raw: Raw, words: RegExp): void {
+	assert.throws(
+		() => parseOptions(raw),
+		(error: unknown) => {
+			assert.ok(isCode(error, 'invalid'), String(error))
+			assert.match(error.message, words)
+			assert.ok(!error.message.includes('\n'), 'one line')
+			return true
+		},
+		JSON.stringify(raw),
+	)
+}
+
+interface Option {
+	readonly good: Readonly<Record<string, object>>
+	readonly bad: readonly string[]
+	readonly accepted: RegExp
+}
+
+const YES = { masquerade: true }
+const NO = { masquerade: false }
+
+const OPTIONS: Readonly<Record<string, Option>> = {
+	mode: { good: { '': {}, bridge: {} }, bad: ['Bridge', 'bridges', 'bridge '], accepted: /this version has bridge/ },
+	mtu: {
+		good: { '': {}, 0: {}, 68: { mtu: 68 }, 1500: { mtu: 1500 }, 65535: { mtu: 65535 } },
+		bad: ['67', '65536', '-1', '1e3', '0x5dc', '1500.5', ' 1500', 'x', '999999999'],
+		accepted: /from 68 to 65535/,
+	},
+	[`${LABEL}.driver.mtu`]: {
+		good: { '': {}, 1400: { mtu: 1400 } },
+		bad: ['1', 'auto'],
+		accepted: /from 68 to 65535/,
+	},
+	[`${LABEL}.container_iface_prefix`]: {
+		good: { '': {}, net: { interfacePrefix: 'net' }, a234567890123: { interfacePrefix: 'a234567890123' } },
+		bad: ['a2345678901234', 'a b', 'a/b', '.', '..', 'é'],
+		accepted: /longer than 13|letters, digits/,
+	},
+	[`${LABEL}.bridge.name`]: {
+		good: {
+			'': {},
+			mine: { bridgeName: 'mine' },
+			'br.0-1_x': { bridgeName: 'br.0-1_x' },
+			a23456789012345: { bridgeName: 'a23456789012345' },
+		},
+		bad: ['a234567890123456', 'a b', 'a/b', '.', '..', 'a"b', 'é', '-x'],
+		accepted: /1 to 15 letters, digits/,
+	},
+	[`${LABEL}.bridge.enable_ip_masquerade`]: {
+		good: {
+			'': YES,
+			1: YES,
+			t: YES,
+			T: YES,
+			TRUE: YES,
+			true: YES,
+			True: YES,
+			0: NO,
+			f: NO,
+			F: NO,
+			FALSE: NO,
+			false: NO,
+			False: NO,
+		},
+		bad: ['yes', 'no', 'tRUE', '2', 'on'],
+		accepted: /must be true or false/,
+	},
+	[`${LABEL}.bridge.host_binding_ipv4`]: {
+		good: { '': {}, '127.0.0.1': { hostBinding: '127.0.0.1' }, '0.0.0.0': { hostBinding: '0.0.0.0' } },
+		bad: ['::1', 'localhost', '127.0.0.1/8', '1.2.3', '256.0.0.1', '010.0.0.1'],
+		accepted: /must be an IPv4 address/,
+	},
+}
+
+/** Not built yet: the value that a network has all the same, in its spellings, and others. */
+const PLANNED: Readonly<Record<string, readonly [readonly string[], readonly string[]]>> = {
+	[`${LABEL}.bridge.enable_icc`]: [
+		['', 'true', '1', 'T'],
+		['false', '0', 'nonsense'],
+	],
+	[`${LABEL}.bridge.gateway_mode_ipv4`]: [
+		['', 'nat'],
+		['routed', 'isolated', 'nat-unprotected', 'NAT'],
+	],
+	[`${LABEL}.bridge.gateway_mode_ipv6`]: [['', 'nat'], ['routed']],
+	[`${LABEL}.bridge.inhibit_ipv4`]: [
+		['', 'false', '0'],
+		['true', '1'],
+	],
+	[`${LABEL}.bridge.trusted_host_interfaces`]: [[''], ['eth0']],
+	[`${LABEL}.host_ipv4`]: [[''], ['192.0.2.1']],
+	[`${LABEL}.host_ipv6`]: [[''], ['2001:db8::1']],
+	antispoof: [
+		['', 'false', 'F'],
+		['true', '1', 'nonsense'],
+	],
+}
+
+describe('the options of a network', () => {
+	it('have defaults', () => {
+		assert.deepEqual(parseOptions({}), DEFAULTS)
+	})
+
+	for (const [name, { good, bad, accepted }] of Object.entries(OPTIONS)) {
+		it(`take ${name} with what is accepted, and name what is not`, () => {
+			for (const [value, result] of Object.entries(good)) {
+				assert.deepEqual(parseOptions({ [name]: value }), { ...DEFAULTS, ...result }, JSON.stringify(value))
+			}
+			for (const value of bad) {
+				refused({ [name]: value }, accepted)
+				refused({ [name]: value }, new RegExp(name.replaceAll('.', '\\.')))
+				assert.throws(
+					() => parseOptions({ [name]: value }),
+					(error: Error) => {
+						// Quoted where it could be taken for part of the sentence.
+						return error.message.includes(value) || error.message.includes(JSON.stringify(value))
+					},
+				)
+			}
+		})
+	}
+
+	for (const [name, [same, other]] of Object.entries(PLANNED)) {
+		it(`take ${name} only with what a network has all the same`, () => {
+			for (const value of same) assert.deepEqual(parseOptions({ [name]: value }), DEFAULTS, value)
+			for (const value of other) refused({ [name]: value }, /is not built yet; this version has only/)
+		})
+	}
+
+	it('name a mode that is planned as that', () => {
+		for (const mode of ['host', 'container', 'none', 'macvlan', 'ipvlan', 'overlay']) {
+			refused({ mode }, new RegExp(`mode=${mode} is not built yet; this version has bridge`))
+		}
+	})
+
+	it('name the mode that an option belongs to', () => {
+		const owners = {
+			parent: 'macvlan',
+			ipvlan_mode: 'ipvlan',
+			backend: 'overlay',
+			container: 'container',
+			exclude: 'host',
+		}
+		for (const [name, owner] of Object.entries(owners)) {
+			refused({ [name]: 'x' }, new RegExp(`option ${name} belongs to mode .*${owner}.*mode is bridge`))
+		}
+	})
+
+	it('refuse the unknown, with the list of what there is, and ignore labels of Docker’s to come', () => {
+		refused({ parnet: 'eth0' }, /option "parnet" is unknown; mode bridge has mode, mtu, .*host_binding_ipv4/)
+		refused({ '': 'x' }, /""/)
+		refused({ MTU: '1500' }, /"MTU" is unknown/)
+		assert.deepEqual(parseOptions({ 'com.docker.network.of.the.future': 'x' }), DEFAULTS)
+		refused({ 'com.example.label': 'x' }, /unknown/)
+	})
+
+	it('take both spellings of the MTU only where they agree', () => {
+		assert.deepEqual(parseOptions({ mtu: '1400', [`${LABEL}.driver.mtu`]: '1400' }), { ...DEFAULTS, mtu: 1400 })
+		assert.deepEqual(parseOptions({ mtu: '1400', [`${LABEL}.driver.mtu`]: '' }), { ...DEFAULTS, mtu: 1400 })
+		refused(
+			{ mtu: '1400', [`${LABEL}.driver.mtu`]: '1500' },
+			/mtu="1400" and com\.docker\.network\.driver\.mtu="1500" differ/,
+		)
+	})
+
+	it('refuse the names that every object has', () => {
+		for (const name of ['constructor', 'toString', 'hasOwnProperty', '__proto__']) {
+			refused(JSON.parse(`{"${name}":"x"}`), new RegExp(`option "${name}" is unknown`))
+		}
+	})
+
+	it('are parsed or refused in one line, whatever is given', () => {
+		const names = [...Object.keys(OPTIONS), ...Object.keys(PLANNED), 'parent']
+		const hostile = ['a\nb', '"; flush ruleset', '}', '\0', '../../etc', '$(reboot)', '%00', '1\n', 'eth0\n']
+		const value = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.constantFrom(...hostile))
+		const name = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...names) }, { weight: 1, arbitrary: value })
+		fc.assert(
+			fc.property(fc.dictionary(name, value, { maxKeys: 3 }), (raw) => {
+				try {
+					const { interfacePrefix, bridgeName = 'x', hostBinding = '1.1.1.1' } = parseOptions(raw)
+					for (const text of [interfacePrefix, bridgeName, hostBinding]) assert.match(text, /^[\w.-]{1,15}$/)
+				} catch (error) {
+					assert.ok(error instanceof WeftError, String(error))
+					assert.ok(
+						Array.from(error.message).every((character) => character >= ' '),
+						error.message,
+					)
+				}
+			}),
+			{ numRuns: 2000 },
+		)
+	})
+})
