@@ -114,8 +114,8 @@ function publishedElements(port: PublishedPort): Element[] {
 
 function attachment(network: Network): Attachment {
 	if (network.internal) return { noGatewayService: true }
-	const [ipv4] = network.ipv4
-	const [ipv6] = network.ipv6
+	const [ipv4] = network.ipv4.filter(addressed)
+	const [ipv6] = network.ipv6.filter(addressed)
 	return {
 		...(ipv4?.gateway === undefined ? {} : { gateway: plain(ipv4.gateway) }),
 		...(ipv6?.gateway === undefined ? {} : { gatewayIpv6: plain(ipv6.gateway) }),

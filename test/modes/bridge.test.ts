@@ -1,0 +1,207 @@
+/** What bridge mode plans, on file for chosen pairs of options, and what it refuses. Pure: same in, same out. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { isCode } from '../../src/errors.ts'
+import { type Element, identity, type Resource } from '../../src/kernel/resource.ts'
+import { renderElements } from '../../src/kernel/ruleset.ts'
+import type { Endpoint, Network, PublishedPort, Subnet } from '../../src/model/network.ts'
+import { bridge } from '../../src/modes/bridge.ts'
+import { expectGolden } from '../support/golden.ts'
+
+const V4: Subnet = { pool: '10.210.1.0/24', gateway: '10.210.1.1/24', reserved: {} }
+const V6: Subnet = { pool: 'fd77:6566:7400:1::/64', gateway: 'fd77:6566:7400:1::1/64', reserved: {} }
+
+function network(more: Partial<Network> = {}): Network {
+	return {
+		id: '0123456789abcdef'.repeat(4),
+		options: { mode: 'bridge', interfacePrefix: 'eth', masquerade: true },
+		internal: false,
+		ipv4: [V4],
+		ipv6: [],
+		bridge: 'weft0123456789a',
+		mtu: 1500,
+		settled: true,
+		...more,
+	}
+}
+
+function endpoint(more: Partial<Endpoint> = {}): Endpoint {
+	const id = 'fedcba9876543210'.repeat(4)
+	return {
+		id,
+		networkId: network().id,
+		ipv4: '10.210.1.2/24',
+		mac: '02:42:0a:d2:01:02',
+		link: 'wvfedcba98765',
+		published: [],
+		...more,
+	}
+}
+
+function published(hostIp: string, hostPort: number, more: Partial<PublishedPort> = {}): PublishedPort {
+	const containerIp = hostIp.includes(':') ? 'fd77:6566:7400:1::2' : '10.210.1.2'
+	return { protocol: 'tcp', hostIp, hostPort, containerIp, containerPort: 80, ...more }
+}
+
+const DUAL = { ipv4: [V4], ipv6: [V6] }
+const DUAL_ENDPOINT = { ipv6: 'fd77:6566:7400:1::2/64' }
+const NO_MASQUERADE = { options: { ...network().options, masquerade: false } }
+
+const CASES: Readonly<Record<string, readonly [Network, Endpoint]>> = {
+	ipv4: [network(), endpoint()],
+	'dual-stack': [network(DUAL), endpoint(DUAL_ENDPOINT)],
+	'ipv6-only': [network({ ipv4: [], ipv6: [V6] }), (({ ipv4: _, ...rest }) => rest)(endpoint(DUAL_ENDPOINT))],
+	'internal-dual-stack': [network({ ...DUAL, internal: true }), endpoint(DUAL_ENDPOINT)],
+	'internal-no-masquerade': [network({ ...NO_MASQUERADE, internal: true }), endpoint()],
+	'no-masquerade': [network(NO_MASQUERADE), endpoint()],
+	'no-gateway': [network({ ipv4: [{ pool: V4.pool, reserved: {} }] }), endpoint()],
+	'null-ipam': [
+		network({ ipv4: [{ pool: '0.0.0.0/0', gateway: '0.0.0.0/0', reserved: {} }] }),
+		(({ ipv4: _, ...rest }) => rest)(endpoint()),
+	],
+	'jumbo-own-name': [
+		network({ mtu: 9000, bridge: 'mine', options: { ...network().options, bridgeName: 'mine' } }),
+		endpoint(),
+	],
+	'ports-any-v4': [network(), endpoint({ published: [published('0.0.0.0', 8080)] })],
+	'ports-any-dual-stack-udp': [
+		network(DUAL),
+		endpoint({
+			...DUAL_ENDPOINT,
+			published: [published('0.0.0.0', 53, { protocol: 'udp' }), published('::', 53, { protocol: 'udp' })],
+		}),
+	],
+	'ports-specific': [
+		network(DUAL),
+		endpoint({
+			...DUAL_ENDPOINT,
+			published: [
+				published('127.0.0.1', 8080),
+				published('192.0.2.7', 9000, { protocol: 'sctp' }),
+				published('2001:db8::7', 8080),
+			],
+		}),
+	],
+	'ports-two-to-one': [network(), endpoint({ published: [published('0.0.0.0', 8080), published('127.0.0.1', 8081)] })],
+}
+
+function line(resource: Resource): string {
+	if (resource.kind === 'element') return renderElements('add', [resource]).trimEnd()
+	const { kind: _, ...attributes } = resource
+	return `${identity(resource)} ${JSON.stringify(attributes)}`
+}
+
+function plan(network: Network, endpoint: Endpoint): string {
+	const parts = {
+		network: bridge.network(network),
+		attached: bridge.attached(network, endpoint),
+		published: bridge.published(network, endpoint),
+	}
+	const text = Object.entries(parts).map(
+		([name, resources]) => `${name}\n${resources.map((each) => `\t${line(each)}\n`).join('')}`,
+	)
+	return `${text.join('')}attachment\n\t${JSON.stringify(bridge.attachment(network, endpoint))}\n`
+}
+
+function wholePlan(network: Network, endpoint: Endpoint): Resource[] {
+	return [...bridge.network(network), ...bridge.attached(network, endpoint), ...bridge.published(network, endpoint)]
+}
+
+/** The links that must be there before a resource. */
+function needs(resource: Resource): string[] {
+	if (resource.kind === 'veth') return [resource.master]
+	if (resource.kind === 'sysctl') return (/\/conf\/(weft\w+|mine)\//.exec(resource.key) ?? []).slice(1)
+	return 'link' in resource ? [resource.link] : []
+}
+
+/** So that a planner that writes into what it is given throws. */
+function frozen<T>(value: T): T {
+	if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(frozen)
+	return value
+}
+
+describe('the plan of a bridge network', () => {
+	for (const [name, [network, endpoint]] of Object.entries(CASES)) {
+		it(`for ${name} is on file`, () => {
+			bridge.validate(frozen(network))
+			const text = plan(network, frozen(endpoint))
+			assert.equal(plan(structuredClone(network), structuredClone(endpoint)), text)
+			expectGolden(`bridge/${name}.txt`, text)
+		})
+
+		it(`for ${name} names nothing twice, and links before what is on them`, () => {
+			const all = wholePlan(network, endpoint)
+			const distinct = all.filter(({ kind }) => kind !== 'element').map(identity)
+			assert.equal(new Set(distinct).size, distinct.length)
+			all.forEach((resource, i) => {
+				const made = all.slice(0, i).map(identity)
+				for (const link of needs(resource)) assert.ok(made.includes(`link ${link}`), identity(resource))
+			})
+		})
+	}
+
+	it('opens nothing and forwards nothing for an internal network', () => {
+		const [inner, endpoint] = CASES['internal-dual-stack'] ?? []
+		assert.ok(inner !== undefined && endpoint !== undefined)
+		const sets = [...bridge.network(inner), ...bridge.attached(inner, endpoint)]
+			.filter((each): each is Element => each.kind === 'element')
+			.map(({ set }) => set)
+		assert.ok(sets.includes('internal') && !sets.includes('masqueraded'))
+		const settings = bridge.attached(inner, endpoint).filter(({ kind }) => kind === 'sysctl')
+		assert.deepEqual(settings, [])
+		assert.deepEqual(bridge.attachment(inner, endpoint), { noGatewayService: true })
+	})
+
+	it('tells the ports of two endpoints apart by their owner', () => {
+		const owners = ['a', 'b'].flatMap((id) =>
+			bridge
+				.published(network(), endpoint({ id, published: [published('0.0.0.0', 8080)] }))
+				.flatMap((each) => (each.kind === 'port' ? [each.owner] : [])),
+		)
+		assert.deepEqual(owners, ['a', 'b'])
+	})
+
+	it('renders, whatever the addresses and ports', () => {
+		fc.assert(
+			fc.property(fc.ipV4(), fc.ipV4(), fc.integer({ min: 1, max: 65535 }), (hostIp, containerIp, port) => {
+				const ports = [published(hostIp, port, { containerIp, containerPort: port })]
+				for (const each of bridge.published(network(), endpoint({ published: ports }))) {
+					if (each.kind === 'element') renderElements('add', [each])
+				}
+			}),
+		)
+	})
+})
+
+describe('a bridge network', () => {
+	const refused = (more: Partial<Network>, words: RegExp) => {
+		assert.throws(
+			() => bridge.validate(network(more)),
+			(error: unknown) => {
+				return isCode(error, 'invalid') && words.test((error as Error).message)
+			},
+		)
+	}
+
+	it('has at most one subnet of a family', () => {
+		const second: Subnet = { pool: '10.211.0.0/24', reserved: {} }
+		refused({ ipv4: [V4, second] }, /10\.211\.0\.0\/24/)
+		refused({ ipv6: [V6, { pool: 'fd01::/64', reserved: {} }] }, /fd01::\/64/)
+		bridge.validate(network(DUAL))
+		bridge.validate(network({ ipv4: [], ipv6: [] }))
+	})
+
+	it('has its gateway inside the subnet', () => {
+		refused({ ipv4: [{ ...V4, gateway: '10.211.0.1/24' }] }, /10\.211\.0\.1.*10\.210\.1\.0\/24/)
+		refused({ ipv6: [{ ...V6, gateway: 'fd01::1/64' }] }, /fd01::1/)
+		refused({ ipv4: [{ ...V4, gateway: '10.210.1.1/16' }] }, /10\.210\.1\.1\/16/)
+		bridge.validate(network({ ipv4: [{ ...V4, gateway: '10.210.1.254/24' }] }))
+	})
+
+	it('has an MTU that IPv6 can live with, where it has IPv6', () => {
+		refused({ ...DUAL, mtu: 1279 }, /mtu="1279".*1280/)
+		bridge.validate(network({ ...DUAL, mtu: 1280 }))
+		bridge.validate(network({ mtu: 68 }))
+	})
+})
