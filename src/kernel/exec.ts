@@ -11,6 +11,6 @@ export async function run(program: string, args: readonly string[], input = ''):
 	const options = { input, timeout: PATIENCE, reject: false, env: { LC_ALL: 'C' } }
 	const result = await execa(program, args, options)
 	if (!result.failed) return result.stdout
-	const said = result.stderr?.trim().replaceAll('\n', '; ')
-	throw new WeftError('system', `${program}: ${said || result.shortMessage}`, { cause: result })
+	const said = result.stderr?.trim() || (result.shortMessage ?? 'failed')
+	throw new WeftError('system', `${program}: ${said.replaceAll('\n', '; ')}`, { cause: result })
 }
