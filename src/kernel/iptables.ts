@@ -41,8 +41,12 @@ async function programs(suffix: '' | '6'): Promise<string[]> {
 	return [`ip${suffix}tables-nft`, ...legacy]
 }
 
-async function list(program: string): Promise<Listing> {
-	return { program, lines: (await run(program, ['-w', '2', '-S'])).split('\n') }
+/** What a program lists, after it was given the rule where it lacks and needs it. */
+async function ensureIn(program: string): Promise<Listing> {
+	const lines = (await run(program, ['-w', '2', '-S'])).split('\n')
+	const args = needsAccept(lines) ? planAccept(lines) : undefined
+	if (args !== undefined) await run(program, ['-w', '2', ...args])
+	return { program, lines }
 }
 
 /** Milliseconds for which a rule that was seen among Docker's chains is taken to be there still. */
@@ -59,11 +63,11 @@ export function ensureForwardAccept(): Promise<void> {
 	return mutex.run('iptables', async () => {
 		if (Date.now() - seen < TRUST) return
 		const found = (await Promise.all([programs(''), programs('6')])).flat()
-		const listings = await Promise.all(found.map(list))
-		for (const { program, lines } of listings) {
-			const args = needsAccept(lines) ? planAccept(lines) : undefined
-			if (args !== undefined) await run(program, ['-w', '2', ...args])
-		}
+		// Each for itself: a host can be without IPv6, or without one of the back ends.
+		const done = await Promise.allSettled(found.map(ensureIn))
+		const failed = done.find((each) => each.status === 'rejected')
+		if (failed !== undefined) throw failed.reason
+		const listings = done.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
 		if (listings.some(({ lines }) => lines.includes('-N DOCKER-USER'))) seen = Date.now()
 	})
 }

@@ -1,5 +1,8 @@
 /** The one rule in both back ends of iptables, in a network namespace of its own: once, in its place, and only where needed. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, beforeEach, describe, it, mock } from 'node:test'
 import { ensureForwardAccept } from '../../src/kernel/iptables.ts'
 import { run } from '../support/command.ts'
@@ -73,6 +76,21 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 			})
 		}
 	}
+
+	it('is told of a program that fails, and gets the rule in the others', async () => {
+		const folder = mkdtempSync(join(tmpdir(), 'weft-iptables-'))
+		const path = process.env.PATH
+		writeFileSync(join(folder, 'ip6tables-nft'), '#!/bin/sh\necho no IPv6 here >&2\nexit 3\n', { mode: 0o755 })
+		try {
+			process.env.PATH = `${folder}:${path}`
+			await run(['iptables-nft', '-P', 'FORWARD', 'DROP'])
+			await assert.rejects(ensureForwardAccept(), /ip6tables-nft: no IPv6 here/)
+		} finally {
+			process.env.PATH = path
+			rmSync(folder, { recursive: true })
+		}
+		assert.deepEqual(await rules('iptables-nft', 'FORWARD'), [RULE])
+	})
 
 	it('gets the rule once from many calls at a time', async () => {
 		await run(['iptables-nft', '-P', 'FORWARD', 'DROP'])
