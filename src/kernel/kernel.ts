@@ -1,4 +1,5 @@
 /** Makes resources exist on this host, and go: the interface, and Linux behind it as one entry for each kind. */
+import { existsSync } from 'node:fs'
 import { isErrno, WeftError, within } from '../errors.ts'
 import { parseCidr, parseIp } from '../model/address.ts'
 import type { Firewall } from './firewall.ts'
@@ -242,6 +243,8 @@ function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		sysctl: {
 			// Never undone, hence never "made": nobody knows who relies on it by then.
 			ensure: async ({ key, value }: Sysctl) => {
+				// A host without IPv6 (ipv6.disable=1) has none of its settings, and no IPv6 that they could tame.
+				if (key.startsWith('net/ipv6/') && !existsSync('/proc/sys/net/ipv6/conf')) return false
 				await writeSysctl(key, value)
 				return false
 			},

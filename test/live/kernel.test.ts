@@ -51,6 +51,11 @@ async function elements(): Promise<Map<string, string>> {
 	return new Map(pairs)
 }
 
+/** A compiled module of src/kernel, for a script. */
+function source(name: string): string {
+	return new URL(`../../src/kernel/${name}.js`, import.meta.url).href
+}
+
 const opened: (() => Promise<void>)[] = []
 
 async function closeAll(): Promise<void> {
@@ -153,6 +158,25 @@ describe('Linux', { skip: noBed() }, () => {
 		await assert.rejects(kernel.ensure([setting]), /route_localnet/)
 		await kernel.ensure([{ kind: 'bridge', name: 'weft0', mtu: 1500, mac: '02:77:00:00:00:01' }, setting])
 		assert.equal(await run(['cat', `/proc/sys/${key}`]), '1')
+	})
+
+	it('makes a network on a host without IPv6', async () => {
+		const script = `
+			import { Rtnetlink } from '${source('netlink/rtnetlink')}'
+			import { LinuxKernel } from '${source('kernel')}'
+			const rtnetlink = new Rtnetlink()
+			rtnetlink.open()
+			const setting = (key, value) => ({ kind: 'sysctl', key, value })
+			const kernel = new LinuxKernel(rtnetlink, { add: async () => undefined }, undefined)
+			await kernel.ensure([
+				{ kind: 'bridge', name: 'weft0', mtu: 1500, mac: '02:77:00:00:00:01' },
+				setting('net/ipv4/conf/weft0/route_localnet', '1'),
+				setting('net/ipv6/conf/weft0/disable_ipv6', '1'),
+			])
+			await rtnetlink.close()`
+		// Hidden, since no namespace can be without it.
+		const hide = 'mount -t tmpfs none /proc/sys/net/ipv6 && exec "$0" --input-type=module -e "$1"'
+		await run(['unshare', '--mount', '--net', 'sh', '-c', hide, process.execPath, script])
 	})
 
 	it('makes a bridge that is down come up', async () => {
