@@ -1,5 +1,5 @@
 /** How a call is registered: the shape of its arguments, and whether it changes something or answers at once. */
-import type { TSchema } from 'typebox'
+import type { TSchema } from 'typebox/type'
 
 /**
  * `immediate` calls answer before weft has restored its networks: dockerd gives up on a plugin whose activation is slow.

@@ -2,7 +2,10 @@
  * The arguments of Docker's plugin calls in Docker's spelling; nothing below this folder knows it. Strict on the type of
  * what weft reads, tolerant of all else: unknown fields, `null` for an absent map or list, missing Options.
  */
-import { type Static, type TSchema, Type } from 'typebox'
+// Not the package as a whole, which loads 300 more files before the daemon can serve.
+
+import type { Static, TSchema } from 'typebox/type'
+import * as Type from 'typebox/type'
 
 /** Go writes an absent map, list or pointer as `null`; `nullable` is Ajv's word for it and keeps its errors short. */
 function nullable<T extends TSchema>(schema: T) {
