@@ -134,7 +134,7 @@ test('every folder and every file beside the folders has its place in the table'
 })
 
 test('imports that the table cannot see are not used', () => {
-	const wrong = offences(({ name, text, imports }) => [
+	const wrong = offences(({ text, imports }) => [
 		...(/\bimport\s*\((?!'[^']+'\))|\brequire\s*\(|\bcreateRequire\b/.test(text) ? ['imports while it runs'] : []),
 		...imports.filter((each) => each.startsWith('.') && !each.endsWith('.ts')).map((each) => `imports ${each}`),
 	])
