@@ -1,0 +1,78 @@
+/** What no answer would tell: packets that leave and get no reply, the mark on them, a detour inside a network. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { noBed, type Place } from './networks-bed.ts'
+import { EACH, FAMILIES, HOST, OUTSIDE, PUBLISHED, type Scene, SERVICE, setScene } from './networks-scene.ts'
+import { gatewayOf } from './networks-weft.ts'
+
+/** At the outside: what comes with the address of a container of an internal network, and what comes from the host. */
+const ARRIVALS = `table inet witness {
+	counter inner { }
+	counter host { }
+	chain arrivals {
+		type filter hook prerouting priority -500
+		ip saddr 10.231.3.0/24 counter name inner
+		ip6 saddr fd00:231:3::/64 counter name inner
+		ip saddr ${HOST[4]} counter name host
+		ip6 saddr ${HOST[6]} counter name host
+	}
+}
+`
+
+/** On the host: marked packets before the mark should be gone, and after. */
+const MARKED = `table inet witness {
+	counter before { }
+	counter after { }
+	chain early {
+		type filter hook postrouting priority -10
+		meta mark & 0x20000000 != 0 counter name before
+	}
+	chain late {
+		type filter hook postrouting priority 300
+		meta mark & 0x20000000 != 0 counter name after
+	}
+}
+`
+
+async function count(place: Place, counter: string): Promise<number> {
+	const text = await place.run('nft', 'list', 'counter', 'inet', 'witness', counter)
+	return Number(/packets (\d+)/.exec(text)?.[1])
+}
+
+describe('packets of networks, seen on their way', { skip: noBed() }, () => {
+	let scene: Scene
+	before(async () => {
+		scene = await setScene()
+		await scene.outside.pipe(ARRIVALS, 'nft', '-f', '-')
+		await scene.host.pipe(MARKED, 'nft', '-f', '-')
+	})
+	after(() => scene?.end())
+
+	it('do not leave an internal network, not even those that nobody would answer', async () => {
+		const { inner, outside, red } = scene
+		await Promise.all(EACH.map(({ family, protocol }) => inner.place.isShutOut(protocol, OUTSIDE[family], SERVICE)))
+		for (const { family, protocol } of EACH) await red.place.dial(protocol, OUTSIDE[family], SERVICE)
+		assert.equal(await count(outside, 'inner'), 0)
+		assert.ok((await count(outside, 'host')) > 0)
+	})
+
+	it('carry no mark of weft any more when they leave', async () => {
+		const { host, outside, red } = scene
+		for (const { family, protocol } of EACH) {
+			await red.place.dial(protocol, OUTSIDE[family], SERVICE)
+			await outside.dial(protocol, HOST[family], PUBLISHED)
+		}
+		assert.ok((await count(host, 'before')) > 0)
+		assert.equal(await count(host, 'after'), 0)
+	})
+
+	it('keep their address on a detour by the host inside a network', async () => {
+		const { red, red2 } = scene
+		for (const family of FAMILIES) {
+			await red.place.ip(`route add ${red2.address[family]} via ${gatewayOf(1)[family]} dev eth0`)
+		}
+		for (const { family, protocol } of EACH) {
+			assert.equal(await red.place.dial(protocol, red2.address[family], SERVICE), red.address[family])
+		}
+	})
+})
