@@ -97,11 +97,7 @@ export function resourcesOf(network: Network, endpoint: Endpoint): Resource[] {
 	return [...mode.attached(network, endpoint), ...mode.published(network, endpoint)]
 }
 
-/**
- * Nothing but the kernel: the link's name is in the record since CreateEndpoint. What dockerd does next, moving the link,
- * takes 5 ms longer when it starts more than some 1.5 ms after the link was made (RCU grace periods), so nothing else
- * belongs in here.
- */
+/** Writes no record: the link's name is on record since CreateEndpoint, and whether it exists the kernel knows. */
 export function join(host: Host, networkId: string, endpointId: string): Promise<JoinAnswer> {
 	return host.mutex.run(endpointId, async () => {
 		const network = needNetwork(host, networkId)
