@@ -18,7 +18,7 @@ import { Nft, runNftProgram } from './kernel/nftables.ts'
 import { HostPorts } from './kernel/ports.ts'
 import { KeyedMutex } from './mutex.ts'
 import { networkDriver } from './network/driver.ts'
-import { type Host, keepForwardOpen } from './network/host.ts'
+import { type Host, keepPassage } from './network/host.ts'
 import { resync } from './network/resync.ts'
 import { LevelStore } from './store/level.ts'
 
@@ -53,7 +53,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 async function restore(host: Host, rtnetlink: Rtnetlink, log: Logger): Promise<void> {
 	const counts = await resync(host, dockerBridges(await rtnetlink.links()))
 	log.info(counts, 'restored')
-	keepForwardOpen(host)
+	void keepPassage(host)
 }
 
 function nftRunner(log: Logger): NftRunner {

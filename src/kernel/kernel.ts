@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { isErrno, WeftError, within } from '../errors.ts'
 import { parseCidr, parseIp } from '../model/address.ts'
 import type { Firewall } from './firewall.ts'
-import { ensureForwardAccept } from './iptables.ts'
+import { keepForwardAccept } from './iptables.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import type { HostPorts } from './ports.ts'
@@ -39,8 +39,11 @@ export interface Kernel {
 	restore(resources: readonly Resource[]): Promise<unknown[]>
 	/** Whether there is a link of that name. */
 	hasLink(name: string): boolean
-	/** Lets iptables pass on what weft's rules allow, wherever it would drop it; cheap enough for a network's creation. */
-	ensureForwardAccept(): Promise<void>
+	/**
+	 * Makes the host's other firewalls pass on what weft's rules allow while there are bridges, or takes back what was
+	 * done for that. What had to be changed, for people. `bridges` is asked when it is this call's turn.
+	 */
+	keepPassage(bridges: () => readonly string[]): Promise<readonly string[]>
 }
 
 type Single = Exclude<Resource, Element>
@@ -113,8 +116,8 @@ export class LinuxKernel implements Kernel {
 		return this.#rtnetlink.indexOf(name) !== undefined
 	}
 
-	ensureForwardAccept(): Promise<void> {
-		return ensureForwardAccept()
+	keepPassage(bridges: () => readonly string[]): Promise<readonly string[]> {
+		return keepForwardAccept(() => bridges().length > 0)
 	}
 
 	async #ensureElements(elements: readonly Element[], made: Resource[]): Promise<void> {

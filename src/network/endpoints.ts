@@ -6,7 +6,7 @@ import { parseCidr, parseMac, toBytes } from '../model/address.ts'
 import { freeName, linkName, macFor, peerName } from '../model/names.ts'
 import type { Endpoint, Network } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
-import { drop, type Host, keepForwardOpen, needEndpoint, needNetwork, put } from './host.ts'
+import { drop, type Host, keepPassage, needEndpoint, needNetwork, put } from './host.ts'
 import type { EndpointAnswer, EndpointRequest, JoinAnswer } from './verbs.ts'
 
 /** Only a record: dockerd wants the link at Join. */
@@ -104,7 +104,7 @@ export function join(host: Host, networkId: string, endpointId: string): Promise
 		const endpoint = needEndpoint(host, networkId, endpointId)
 		const mode = modes[network.options.mode]
 		await host.kernel.ensure(mode.attached(network, endpoint))
-		keepForwardOpen(host)
+		void keepPassage(host)
 		const attachment = mode.attachment(network, endpoint)
 		return { ...attachment, link: peerName(endpoint.link), prefix: network.options.interfacePrefix, routes: [] }
 	})

@@ -40,7 +40,10 @@ export function drop(record: Network | Endpoint): Change {
 		: { kind: 'network', group: '', id: record.id }
 }
 
-/** Docker may have come, or rebuilt its chains, since the last look. Not worth making anybody wait for. */
-export function keepForwardOpen(host: Host): void {
-	host.kernel.ensureForwardAccept().catch((error: unknown) => host.warn(error, 'iptables FORWARD cannot be opened'))
+/** For the networks that there are by then: lets the host's other firewalls pass their packets, or no more. */
+export async function keepPassage(host: Host): Promise<void> {
+	const bridges = () => host.store.list('network', '').flatMap((each) => (each.settled ? [each.bridge] : []))
+	await host.kernel
+		.keepPassage(bridges)
+		.catch((error: unknown) => host.warn(error, 'iptables FORWARD is not as it should be'))
 }

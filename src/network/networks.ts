@@ -6,7 +6,7 @@ import { bridgeName, freeName } from '../model/names.ts'
 import type { Network } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
 import { removeEndpoint } from './endpoints.ts'
-import { drop, type Host, keepForwardOpen, put } from './host.ts'
+import { drop, type Host, keepPassage, put } from './host.ts'
 import { parseOptions } from './options.ts'
 import type { NetworkRequest } from './verbs.ts'
 
@@ -15,7 +15,8 @@ export function createNetwork(host: Host, request: NetworkRequest): Promise<void
 		const existing = host.store.get('network', '', request.id)
 		if (existing !== undefined) mustBeSame(existing, request)
 		await make(host, existing ?? (await intend(host, request)))
-		keepForwardOpen(host)
+		// Not worth making Docker wait for.
+		void keepPassage(host)
 	})
 }
 
@@ -81,6 +82,7 @@ export function deleteNetwork(host: Host, networkId: string): Promise<void> {
 	return host.mutex.run(networkId, async () => {
 		const network = host.store.get('network', '', networkId)
 		if (network !== undefined) await unmake(host, network)
+		await keepPassage(host)
 	})
 }
 

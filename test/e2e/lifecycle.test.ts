@@ -62,6 +62,18 @@ describe('the life of a network', { skip: noHost() }, () => {
 		await assertFootprint(host, clean)
 	})
 
+	it('has one rule in iptables while there is a network, and then none', async () => {
+		const rules = async () =>
+			(await host.exec(['iptables-save', '-t', 'filter'])).split('\n').filter((line) => line.startsWith('-'))
+		const before = await rules()
+		await setUpPair(host)
+		const added = (await rules()).filter((rule) => !before.includes(rule))
+		assert.equal(added.length, 1, added.join())
+		assert.match(added[0] ?? '', /^-A DOCKER-USER .* --comment weft -j ACCEPT$/)
+		await removePair(host)
+		assert.deepEqual(await rules(), before)
+	})
+
 	it('loses nothing when weftd is killed and started again between the steps', async () => {
 		await cycle(restartWeftd)
 		await assertFootprint(host, clean)

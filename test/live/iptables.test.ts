@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it, mock } from 'node:test'
-import { ensureForwardAccept } from '../../src/kernel/iptables.ts'
+import { keepForwardAccept } from '../../src/kernel/iptables.ts'
 import { run } from '../support/command.ts'
 import { enterOwnNamespace, noBed } from './networks-bed.ts'
 
@@ -15,6 +15,10 @@ const VARIANTS = ['nft', 'legacy'] as const
 async function rules(program: string, chain: string): Promise<string[]> {
 	const lines = (await run([program, '-S'])).split('\n')
 	return lines.filter((line) => line.startsWith(`-A ${chain} `)).map((line) => line.slice(`-A ${chain} `.length))
+}
+
+function keep(): Promise<readonly string[]> {
+	return keepForwardAccept(() => true)
 }
 
 async function everywhere(...args: string[]): Promise<void> {
@@ -37,7 +41,7 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 
 	it('is left alone where nothing can drop', async () => {
 		const before = await Promise.all(VARIANTS.map((variant) => run([`iptables-${variant}`, '-S'])))
-		await ensureForwardAccept()
+		await keep()
 		assert.deepEqual(await Promise.all(VARIANTS.map((variant) => run([`iptables-${variant}`, '-S']))), before)
 	})
 
@@ -46,12 +50,33 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 			const program = `${family}-${variant}`
 			const other = VARIANTS.map((each) => `${family}-${each}`).find((each) => each !== program) ?? ''
 
-			it(`${program} without Docker gets the rule at the top of FORWARD, once`, async () => {
+			it(`${program} without Docker gets the rule behind the user's in FORWARD, once`, async () => {
 				await run([program, '-P', 'FORWARD', 'DROP'])
-				await run([program, '-A', 'FORWARD', '-i', 'eth0', '-j', 'ACCEPT'])
-				for (let i = 0; i < 3; i++) await ensureForwardAccept()
-				assert.deepEqual(await rules(program, 'FORWARD'), [RULE, '-i eth0 -j ACCEPT'])
+				await run([program, '-A', 'FORWARD', '-i', 'eth0', '-j', 'DROP'])
+				assert.deepEqual(await keep(), [`put the rule into ${program} FORWARD`])
+				assert.deepEqual(await keep(), [])
+				assert.deepEqual(await rules(program, 'FORWARD'), ['-i eth0 -j DROP', RULE])
 				assert.deepEqual(await rules(other, 'FORWARD'), [])
+			})
+
+			it(`${program} loses the rule with the last network, and is as before`, async () => {
+				await run([program, '-P', 'FORWARD', 'DROP'])
+				await run([program, '-A', 'FORWARD', '-i', 'eth0', '-j', 'DROP'])
+				const before = await run([program, '-S'])
+				await keep()
+				assert.notEqual(await run([program, '-S']), before)
+				for (let i = 0; i < 2; i++) await keepForwardAccept(() => false)
+				assert.equal(await run([program, '-S']), before)
+			})
+
+			it(`${program} has the rule moved into DOCKER-USER when Docker comes`, async () => {
+				await run([program, '-P', 'FORWARD', 'DROP'])
+				await keep()
+				await run([program, '-N', 'DOCKER-USER'])
+				await run([program, '-I', 'FORWARD', '-j', 'DOCKER-USER'])
+				await keep()
+				assert.deepEqual(await rules(program, 'FORWARD'), ['-j DOCKER-USER'])
+				assert.deepEqual(await rules(program, 'DOCKER-USER'), [RULE])
 			})
 
 			it(`${program} with Docker gets it behind the user's rules and before the RETURN, once`, async () => {
@@ -62,7 +87,7 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 				await run([program, '-A', 'DOCKER-USER', '-j', 'RETURN'])
 				for (let i = 0; i < 3; i++) {
 					mock.timers.tick(60_000)
-					await ensureForwardAccept()
+					await keep()
 				}
 				assert.deepEqual(await rules(program, 'DOCKER-USER'), ['-i eth9 -j DROP', RULE, '-j RETURN'])
 				assert.deepEqual(await rules(program, 'FORWARD'), ['-j DOCKER-USER'])
@@ -71,7 +96,7 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 			it(`${program} with Docker's empty chain gets it there`, async () => {
 				await run([program, '-N', 'DOCKER-USER'])
 				await run([program, '-A', 'FORWARD', '-j', 'DOCKER-USER'])
-				await ensureForwardAccept()
+				await keep()
 				assert.deepEqual(await rules(program, 'DOCKER-USER'), [RULE])
 			})
 		}
@@ -84,7 +109,7 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 		try {
 			process.env.PATH = `${folder}:${path}`
 			await run(['iptables-nft', '-P', 'FORWARD', 'DROP'])
-			await assert.rejects(ensureForwardAccept(), /ip6tables-nft: no IPv6 here/)
+			await assert.rejects(keep(), /ip6tables-nft: no IPv6 here/)
 		} finally {
 			process.env.PATH = path
 			rmSync(folder, { recursive: true })
@@ -94,16 +119,17 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 
 	it('gets the rule once from many calls at a time', async () => {
 		await run(['iptables-nft', '-P', 'FORWARD', 'DROP'])
-		await Promise.all(Array.from({ length: 10 }, () => ensureForwardAccept()))
+		await Promise.all(Array.from({ length: 10 }, () => keep()))
 		assert.deepEqual(await rules('iptables-nft', 'FORWARD'), [RULE])
 	})
 
 	it('gets the rule anew after somebody has flushed it, once it is no longer believed to be there', async () => {
 		await run(['iptables-nft', '-N', 'DOCKER-USER'])
-		await ensureForwardAccept()
+		await run(['iptables-nft', '-A', 'FORWARD', '-j', 'DOCKER-USER'])
+		await keep()
 		await run(['iptables-nft', '-F', 'DOCKER-USER'])
 		mock.timers.tick(60_000)
-		await ensureForwardAccept()
+		await keep()
 		assert.deepEqual(await rules('iptables-nft', 'DOCKER-USER'), [RULE])
 	})
 })

@@ -23,7 +23,7 @@ import { answer } from './networks-talk.ts'
 export interface Weft {
 	readonly verbs: NetworkVerbs
 	/** Done by createNetwork too, which does not wait for it. */
-	openForward(): Promise<void>
+	openForward(): Promise<unknown>
 	/** Tells weft of Docker's bridges, as its start does. */
 	look(): Promise<void>
 	end(): Promise<void>
@@ -41,7 +41,7 @@ export async function startWeft(): Promise<Weft> {
 	const host: Host = { store, kernel, facts: hostFacts(rtnetlink), mutex: new KeyedMutex(), warn }
 	return {
 		verbs: networkDriver(host),
-		openForward: () => kernel.ensureForwardAccept(),
+		openForward: () => kernel.keepPassage(() => ['weft0']),
 		look: async () => {
 			await resync(host, dockerBridges(await rtnetlink.links()))
 		},

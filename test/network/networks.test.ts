@@ -15,7 +15,6 @@ describe('createNetwork', () => {
 		assert.equal(network.mtu, 1450)
 		assert.ok(planned(host).every((resource) => host.kernel.has(resource)))
 		assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
-		assert.equal(host.kernel.forwardAccepts, 1)
 	})
 
 	it('may be repeated with the same content', async () => {
@@ -136,6 +135,29 @@ describe('createNetwork', () => {
 		host.store.failure = undefined
 		await host.verbs.createNetwork(networkRequest())
 		assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
+	})
+})
+
+describe('the passage through other firewalls', () => {
+	it('is kept for the bridges that there are, and given back with the last', async () => {
+		const host = bench()
+		await host.verbs.createNetwork(networkRequest(1))
+		await host.verbs.createNetwork(networkRequest(2))
+		await new Promise(setImmediate)
+		assert.deepEqual(
+			[...host.kernel.passage].sort(),
+			networks(host)
+				.map(({ bridge }) => bridge)
+				.sort(),
+		)
+		assert.equal(host.kernel.passage.length, 2)
+		await host.verbs.deleteNetwork(idOf('network 1'))
+		assert.deepEqual(
+			host.kernel.passage,
+			networks(host).map(({ bridge }) => bridge),
+		)
+		await host.verbs.deleteNetwork(idOf('network 2'))
+		assert.deepEqual(host.kernel.passage, [])
 	})
 })
 

@@ -22,8 +22,8 @@ type Verb = 'ensure' | 'remove' | 'replace'
 export class FakeKernel implements Kernel {
 	/** Called with each effect before it takes place; elements that go in one transaction are one effect. */
 	before: (verb: Verb, what: string) => void = () => undefined
-	/** Calls of ensureForwardAccept. */
-	forwardAccepts = 0
+	/** The bridges for which other firewalls let packets pass. */
+	passage: readonly string[] = []
 	readonly settings = new Map<string, string>()
 	readonly #there = new Map<string, Resource>()
 	readonly #foreign = new Set<string>()
@@ -77,8 +77,10 @@ export class FakeKernel implements Kernel {
 		return this.#foreign.has(name) || this.#peers.has(name) || this.#there.has(`link ${name}`)
 	}
 
-	async ensureForwardAccept(): Promise<void> {
-		this.forwardAccepts++
+	async keepPassage(bridges: () => readonly string[]): Promise<readonly string[]> {
+		await turn()
+		this.passage = bridges()
+		return []
 	}
 
 	/** What is there, by identity; hairpins are attributes of their links and not listed. */
