@@ -18,11 +18,13 @@ const SOCK_DGRAM = 2
 const SOCK_RAW = 3
 const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
+const SO_REUSEADDR = 2
 const SO_BINDTODEVICE = 25
 const SO_BINDTOIFINDEX = 62
 const IPPROTO_IPV6 = 41
 const IPPROTO_SCTP = 132
 const IPV6_V6ONLY = 26
+const SHUT_RD = 0
 const MSG_TRUNC = 0x20
 const MSG_DONTWAIT = 0x40
 const CLONE_NEWNET = 0x40000000
@@ -40,7 +42,8 @@ const bind: KoffiFunc<(fd: number, address: Buffer, length: number) => number> =
 const connect: KoffiFunc<(fd: number, address: Buffer, length: number) => number> = libc.func(
 	'int connect(int fd, const void *address, uint32_t length)',
 )
-const listenOn: KoffiFunc<(fd: number, backlog: number) => number> = libc.func('int listen(int fd, int backlog)')
+const listen: KoffiFunc<(fd: number, backlog: number) => number> = libc.func('int listen(int fd, int backlog)')
+const shutdown: KoffiFunc<(fd: number, how: number) => number> = libc.func('int shutdown(int fd, int how)')
 const send: KoffiFunc<(fd: number, data: Buffer, length: number, flags: number) => number> = libc.func(
 	'intptr_t send(int fd, const void *data, size_t length, int flags)',
 )
@@ -187,7 +190,8 @@ function orClose(fd: number, work: () => void): number {
 }
 
 /**
- * Takes a port of this host, so that nobody else can: bound, not listening, not shared.
+ * Takes a port of this host, so that nobody else can: bound, not listening, not shared. Connections of a service that
+ * has ended do not keep it.
  * @throws WeftError `system` with errno EADDRINUSE, EADDRNOTAVAIL, EPROTONOSUPPORT (no SCTP) and the like
  */
 export function bindHostPort(protocol: Protocol, ip: Ip, port: number): number {
@@ -197,14 +201,22 @@ export function bindHostPort(protocol: Protocol, ip: Ip, port: number): number {
 	return orClose(fd, () => {
 		// Without it a port of :: would take the same port of 0.0.0.0 as well.
 		if (ip.family === 6) setIntegerOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)
+		if (protocol === 'tcp') setIntegerOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
 		const address = socketAddress(ip, port)
 		check(bind(fd, address, address.length))
+		if (protocol === 'tcp') stopSharing(fd)
 	})
 }
 
-/** Makes a bound socket accept connections. */
-export function listen(fd: number, backlog: number): void {
-	check(listenOn(fd, backlog))
+/**
+ * A TCP port whose old connections are in TIME_WAIT is given only with SO_REUSEADDR, which would let others listen there
+ * too. To listen makes the kernel check the port again, and note that it is not shared; the shutdown leaves the
+ * socket bound and deaf, and without the option it is in everybody's way.
+ */
+function stopSharing(fd: number): void {
+	check(listen(fd, 0))
+	check(shutdown(fd, SHUT_RD))
+	setIntegerOption(fd, SOL_SOCKET, SO_REUSEADDR, 0)
 }
 
 /** struct sockaddr_in or sockaddr_in6. */
@@ -224,7 +236,6 @@ export type NftContext = { readonly [contextBrand]: true }
 export interface Nftables {
 	newContext(): NftContext
 	freeContext(context: NftContext): void
-	setOutputFlags(context: NftContext, flags: number): void
 	bufferOutput(context: NftContext): number
 	bufferError(context: NftContext): number
 	outputBuffer(context: NftContext): string
@@ -261,7 +272,6 @@ function bindNftables(library: LibraryHandle): Nftables {
 			return context
 		},
 		freeContext: library.func('void nft_ctx_free(void *context)'),
-		setOutputFlags: library.func('void nft_ctx_output_set_flags(void *context, unsigned int flags)'),
 		bufferOutput: library.func('int nft_ctx_buffer_output(void *context)'),
 		bufferError: library.func('int nft_ctx_buffer_error(void *context)'),
 		outputBuffer: library.func('const char *nft_ctx_get_output_buffer(void *context)'),

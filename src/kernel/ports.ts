@@ -37,10 +37,6 @@ export class HostPorts {
 		if (held.fd !== undefined) closeFd(held.fd)
 	}
 
-	releaseAll(): void {
-		for (const { port } of [...this.#held.values()]) this.release(port)
-	}
-
 	#bind(port: HostPort): number | undefined {
 		try {
 			return bindHostPort(port.protocol, parseIp(port.address), port.port)

@@ -8,6 +8,7 @@ import { bindHostPort, closeFd } from '../../src/kernel/ffi.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
 import type { HostPort } from '../../src/kernel/resource.ts'
 import type { Protocol } from '../../src/model/network.ts'
+import { run } from '../support/command.ts'
 import { enterOwnNamespace, noBed } from './networks-bed.ts'
 
 function port(protocol: Protocol, address: string, number = 8080, owner = 'one'): HostPort {
@@ -29,6 +30,18 @@ function isFree(protocol: 'tcp' | 'udp', address: string, number = 8080): Promis
 	})
 }
 
+/** A connection that the server's side is the first to end. */
+async function serveOnce(address: string): Promise<void> {
+	const server = createServer((socket) => socket.end('done'))
+	await new Promise<void>((done) => server.listen(8080, address, done))
+	await new Promise<void>((done) =>
+		connect(8080, address)
+			.resume()
+			.on('close', () => done()),
+	)
+	await new Promise((done) => server.close(done))
+}
+
 function sctpIsThere(): boolean {
 	try {
 		closeFd(bindHostPort('sctp', { family: 4, value: 0n }, 8080))
@@ -41,43 +54,49 @@ function sctpIsThere(): boolean {
 const inUse = (error: unknown) => isCode(error, 'in-use')
 
 describe('ports', { skip: noBed() }, () => {
-	let ports: HostPorts
+	const ports = new HostPorts()
+	const held: HostPort[] = []
+	/** Let go before the next test. */
+	function hold(wanted: HostPort): void {
+		held.push(wanted)
+		ports.hold(wanted)
+	}
+	function releaseAll(): void {
+		for (const each of held.splice(0)) ports.release(each)
+	}
 	before(async () => {
 		const host = await enterOwnNamespace()
 		await host.ip('addr add 192.0.2.1/24 dev lo', 'addr add 2001:db8::1/64 dev lo nodad')
 	})
-	beforeEach(() => {
-		ports?.releaseAll()
-		ports = new HostPorts()
-	})
-	after(() => ports?.releaseAll())
+	beforeEach(releaseAll)
+	after(releaseAll)
 
 	for (const protocol of ['tcp', 'udp'] as const) {
 		for (const address of ['0.0.0.0', '::', '127.0.0.1', '::1', '192.0.2.1', '2001:db8::1']) {
 			it(`of ${protocol} on ${address} are nobody else's until they are let go`, async () => {
-				const held = port(protocol, address)
+				const mine = port(protocol, address)
 				assert.ok(await isFree(protocol, address))
-				ports.hold(held)
-				ports.hold(held)
-				assert.ok(ports.has(held))
+				hold(mine)
+				hold(mine)
+				assert.ok(ports.has(mine))
 				assert.ok(!(await isFree(protocol, address)))
-				ports.release(held)
-				assert.ok(!ports.has(held))
+				ports.release(mine)
+				assert.ok(!ports.has(mine))
 				assert.ok(await isFree(protocol, address))
 			})
 		}
 
 		it(`of ${protocol} on every address exclude the same on one, family by family`, async () => {
-			ports.hold(port(protocol, '0.0.0.0'))
-			assert.throws(() => ports.hold(port(protocol, '192.0.2.1', 8080, 'two')), inUse)
-			ports.hold(port(protocol, '::1', 8080, 'two'))
-			assert.throws(() => ports.hold(port(protocol, '::', 8080, 'three')), inUse)
-			ports.hold(port(protocol, '192.0.2.1', 8081, 'two'))
+			hold(port(protocol, '0.0.0.0'))
+			assert.throws(() => hold(port(protocol, '192.0.2.1', 8080, 'two')), inUse)
+			hold(port(protocol, '::1', 8080, 'two'))
+			assert.throws(() => hold(port(protocol, '::', 8080, 'three')), inUse)
+			hold(port(protocol, '192.0.2.1', 8081, 'two'))
 		})
 
 		it(`of ${protocol} on every address of both families are held side by side`, () => {
-			ports.hold(port(protocol, '::'))
-			ports.hold(port(protocol, '0.0.0.0'))
+			hold(port(protocol, '::'))
+			hold(port(protocol, '0.0.0.0'))
 			assert.ok(ports.has(port(protocol, '::')) && ports.has(port(protocol, '0.0.0.0')))
 		})
 
@@ -88,13 +107,13 @@ describe('ports', { skip: noBed() }, () => {
 			else await new Promise<void>((done) => other.bind(8080, '127.0.0.1', done))
 			try {
 				assert.throws(
-					() => ports.hold(port(protocol, '0.0.0.0')),
+					() => hold(port(protocol, '0.0.0.0')),
 					(error: unknown) => {
 						return inUse(error) && (error as Error).message === `port 0.0.0.0:8080/${protocol} is already allocated`
 					},
 				)
 				assert.ok(!ports.has(port(protocol, '0.0.0.0')))
-				ports.hold(port(protocol, '0.0.0.0', 8081))
+				hold(port(protocol, '0.0.0.0', 8081))
 			} finally {
 				taken.close()
 				other.close()
@@ -103,17 +122,17 @@ describe('ports', { skip: noBed() }, () => {
 	}
 
 	it('of tcp and of udp are not the same', () => {
-		ports.hold(port('tcp', '0.0.0.0'))
-		ports.hold(port('udp', '0.0.0.0', 8080, 'two'))
+		hold(port('tcp', '0.0.0.0'))
+		hold(port('udp', '0.0.0.0', 8080, 'two'))
 	})
 
 	it('of another owner are neither given nor let go', () => {
-		ports.hold(port('tcp', '0.0.0.0'))
+		hold(port('tcp', '0.0.0.0'))
 		const theirs = port('tcp', '0.0.0.0', 8080, 'two')
-		assert.throws(() => ports.hold(theirs), inUse)
+		assert.throws(() => hold(theirs), inUse)
 		ports.release(theirs)
 		assert.ok(ports.has(port('tcp', '0.0.0.0')) && !ports.has(theirs))
-		assert.throws(() => ports.hold(theirs), inUse)
+		assert.throws(() => hold(theirs), inUse)
 	})
 
 	it('on an address that this host has not are refused in words', () => {
@@ -122,7 +141,7 @@ describe('ports', { skip: noBed() }, () => {
 			['2001:db8:9::1', '[2001:db8:9::1]:8080/tcp'],
 		] as const) {
 			assert.throws(
-				() => ports.hold(port('tcp', address)),
+				() => hold(port('tcp', address)),
 				(error: unknown) => {
 					const { message } = error as Error
 					return isCode(error, 'invalid') && message === `port ${shown}: ${address} is not an address of this host`
@@ -131,8 +150,19 @@ describe('ports', { skip: noBed() }, () => {
 		}
 	})
 
+	for (const address of ['0.0.0.0', '127.0.0.1', '::']) {
+		it(`of tcp on ${address} are given after a service has ended, whose connections the kernel still waits for`, async () => {
+			const client = address === '::' ? '::1' : '127.0.0.1'
+			await serveOnce(client)
+			assert.ok(await run(['ss', '-Htan', 'state', 'time-wait', 'src', `[${client}]:8080`]), 'nothing waits')
+			hold(port('tcp', address))
+			assert.ok(!(await isFree('tcp', address)))
+			assert.ok(!(await isFree('tcp', client)))
+		})
+	}
+
 	it('refuse a connection at once', async () => {
-		ports.hold(port('tcp', '127.0.0.1'))
+		hold(port('tcp', '127.0.0.1'))
 		const code = await new Promise((done) => {
 			connect(8080, '127.0.0.1').on('error', (error: NodeJS.ErrnoException) => done(error.code))
 		})
@@ -140,13 +170,13 @@ describe('ports', { skip: noBed() }, () => {
 	})
 
 	it(`of sctp exclude each other, ${sctpIsThere() ? 'by sockets' : 'without sockets, since this kernel has no SCTP'}`, () => {
-		ports.hold(port('sctp', '0.0.0.0'))
-		ports.hold(port('sctp', '0.0.0.0'))
-		assert.throws(() => ports.hold(port('sctp', '127.0.0.1', 8080, 'two')), inUse)
-		assert.throws(() => ports.hold(port('sctp', '0.0.0.0', 8080, 'two')), inUse)
-		ports.hold(port('sctp', '::', 8080, 'two'))
-		ports.hold(port('sctp', '0.0.0.0', 8081, 'two'))
+		hold(port('sctp', '0.0.0.0'))
+		hold(port('sctp', '0.0.0.0'))
+		assert.throws(() => hold(port('sctp', '127.0.0.1', 8080, 'two')), inUse)
+		assert.throws(() => hold(port('sctp', '0.0.0.0', 8080, 'two')), inUse)
+		hold(port('sctp', '::', 8080, 'two'))
+		hold(port('sctp', '0.0.0.0', 8081, 'two'))
 		ports.release(port('sctp', '0.0.0.0'))
-		ports.hold(port('sctp', '0.0.0.0', 8080, 'two'))
+		hold(port('sctp', '0.0.0.0', 8080, 'two'))
 	})
 })
