@@ -6,6 +6,7 @@ import type { Firewall } from './firewall.ts'
 import { keepForwardAccept } from './iptables.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
+import { type Process, processAt } from './port-holder.ts'
 import type { HostPorts } from './ports.ts'
 import {
 	type Address,
@@ -39,12 +40,17 @@ export interface Kernel {
 	restore(resources: readonly Resource[]): Promise<unknown[]>
 	/** Whether there is a link of that name. */
 	hasLink(name: string): boolean
+	/** Who keeps a port from being held, as far as that can be seen. Slow: for the words of a refusal. */
+	holderOf(port: HostPort): Promise<PortHolder | undefined>
 	/**
 	 * Makes the host's other firewalls pass on what weft's rules allow while there are bridges, or takes back what was
 	 * done for that. What had to be changed, for people. `bridges` is asked when it is this call's turn.
 	 */
 	keepPassage(bridges: () => readonly string[]): Promise<readonly string[]>
 }
+
+/** The owner of a port that weft holds, or somebody else's process. */
+export type PortHolder = { readonly owner: string } | Process
 
 type Single = Exclude<Resource, Element>
 
@@ -59,11 +65,13 @@ type Effects = { readonly [K in Single['kind']]: Effect<Extract<Single, { kind: 
 export class LinuxKernel implements Kernel {
 	readonly #rtnetlink: Rtnetlink
 	readonly #firewall: Firewall
+	readonly #ports: HostPorts
 	readonly #effects: Effects
 
 	constructor(rtnetlink: Rtnetlink, firewall: Firewall, ports: HostPorts) {
 		this.#rtnetlink = rtnetlink
 		this.#firewall = firewall
+		this.#ports = ports
 		this.#effects = effects(rtnetlink, ports)
 	}
 
@@ -114,6 +122,11 @@ export class LinuxKernel implements Kernel {
 
 	hasLink(name: string): boolean {
 		return this.#rtnetlink.indexOf(name) !== undefined
+	}
+
+	async holderOf(port: HostPort): Promise<PortHolder | undefined> {
+		const owner = this.#ports.ownerOf(port)
+		return owner === undefined ? processAt(port) : { owner }
 	}
 
 	keepPassage(bridges: () => readonly string[]): Promise<readonly string[]> {

@@ -20,6 +20,11 @@ export class HostPorts {
 		return this.#held.get(identity(port))?.port.owner === port.owner
 	}
 
+	/** Of the ports held here, whose is the one that keeps `port` from being held. */
+	ownerOf(port: HostPort): string | undefined {
+		return Array.from(this.#held.values()).find((held) => clash(held.port, port))?.port.owner
+	}
+
 	/** @throws WeftError `in-use` when somebody has it, `invalid` when the address is not one of this host's. */
 	hold(port: HostPort): void {
 		if (this.has(port)) return
@@ -42,8 +47,8 @@ export class HostPorts {
 			return bindHostPort(port.protocol, parseIp(port.address), port.port)
 		} catch (error) {
 			if (!isErrno(error, 'EPROTONOSUPPORT', 'ESOCKTNOSUPPORT')) throw error
-			const other = Array.from(this.#held.values()).find((held) => clash(held.port, port))
-			if (other !== undefined) throw new WeftError('in-use', 'held by another container', { errno: 'EADDRINUSE' })
+			if (this.ownerOf(port) !== undefined)
+				throw new WeftError('in-use', 'held by another container', { errno: 'EADDRINUSE' })
 			return undefined
 		}
 	}

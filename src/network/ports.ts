@@ -1,5 +1,5 @@
 /** Which ports of this host a container's `-p` become. Pure: whether a port is free is tried by the caller. */
-import { invalid, WeftError } from '../errors.ts'
+import { invalid, messageOf, WeftError } from '../errors.ts'
 import { formatIp, parseCidr, parseIp } from '../model/address.ts'
 import type { Endpoint, Network, PortRequest, PublishedPort } from '../model/network.ts'
 
@@ -58,10 +58,20 @@ export function* candidates(
 	for (let i = 0; i < count; i++) yield from + ((offset + i) % count)
 }
 
-export function noPortLeft(request: PortRequest, last: unknown): WeftError {
-	if (last instanceof WeftError && request.hostPort !== 0 && request.hostPortEnd <= request.hostPort) return last
-	const range = request.hostPort === 0 ? 'of the ephemeral range' : `from ${request.hostPort} to ${request.hostPortEnd}`
-	return new WeftError('in-use', `no port ${range} is free for ${request.containerPort}/${request.protocol}`, {
-		cause: last,
-	})
+/** `holder` says in words who has the port, where that is known. */
+export function noPortLeft(request: PortRequest, last: unknown, holder?: string): WeftError {
+	const by = holder === undefined ? '' : ` by ${holder}`
+	return new WeftError('in-use', `${refusalOf(request, last)}${by}`, { cause: last })
+}
+
+function refusalOf(request: PortRequest, last: unknown): string {
+	const { containerPort, hostPort, hostPortEnd, protocol } = request
+	if (hostPort === 0) return `no port of the ephemeral range is free for ${containerPort}/${protocol}`
+	if (!wantsOne(request)) return `no port from ${hostPort} to ${hostPortEnd} is free for ${containerPort}/${protocol}`
+	return last === undefined ? `port ${hostPort}/${protocol} is already allocated` : messageOf(last)
+}
+
+/** Whether no other port would do. */
+export function wantsOne({ hostPort, hostPortEnd }: PortRequest): boolean {
+	return hostPort !== 0 && hostPortEnd <= hostPort
 }

@@ -1,10 +1,10 @@
 /** Publishes ports and takes them back. Publishing replaces: dockerd sends the whole list again when a gateway moves. */
 import { isCode } from '../errors.ts'
-import { identity, type Resource } from '../kernel/resource.ts'
+import { type HostPort, identity, type Resource } from '../kernel/resource.ts'
 import type { Endpoint, Network, PortRequest, PublishedPort } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
 import { type Host, needEndpoint, needNetwork, put } from './host.ts'
-import { bindingOf, candidates, noPortLeft } from './ports.ts'
+import { bindingOf, candidates, noPortLeft, wantsOne } from './ports.ts'
 
 /** Where the search for an ephemeral port goes on, so that a port that was just given back is not given at once. */
 let nextEphemeral = Math.floor(Math.random() * 0xffff)
@@ -76,7 +76,7 @@ async function choose(
 ): Promise<PublishedPort[]> {
 	const binding = bindingOf(network, before, request)
 	const plan = (published: readonly PublishedPort[]) =>
-		modes[network.options.mode].published(network, { ...after, published }).filter(({ kind }) => kind === 'port')
+		modes[network.options.mode].published(network, { ...after, published }).filter((each) => each.kind === 'port')
 	const taken = new Set(plan(after.published).map(identity))
 	const [first, last] = host.facts.ephemeralPorts()
 	const start = nextEphemeral++ % (last - first + 1)
@@ -92,5 +92,24 @@ async function choose(
 			refusal = error
 		}
 	}
-	throw noPortLeft(request, refusal)
+	const holder = wantsOne(request) ? await holderOf(host, before, plan(binding(request.hostPort))) : undefined
+	throw noPortLeft(request, refusal, holder)
+}
+
+/** In words, who has one of these ports that `endpoint` wants; undefined where nobody can be seen. */
+async function holderOf(host: Host, endpoint: Endpoint, ports: readonly HostPort[]): Promise<string | undefined> {
+	for (const port of ports) {
+		const holder = await host.kernel.holderOf(port)
+		if (holder === undefined) continue
+		if (!('owner' in holder)) return `${holder.name} (pid ${holder.pid})`
+		return holder.owner === endpoint.id ? 'the same container' : nameOf(host, holder.owner)
+	}
+	return undefined
+}
+
+function nameOf(host: Host, endpointId: string): string {
+	const networks = host.store.list('network', '')
+	const network = networks.find(({ id }) => host.store.get('endpoint', id, endpointId) !== undefined)
+	const endpoint = `endpoint ${endpointId.slice(0, 12)}`
+	return network === undefined ? endpoint : `${endpoint} of network ${network.id.slice(0, 12)}`
 }

@@ -119,6 +119,15 @@ export function kernelContract(name: string, open: () => Promise<KernelBed>): vo
 			await kernel.ensure([OTHERS_PORT])
 		})
 
+		it('says whose a port is, also on another of the addresses that it is on', async () => {
+			const { kernel } = await open()
+			assert.equal(await kernel.holderOf(OTHERS_PORT), undefined)
+			await kernel.ensure([PORT])
+			assert.deepEqual(await kernel.holderOf(OTHERS_PORT), { owner: 'one' })
+			assert.deepEqual(await kernel.holderOf({ ...OTHERS_PORT, address: '0.0.0.0' }), { owner: 'one' })
+			assert.equal(await kernel.holderOf({ ...OTHERS_PORT, address: '127.0.0.2' }), undefined)
+		})
+
 		it('leads the key of a map elsewhere', async () => {
 			const { kernel, targetOf } = await open()
 			await kernel.ensure([PUBLISH])

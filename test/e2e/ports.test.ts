@@ -146,7 +146,7 @@ describe('published ports', { skip: noHost() }, () => {
 		it(`are refused when another container has the number, without a trace, ${protocol}`, async () => {
 			const clean = await footprint(host)
 			const words = ['run', '-d', '--name', `late-${protocol}`, '--net', 'town', '-p', `8080:80/${protocol}`, IMAGE]
-			await refused(host, words, /8080.*(in use|taken|allocated)/)
+			await refused(host, words, /0\.0\.0\.0:8080.*allocated by endpoint [0-9a-f]{12} of network [0-9a-f]{12}/)
 			await assertFootprint(host, clean)
 			assert.equal(await dial(outsideOf(host), protocol, HOST_V4, 8080), OUTSIDE_V4)
 		})
@@ -155,7 +155,7 @@ describe('published ports', { skip: noHost() }, () => {
 			const process = await serve(onHost(host), protocol, 8085)
 			const clean = await footprint(host)
 			const words = ['run', '-d', '--name', `early-${protocol}`, '--net', 'town', '-p', `8085:80/${protocol}`, IMAGE]
-			await refused(host, words, /8085.*(in use|taken|allocated)/)
+			await refused(host, words, /0\.0\.0\.0:8085.*allocated by node \(pid \d+\)/)
 			await assertFootprint(host, clean)
 			assert.ok(await reaches(outsideOf(host), protocol, HOST_V4, 8085))
 			await process.stop()

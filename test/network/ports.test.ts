@@ -129,7 +129,13 @@ describe('no port left', () => {
 	const last = new WeftError('in-use', 'port 0.0.0.0:8080/tcp is already allocated')
 
 	it('is told as the refusal of the one port that was asked for', () => {
-		assert.equal(noPortLeft(portRequest(8080), last), last)
+		assert.equal(noPortLeft(portRequest(8080), last).message, last.message)
+		assert.equal(noPortLeft(portRequest(8080), undefined).message, 'port 8080/tcp is already allocated')
+	})
+
+	it('is told with who has the port', () => {
+		const message = 'port 0.0.0.0:8080/tcp is already allocated by nginx (pid 123)'
+		assert.equal(noPortLeft(portRequest(8080), last, 'nginx (pid 123)').message, message)
 	})
 
 	it('is told with the range that was tried', () => {

@@ -1,7 +1,7 @@
 /** Ports on a host in memory: published, replaced, taken back, and fought for. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isCode } from '../../src/errors.ts'
+import { isCode, messageOf } from '../../src/errors.ts'
 import {
 	attach,
 	type Bench,
@@ -123,12 +123,39 @@ describe('publish', () => {
 		await host.verbs.publish(NETWORK, TWO, [portRequest(8081)])
 		const before = [publishedOf(host, ONE), publishedOf(host, TWO)]
 		await assert.rejects(host.verbs.publish(NETWORK, TWO, [portRequest(8090), portRequest(8080)]), (error: unknown) => {
-			return inUse(error) && /port 0\.0\.0\.0:8080\/tcp is already allocated/.test((error as Error).message)
+			const holder = `endpoint ${ONE.slice(0, 12)} of network ${NETWORK.slice(0, 12)}`
+			return inUse(error) && messageOf(error) === `port 0.0.0.0:8080/tcp is already allocated by ${holder}`
 		})
 		assert.deepEqual([publishedOf(host, ONE), publishedOf(host, TWO)], before)
 		assertTrue(host)
 		await host.verbs.publish(NETWORK, TWO, [portRequest(8080, 80, { protocol: 'udp' })])
 		assertTrue(host)
+	})
+
+	it('is refused with the name of the process that has the port, and not where the container may have another', async () => {
+		const host = await withTwo()
+		host.kernel.processes.set(8080, { pid: 123, name: 'nginx' })
+		await assert.rejects(host.verbs.publish(NETWORK, ONE, [portRequest(8080)]), (error: unknown) => {
+			return inUse(error) && messageOf(error) === 'port 0.0.0.0:8080/tcp is already allocated by nginx (pid 123)'
+		})
+		assertTrue(host)
+		await host.verbs.publish(NETWORK, ONE, [portRequest(8080, 80, { hostPortEnd: 8081 })])
+		assert.deepEqual(publishedOf(host), ['tcp 0.0.0.0 8081 > 10.210.1.2 80', 'tcp :: 8081 > fd00:1::2 80'])
+	})
+
+	it('is refused for what the same container publishes twice', async () => {
+		const host = await withTwo()
+		const local = portRequest(8080, 81, { hostIp: '127.0.0.1' })
+		for (const [second, port] of [
+			[portRequest(8080, 81), '8080/tcp'],
+			[local, '127.0.0.1:8080/tcp'],
+		] as const) {
+			await assert.rejects(host.verbs.publish(NETWORK, ONE, [portRequest(8080), second]), (error: unknown) => {
+				return inUse(error) && messageOf(error) === `port ${port} is already allocated by the same container`
+			})
+			assertTrue(host)
+		}
+		await host.verbs.publish(NETWORK, ONE, [portRequest(8080), { ...local, protocol: 'udp' }])
 	})
 
 	it('takes the next port of a range, and says when none is left', async () => {

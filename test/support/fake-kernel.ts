@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { messageOf, WeftError, within } from '../../src/errors.ts'
-import type { Kernel } from '../../src/kernel/kernel.ts'
+import type { Kernel, PortHolder } from '../../src/kernel/kernel.ts'
 import {
 	type BridgeLink,
 	type Element,
@@ -25,6 +25,8 @@ export class FakeKernel implements Kernel {
 	/** The bridges for which other firewalls let packets pass. */
 	passage: readonly string[] = []
 	readonly settings = new Map<string, string>()
+	/** Programs of the host by the port that they listen on. */
+	readonly processes = new Map<number, { readonly pid: number; readonly name: string }>()
 	readonly #there = new Map<string, Resource>()
 	readonly #foreign = new Set<string>()
 	/** Ends of pairs that dockerd has not moved yet. */
@@ -75,6 +77,11 @@ export class FakeKernel implements Kernel {
 
 	hasLink(name: string): boolean {
 		return this.#foreign.has(name) || this.#peers.has(name) || this.#there.has(`link ${name}`)
+	}
+
+	async holderOf(port: HostPort): Promise<PortHolder | undefined> {
+		const owner = this.#clashing(port)?.owner
+		return owner === undefined ? this.processes.get(port.port) : { owner }
 	}
 
 	async keepPassage(bridges: () => readonly string[]): Promise<readonly string[]> {
@@ -218,12 +225,16 @@ export class FakeKernel implements Kernel {
 
 	#hold(port: HostPort): boolean {
 		if (this.has(port)) return false
-		for (const other of this.#there.values()) {
-			if (other.kind !== 'port' || !clash(other, port)) continue
+		if (this.#clashing(port) !== undefined || this.processes.has(port.port)) {
 			throw new WeftError('in-use', `port ${port.address}:${port.port}/${port.protocol} is already allocated`)
 		}
 		this.#there.set(identity(port), port)
 		return true
+	}
+
+	#clashing(port: HostPort): HostPort | undefined {
+		const ports = Array.from(this.#there.values()).filter((each) => each.kind === 'port')
+		return ports.find((other) => clash(other, port))
 	}
 
 	#need(link: string): void {
