@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { NetworkVerbs } from '../network/verbs.ts'
 import { asking, changing, immediate } from './route.ts'
 import * as schema from './schema.ts'
-import { fromEndpoint, fromJoin, toEndpoint, toNetwork, toPorts } from './translate-network.ts'
+import { fromEndpoint, fromJoin, toEndpoint, toNetwork, toOptions, toPorts } from './translate-network.ts'
 
 export type Scope = 'local' | 'global'
 
@@ -12,8 +12,9 @@ export function networkDriver(network: NetworkVerbs, scope: Scope): FastifyPlugi
 		server.post('/NetworkDriver.GetCapabilities', immediate, async () => {
 			return { Scope: scope, ConnectivityScope: scope, GwAllocChecker: true }
 		})
-		server.post('/NetworkDriver.GwAllocCheck', asking(schema.GwAllocCheck), async () => {
-			return { SkipIPv4: false, SkipIPv6: false }
+		server.post('/NetworkDriver.GwAllocCheck', asking(schema.GwAllocCheck), async ({ body }) => {
+			const skips = network.skipsGateway(toOptions(body.Options))
+			return { SkipIPv4: skips[4], SkipIPv6: skips[6] }
 		})
 
 		server.post('/NetworkDriver.AllocateNetwork', asking(schema.AllocateNetwork), async ({ body }) => {

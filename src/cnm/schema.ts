@@ -46,20 +46,23 @@ export const NetworkRef = Type.Object({ NetworkID: Id })
 export const EndpointRef = Type.Object({ NetworkID: Id, EndpointID: Id })
 export type EndpointRef = Static<typeof EndpointRef>
 
-export const GwAllocCheck = Type.Object({ Options: AnyOptions })
+const NetworkOptions = maybe(
+	Type.Object({
+		[GENERIC]: maybe(Strings),
+		[ENABLE_IPV4]: Flag,
+		[ENABLE_IPV6]: Flag,
+		[INTERNAL]: Flag,
+	}),
+)
+export type NetworkOptions = Static<typeof NetworkOptions>
+
+export const GwAllocCheck = Type.Object({ Options: NetworkOptions })
 
 export const AllocateNetwork = Type.Object({ NetworkID: Id, Options: maybe(Strings) })
 
 export const CreateNetwork = Type.Object({
 	NetworkID: Id,
-	Options: maybe(
-		Type.Object({
-			[GENERIC]: maybe(Strings),
-			[ENABLE_IPV4]: Flag,
-			[ENABLE_IPV6]: Flag,
-			[INTERNAL]: Flag,
-		}),
-	),
+	Options: NetworkOptions,
 	IPv4Data: maybe(Type.Array(PoolData)),
 	IPv6Data: maybe(Type.Array(PoolData)),
 })

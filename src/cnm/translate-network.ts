@@ -21,18 +21,23 @@ import {
 	GENERIC,
 	INTERNAL,
 	MAC_ADDRESS,
+	type NetworkOptions,
 	PORTMAP,
 	type PoolData,
 	type PortBinding,
 	type ProgramExternalConnectivity,
 } from './schema.ts'
 
+/** What dockerd tells of a network before it has pools. */
+export function toOptions(options: NetworkOptions | undefined): Pick<NetworkRequest, 'options' | 'internal'> {
+	return { options: { ...options?.[GENERIC] }, internal: options?.[INTERNAL] === true }
+}
+
 export function toNetwork(body: CreateNetwork): NetworkRequest {
 	const options = body.Options ?? {}
 	return {
 		id: body.NetworkID,
-		options: { ...options[GENERIC] },
-		internal: options[INTERNAL] === true,
+		...toOptions(options),
 		ipv4: options[ENABLE_IPV4] === false ? [] : toSubnets('IPv4Data', 4, body.IPv4Data ?? []),
 		ipv6: options[ENABLE_IPV6] === false ? [] : toSubnets('IPv6Data', 6, body.IPv6Data ?? []),
 	}

@@ -78,6 +78,10 @@ export interface Element {
 	readonly value?: readonly string[]
 }
 
+export function element(set: string, key: readonly string[], value?: readonly string[]): Element {
+	return value === undefined ? { kind: 'element', set, key } : { kind: 'element', set, key, value }
+}
+
 /** A port of this host that is held, so that nobody else can listen on it. `address` may be 0.0.0.0 or ::. */
 export interface HostPort {
 	readonly kind: 'port'

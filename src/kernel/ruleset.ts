@@ -14,7 +14,7 @@ export const TABLE = 'inet weft'
 /** The bit of the packet mark that says: forwarded by weft's rules. Taken off again before the packet leaves. */
 export const ACCEPT_MARK = 0x20000000
 
-type Type = 'ifname' | 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service'
+type Type = 'ifname' | 'nf_proto' | 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service'
 
 interface SetDefinition {
 	readonly comment: string
@@ -30,7 +30,12 @@ export const SETS: Readonly<Record<string, SetDefinition>> = {
 	bridges: { comment: 'every bridge of a weft network', key: ['ifname'] },
 	same_bridge: { comment: 'each bridge with itself: traffic inside a network', key: ['ifname', 'ifname'] },
 	internal: { comment: 'bridges with no way in or out', key: ['ifname'] },
-	masqueraded: { comment: 'bridges whose containers leave with the address of the host', key: ['ifname'] },
+	masqueraded: { comment: 'bridges whose containers leave with the address of the host', key: ['ifname', 'nf_proto'] },
+	source4: { comment: 'the address with which they leave, where it is chosen', key: ['ifname'], value: ['ipv4_addr'] },
+	source6: { comment: 'the address with which they leave, where it is chosen', key: ['ifname'], value: ['ipv6_addr'] },
+	routed: { comment: 'bridges whose containers are reached by their own address', key: ['ifname', 'nf_proto'] },
+	unprotected: { comment: 'bridges on which every port is open to whoever has a route', key: ['ifname', 'nf_proto'] },
+	trusted: { comment: 'links with access to open ports of a bridge', key: ['ifname', 'ifname'] },
 	docker_bridges: { comment: 'bridges of Docker, kept apart from weft networks', key: ['ifname'] },
 	endpoints4: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv4_addr'] },
 	endpoints6: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv6_addr'] },
@@ -87,13 +92,21 @@ const CHAINS = `
 		iifname @internal drop
 		oifname @internal drop
 		ct state established,related goto allow
-		ct status dnat ip daddr . meta l4proto . th dport @open4 goto allow
-		ct status dnat ip6 daddr . meta l4proto . th dport @open6 goto allow
+		ct status dnat jump published
+		iifname . oifname @trusted jump published
+		oifname . meta nfproto @routed jump published
+		oifname . meta nfproto @routed meta l4proto { icmp, ipv6-icmp } goto allow
+		oifname . meta nfproto @unprotected goto allow
 		oifname @bridges drop
 		# What Docker has published it lets in itself; anything else of Docker's is out of reach.
 		oifname @docker_bridges ct status dnat accept
 		oifname @docker_bridges drop
 		goto allow
+	}
+
+	chain published {
+		ip daddr . meta l4proto . th dport @open4 goto allow
+		ip6 daddr . meta l4proto . th dport @open6 goto allow
 	}
 
 	chain allow {
@@ -112,7 +125,9 @@ const CHAINS = `
 		ct status dnat oifname . ip6 saddr @endpoints6 masquerade
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade
 		iifname . oifname @same_bridge accept
-		iifname @masqueraded masquerade
+		snat ip to iifname map @source4
+		snat ip6 to iifname map @source6
+		iifname . meta nfproto @masqueraded masquerade
 	}
 `
 
@@ -162,6 +177,10 @@ function renderParts(types: readonly Type[], parts: readonly string[]): string {
 /** Each renders one part, or throws: no text reaches a rule that is not what it should be. */
 const RENDER: Readonly<Record<Type, (text: string) => string>> = {
 	ifname: (text) => `"${checkLinkName(text, 'link')}"`,
+	nf_proto: (text) => {
+		if (text === 'ipv4' || text === 'ipv6') return text
+		throw new WeftError('system', `${text} is not a family of addresses`)
+	},
 	ipv4_addr: (text) => address(4, text),
 	ipv6_addr: (text) => address(6, text),
 	inet_proto: (text) => {

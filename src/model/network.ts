@@ -43,6 +43,7 @@ export interface PortRequest {
 export interface PublishedPort {
 	readonly protocol: Protocol
 	readonly hostIp: string
+	/** 0 on a routed network: there the container's own port is opened, and the host has none for it. */
 	readonly hostPort: number
 	readonly containerIp: string
 	readonly containerPort: number

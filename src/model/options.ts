@@ -1,7 +1,18 @@
 /** The options of a network after validation: every one has its value, defaults filled in. */
+import type { Family } from './address.ts'
 
 /** The modes that can be chosen with `-o mode=`; each has a planner in modes/. */
 export type ModeName = 'bridge'
+
+/**
+ * How containers are reached from beyond their bridge, and how they leave: behind the host's address with only published
+ * ports open (`nat`), with all of them open to whoever has a route (`nat-unprotected`), with their own address and only
+ * published ports open (`routed`), or not at all, the host included (`isolated`).
+ */
+export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated'
+
+/** What may differ between IPv4 and IPv6. */
+export type PerFamily<T> = { readonly [F in Family]: T }
 
 export interface NetworkOptions {
 	readonly mode: ModeName
@@ -11,8 +22,15 @@ export interface NetworkOptions {
 	readonly interfacePrefix: string
 	/** The name asked for with com.docker.network.bridge.name. */
 	readonly bridgeName?: string
-	/** Source NAT on the way out. */
+	readonly gatewayModes: PerFamily<GatewayMode>
+	/** Source NAT on the way out, for the families whose gateway mode has NAT. */
 	readonly masquerade: boolean
+	/** The address that containers leave with, in the place of that of the link by which they leave. */
+	readonly sourceAddresses: Partial<PerFamily<string>>
 	/** Address that `-p` binds where it names none; absent: every address of the host. */
 	readonly hostBinding?: string
+	/** Links of the host that reach published ports at the container's own address. */
+	readonly trustedInterfaces: readonly string[]
+	/** No IPv4 address on the bridge. */
+	readonly inhibitIpv4: boolean
 }

@@ -4,6 +4,7 @@
  */
 import type { Resource } from '../kernel/resource.ts'
 import type { Endpoint, Network } from '../model/network.ts'
+import type { NetworkOptions, PerFamily } from '../model/options.ts'
 
 /** How a container reaches the world: plain addresses of the gateways. */
 export interface Attachment {
@@ -16,6 +17,8 @@ export interface Attachment {
 export interface Mode {
 	/** @throws WeftError `invalid` for a network that this mode cannot serve. */
 	validate(network: Network): void
+	/** The families in which no address is to be set aside for a gateway that nobody asked for. */
+	skipsGateway(options: NetworkOptions, internal: boolean): PerFamily<boolean>
 	/** Exists while the network does. */
 	network(network: Network): Resource[]
 	/** Exists between Join and Leave. */

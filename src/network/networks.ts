@@ -4,11 +4,17 @@ import { WeftError } from '../errors.ts'
 import { overlaps, parseCidr } from '../model/address.ts'
 import { bridgeName, freeName } from '../model/names.ts'
 import type { Network } from '../model/network.ts'
+import type { PerFamily } from '../model/options.ts'
 import { modes } from '../modes/index.ts'
 import { removeEndpoint } from './endpoints.ts'
 import { drop, type Host, keepPassage, put } from './host.ts'
 import { parseOptions } from './options.ts'
 import type { NetworkRequest } from './verbs.ts'
+
+export function skipsGateway({ options, internal }: Pick<NetworkRequest, 'options' | 'internal'>): PerFamily<boolean> {
+	const parsed = parseOptions(options)
+	return modes[parsed.mode].skipsGateway(parsed, internal)
+}
 
 export function createNetwork(host: Host, request: NetworkRequest): Promise<void> {
 	return host.mutex.run(request.id, async () => {

@@ -1,8 +1,18 @@
 /** `-o key=value` pairs and Docker's labels as typed options: the only reader of raw options. Pure. */
 import { invalid } from '../errors.ts'
-import { formatIp, tryParseIp } from '../model/address.ts'
 import { checkLinkName } from '../model/names.ts'
 import type { ModeName, NetworkOptions } from '../model/options.ts'
+import {
+	BOOLEANS,
+	parseBinding,
+	parseBoolean,
+	parseGatewayMode,
+	parseLinkNames,
+	parseMtu,
+	parsePrefix,
+	parseSource,
+	quote,
+} from './option-values.ts'
 
 type Raw = Readonly<Record<string, string>>
 
@@ -17,9 +27,19 @@ const PREFIX = 'com.docker.network.container_iface_prefix'
 const BRIDGE = 'com.docker.network.bridge.name'
 const MASQUERADE = 'com.docker.network.bridge.enable_ip_masquerade'
 const BINDING = 'com.docker.network.bridge.host_binding_ipv4'
+const GATEWAY_MODE = {
+	4: 'com.docker.network.bridge.gateway_mode_ipv4',
+	6: 'com.docker.network.bridge.gateway_mode_ipv6',
+}
+const INHIBIT = 'com.docker.network.bridge.inhibit_ipv4'
+const TRUSTED = 'com.docker.network.bridge.trusted_host_interfaces'
+const SOURCE = { 4: 'com.docker.network.host_ipv4', 6: 'com.docker.network.host_ipv6' }
 
 /** What bridge mode understands; `mode` itself is read first. */
-const KNOWN = ['mode', MTU, DOCKER_MTU, PREFIX, BRIDGE, MASQUERADE, BINDING]
+const KNOWN = [
+	...['mode', MTU, DOCKER_MTU, PREFIX, BRIDGE, MASQUERADE, BINDING, GATEWAY_MODE[4], GATEWAY_MODE[6]],
+	...[INHIBIT, TRUSTED, SOURCE[4], SOURCE[6]],
+]
 
 /**
  * Options of bridge mode that are not built yet, with the value that they have all the same. Asked for with another
@@ -27,12 +47,6 @@ const KNOWN = ['mode', MTU, DOCKER_MTU, PREFIX, BRIDGE, MASQUERADE, BINDING]
  */
 const PLANNED: Raw = {
 	'com.docker.network.bridge.enable_icc': 'true',
-	'com.docker.network.bridge.gateway_mode_ipv4': 'nat',
-	'com.docker.network.bridge.gateway_mode_ipv6': 'nat',
-	'com.docker.network.bridge.inhibit_ipv4': 'false',
-	'com.docker.network.bridge.trusted_host_interfaces': '',
-	'com.docker.network.host_ipv4': '',
-	'com.docker.network.host_ipv6': '',
 	antispoof: 'false',
 }
 
@@ -56,21 +70,36 @@ const OTHER_MODES: Raw = {
 export function parseOptions(raw: Raw): NetworkOptions {
 	const mode = parseMode(given(raw, 'mode') ?? 'bridge')
 	for (const [name, value] of Object.entries(raw)) checkName(mode, name, value)
-	const mtu = parseMtu(raw)
-	const bridge = given(raw, BRIDGE)
-	const binding = given(raw, BINDING)
+	const mtu = read(raw, mtuName(raw), parseMtu)
+	const bridgeName = read(raw, BRIDGE, (name, text) => checkLinkName(text, name))
+	const hostBinding = read(raw, BINDING, parseBinding)
+	const source4 = read(raw, SOURCE[4], (name, text) => parseSource(name, text, 4))
+	const source6 = read(raw, SOURCE[6], (name, text) => parseSource(name, text, 6))
 	return {
 		mode,
-		interfacePrefix: parsePrefix(given(raw, PREFIX) ?? 'eth'),
-		masquerade: parseBoolean(MASQUERADE, given(raw, MASQUERADE) ?? 'true'),
+		interfacePrefix: read(raw, PREFIX, parsePrefix) ?? 'eth',
+		gatewayModes: {
+			4: read(raw, GATEWAY_MODE[4], parseGatewayMode) ?? 'nat',
+			6: read(raw, GATEWAY_MODE[6], parseGatewayMode) ?? 'nat',
+		},
+		masquerade: read(raw, MASQUERADE, parseBoolean) ?? true,
+		sourceAddresses: {
+			...(source4 === undefined ? {} : { 4: source4 }),
+			...(source6 === undefined ? {} : { 6: source6 }),
+		},
+		trustedInterfaces: read(raw, TRUSTED, parseLinkNames) ?? [],
+		inhibitIpv4: read(raw, INHIBIT, parseBoolean) ?? false,
 		...(mtu === undefined ? {} : { mtu }),
-		...(bridge === undefined ? {} : { bridgeName: checkLinkName(bridge, BRIDGE) }),
-		...(binding === undefined ? {} : { hostBinding: parseBinding(binding) }),
+		...(bridgeName === undefined ? {} : { bridgeName }),
+		...(hostBinding === undefined ? {} : { hostBinding }),
 	}
 }
 
-/** A value as an error shows it: quoted, and on one line. */
-const quote = JSON.stringify
+/** The value of an option, undefined where it was not given. */
+function read<T>(raw: Raw, name: string, parse: (name: string, text: string) => T): T | undefined {
+	const text = given(raw, name)
+	return text === undefined ? undefined : parse(name, text)
+}
 
 /** An option given without a value is one that was not given, as with Docker's drivers. */
 function given(raw: Raw, name: string): string | undefined {
@@ -107,39 +136,10 @@ function sameValue(value: string, builtIn: string): boolean {
 	return (builtIn === 'true' || builtIn === 'false') && String(BOOLEANS.get(value)) === builtIn
 }
 
-/** The spellings of Go's strconv.ParseBool, which Docker's drivers use. */
-const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
-	...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true] as const),
-	...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false] as const),
-])
-
-function parseBoolean(name: string, text: string): boolean {
-	const value = BOOLEANS.get(text)
-	if (value === undefined) throw invalid(`${name}=${quote(text)} must be true or false`)
-	return value
-}
-
-/** 0 and absent both leave the MTU to measurement, as Docker's drivers have it. */
-function parseMtu(raw: Raw): number | undefined {
-	const name = given(raw, MTU) === undefined ? DOCKER_MTU : MTU
-	const text = given(raw, name) ?? '0'
-	const other = given(raw, DOCKER_MTU) ?? text
-	if (other !== text) throw invalid(`${MTU}=${quote(text)} and ${DOCKER_MTU}=${quote(other)} differ; give one of them`)
-	const mtu = /^\d{1,5}$/.test(text) ? Number(text) : -1
-	if (mtu === 0) return undefined
-	// 68: RFC 791; 65535: the kernel's limit for bridge and veth.
-	if (mtu < 68 || mtu > 65535) throw invalid(`${name}=${quote(text)} must be a number of bytes from 68 to 65535`)
-	return mtu
-}
-
-function parsePrefix(prefix: string): string {
-	// Docker appends a number; two digits must still fit.
-	if (prefix.length > 13) throw invalid(`${PREFIX}=${quote(prefix)} is longer than 13 characters`)
-	return checkLinkName(prefix, PREFIX)
-}
-
-function parseBinding(text: string): string {
-	const ip = tryParseIp(text)
-	if (ip?.family !== 4) throw invalid(`${BINDING}=${quote(text)} must be an IPv4 address`)
-	return formatIp(ip)
+/** Which of the two spellings was used; both only where they agree. */
+function mtuName(raw: Raw): string {
+	const [mtu, dockers] = [given(raw, MTU), given(raw, DOCKER_MTU)]
+	if (mtu === undefined) return DOCKER_MTU
+	if (dockers === undefined || dockers === mtu) return MTU
+	throw invalid(`${MTU}=${quote(mtu)} and ${DOCKER_MTU}=${quote(dockers)} differ; give one of them`)
 }

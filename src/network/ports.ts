@@ -11,26 +11,40 @@ export type Binding = (hostPort: number) => PublishedPort[]
 
 /**
  * On which addresses of the host a request binds, and where they lead. Without an address that is every address of each
- * family that the container has, or the network's default.
+ * family that the container has, or the network's default. A routed network binds nothing: of the request it keeps the
+ * family and the container's port, as Docker does.
  * @throws WeftError `invalid` when the container has no address of the family that was asked for
  */
 export function bindingOf(network: Network, endpoint: Endpoint, request: PortRequest): Binding {
 	const { protocol, containerPort } = request
-	const addresses = hostAddresses(network, endpoint, request)
-	const targets = addresses.map((hostIp) => {
-		const containerIp = hostIp.includes(':') ? endpoint.ipv6 : endpoint.ipv4
-		if (containerIp !== undefined) return { hostIp, containerIp: formatIp(parseCidr(containerIp)) }
-		const family = hostIp.includes(':') ? 'IPv6' : 'IPv4'
-		throw invalid(`port ${containerPort}/${protocol} cannot be published on ${hostIp}: the container has no ${family}`)
+	const { gatewayModes } = network.options
+	const targets = hostAddresses(network, endpoint, request).map((hostIp) => {
+		const family = hostIp.includes(':') ? 6 : 4
+		const containerIp = family === 6 ? endpoint.ipv6 : endpoint.ipv4
+		if (containerIp === undefined) {
+			throw invalid(
+				`port ${containerPort}/${protocol} cannot be published on ${hostIp}: the container has no IPv${family}`,
+			)
+		}
+		return { hostIp, containerIp: formatIp(parseCidr(containerIp)), routed: gatewayModes[family] === 'routed' }
 	})
 	return (hostPort) =>
-		targets.map(({ hostIp, containerIp }) => ({ protocol, hostIp, hostPort, containerIp, containerPort }))
+		targets.map(({ hostIp, containerIp, routed }) =>
+			routed
+				? { protocol, hostIp: any(hostIp), hostPort: 0, containerIp, containerPort }
+				: { protocol, hostIp, hostPort, containerIp, containerPort },
+		)
+}
+
+function any(hostIp: string): string {
+	return hostIp.includes(':') ? ANY6 : ANY4
 }
 
 function hostAddresses(network: Network, endpoint: Endpoint, request: PortRequest): string[] {
 	if (request.hostIp !== '') return [formatIp(parseIp(request.hostIp))]
-	const { hostBinding } = network.options
-	if (hostBinding !== undefined) return [hostBinding]
+	const { hostBinding = ANY4 } = network.options
+	// 0.0.0.0 by default stands for both families, as with Docker's driver.
+	if (hostBinding !== ANY4) return [hostBinding]
 	return [...(endpoint.ipv4 === undefined ? [] : [ANY4]), ...(endpoint.ipv6 === undefined ? [] : [ANY6])]
 }
 

@@ -1,5 +1,6 @@
 /** What Docker's NetworkDriver calls come down to, in weft's words. Implemented in this folder, called by cnm/. */
 import type { PortRequest, Subnet } from '../model/network.ts'
+import type { PerFamily } from '../model/options.ts'
 
 export interface NetworkRequest {
 	readonly id: string
@@ -48,6 +49,8 @@ export interface JoinAnswer {
  * unknown. All throw WeftError with a text for the person who typed the command.
  */
 export interface NetworkVerbs {
+	/** Whether a network to come needs no gateway's address set aside, in each family. Decided from the options alone. */
+	skipsGateway(request: Pick<NetworkRequest, 'options' | 'internal'>): PerFamily<boolean>
 	createNetwork(request: NetworkRequest): Promise<void>
 	deleteNetwork(networkId: string): Promise<void>
 	createEndpoint(request: EndpointRequest): Promise<EndpointAnswer>

@@ -6,8 +6,8 @@ import { damage, markCreated, prepare, type Refusal, refusalOf } from './directo
 import { checkNames, nameOf, RecordTable } from './records.ts'
 import type { Change, Kind, Records, Store } from './store.ts'
 
-/** Raised when a record's shape changes; an older state is then migrated, a newer one refused. */
-const SCHEMA = '1'
+/** Raised when a record's shape changes. A state of another one is refused: see README. */
+const SCHEMA = '2'
 const SCHEMA_NAME = 'meta!!schema'
 const FINGERPRINT_NAME = 'meta!!fingerprint'
 

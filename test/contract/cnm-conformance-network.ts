@@ -59,6 +59,15 @@ export function networkTests(subject: Subject): void {
 				})
 			})
 
+			it(`an isolated family of an internal network has a gateway only where dockerd does not ask first (${era})`, async () => {
+				const options = { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' }
+				const flags = { internal: true, ipv6: [{ subnet: `${subject.prefix6()}::/64` }], options }
+				await withNetwork(subject, era, flags, async ({ ipv4: [four], ipv6: [six] }) => {
+					assert.equal(four?.gateway === '', era === '28')
+					assert.ok(isCidr(six?.gateway ?? ''))
+				})
+			})
+
 			it(`--internal is accepted (${era})`, async () => {
 				await withNetwork(subject, era, { internal: true }, async () => {})
 			})

@@ -28,7 +28,7 @@ export interface CreateFlags {
 export interface PoolState {
 	readonly poolId: string
 	readonly pool: string
-	/** All with the pool's length. */
+	/** All with the pool's length. Empty where the driver wanted none. */
 	readonly gateway: string
 	readonly aux: Readonly<Record<string, string>>
 }
@@ -50,7 +50,7 @@ export async function networkCreate(wire: Wire, era: Era, flags: CreateFlags): P
 		'com.docker.network.generic': { ...flags.options },
 		...(flags.internal === true ? { 'com.docker.network.internal': true } : {}),
 	}
-	if (era === '28') await wire.call('NetworkDriver.GwAllocCheck', { Options })
+	const skips = era === '28' ? await wire.call('NetworkDriver.GwAllocCheck', { Options }) : {}
 	const spaces = await wire.call('IpamDriver.GetDefaultAddressSpaces')
 	const space = text(spaces, 'LocalDefaultAddressSpace')
 	const pools: { state: PoolState; v6: boolean }[] = []
@@ -60,7 +60,8 @@ export async function networkCreate(wire: Wire, era: Era, flags: CreateFlags): P
 			...(flags.ipv6 ?? []).map((subnet) => ({ subnet, v6: true })),
 		]
 		for (const { subnet, v6 } of wanted) {
-			pools.push({ state: await allocate(wire, era, space, subnet, v6, flags.isTaken), v6 })
+			const skip = skips[v6 ? 'SkipIPv6' : 'SkipIPv4'] === true
+			pools.push({ state: await allocate(wire, era, space, subnet, v6, skip, flags.isTaken), v6 })
 		}
 		const ipv4 = pools.filter(({ v6 }) => !v6).map(({ state }) => state)
 		const ipv6 = pools.filter(({ v6 }) => v6).map(({ state }) => state)
@@ -79,7 +80,8 @@ export async function networkCreate(wire: Wire, era: Era, flags: CreateFlags): P
 
 function poolData(space: string, state: PoolState): Json {
 	const aux = Object.keys(state.aux).length === 0 ? {} : { AuxAddresses: state.aux }
-	return { AddressSpace: space, Pool: state.pool, Gateway: state.gateway, ...aux }
+	const gateway = state.gateway === '' ? {} : { Gateway: state.gateway }
+	return { AddressSpace: space, Pool: state.pool, ...gateway, ...aux }
 }
 
 async function allocate(
@@ -88,11 +90,13 @@ async function allocate(
 	space: string,
 	flags: SubnetFlags,
 	v6: boolean,
+	skipGateway: boolean,
 	isTaken: CreateFlags['isTaken'],
 ): Promise<PoolState> {
 	const { poolId, pool } = await requestPool(wire, era, space, flags, v6, isTaken)
 	try {
-		const gateway = await requestAddress(wire, poolId, flags.gateway ?? '', GATEWAY_TYPE)
+		const wanted = flags.gateway !== undefined || !skipGateway
+		const gateway = wanted ? await requestAddress(wire, poolId, flags.gateway ?? '', GATEWAY_TYPE) : ''
 		const aux: Record<string, string> = {}
 		for (const [name, address] of Object.entries(flags.aux ?? {})) {
 			aux[name] = await requestAddress(wire, poolId, address, null)
@@ -154,7 +158,7 @@ export async function releaseAddress(wire: Wire, poolId: string, cidr: string): 
 }
 
 async function releasePool(wire: Wire, state: PoolState): Promise<void> {
-	await releaseAddress(wire, state.poolId, state.gateway)
+	if (state.gateway !== '') await releaseAddress(wire, state.poolId, state.gateway)
 	for (const address of Object.values(state.aux)) await releaseAddress(wire, state.poolId, address)
 	await wire.callLogged('IpamDriver.ReleasePool', { PoolID: state.poolId })
 }

@@ -61,6 +61,11 @@ describe('bad input', { skip: noHost() }, () => {
 		['a prefix with a slash', ['-o', 'com.docker.network.container_iface_prefix=a/b'], /prefix/],
 		['a binding address that is none', ['-o', 'com.docker.network.bridge.host_binding_ipv4=300.1.2.3'], /300\.1\.2\.3/],
 		['a gateway mode that is none', ['-o', 'com.docker.network.bridge.gateway_mode_ipv4=tunnel'], /tunnel/],
+		[
+			'an isolated network that is not internal',
+			['-o', 'com.docker.network.bridge.gateway_mode_ipv6=isolated'],
+			/isolated.*--internal/,
+		],
 		['a source address that is none', ['-o', 'com.docker.network.host_ipv4=fd00::1'], /fd00::1/],
 		[
 			'a trusted interface that cannot be one',

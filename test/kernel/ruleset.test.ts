@@ -10,6 +10,7 @@ import { expectGolden } from '../support/golden.ts'
 /** A part of each type that is good. */
 const GOOD: Readonly<Record<string, string>> = {
 	ifname: 'weft0a1b2c3d4e5',
+	nf_proto: 'ipv6',
 	ipv4_addr: '10.0.0.2',
 	ipv6_addr: 'fd00::2',
 	inet_proto: 'tcp',
@@ -43,7 +44,7 @@ const HOSTILE = [
 	'tcp, udp',
 	'٣',
 ]
-const ODD = ['80-90', '1e3', '0x50', '080', '-1', '65536', 'TCP', 'icmp', '010.0.0.1', '1.2.3', '256.0.0.1']
+const ODD = ['80-90', '1e3', '0x50', '080', '-1', '65536', 'TCP', 'icmp', 'inet', '010.0.0.1', '1.2.3', '256.0.0.1']
 
 const ALL_SETS = Object.entries(SETS)
 

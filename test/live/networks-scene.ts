@@ -1,6 +1,6 @@
 /** The networks and containers on which most promises about packets are tried. */
 import { type Bed, HOST, LOOPBACK, makeBed, OUTSIDE, type Place, setSysctl } from './networks-bed.ts'
-import { type Container, networkRequest, port, runContainer, startWeft, type Weft } from './networks-weft.ts'
+import { type Container, endAll, networkRequest, port, runContainer, startWeft, type Weft } from './networks-weft.ts'
 
 /** What every container serves, in tcp and udp, IPv4 and IPv6. */
 export const SERVICE = 7000
@@ -45,12 +45,7 @@ export async function setScene(): Promise<Scene> {
 	const containers = [red, red2, green, inner, inner2]
 	await inner.place.ip('route add default via 10.231.3.1', 'route add default via fd00:231:3::1 dev eth0')
 	await inner2.place.ip('route add default via 10.231.3.1', 'route add default via fd00:231:3::1 dev eth0')
-	for (const number of [1, 2, 3]) {
-		await bed.outside.ip(
-			`route add 10.231.${number}.0/24 via ${HOST[4]}`,
-			`route add fd00:231:${number}::/64 via ${HOST[6]} dev up0`,
-		)
-	}
+	await routeTo(bed.outside, 1, 2, 3)
 	await weft.verbs.publish(red.networkId, red.endpointId, [
 		...port(PUBLISHED, SERVICE),
 		...port(PUBLISHED_LOCAL, SERVICE, LOOPBACK[4]),
@@ -70,11 +65,17 @@ export async function setScene(): Promise<Scene> {
 		green,
 		inner,
 		inner2,
-		end: async () => {
-			await Promise.all(containers.map(({ place }) => place.end()))
-			await weft.end()
-			await bed.end()
-		},
+		end: () => endAll(bed, weft, containers),
+	}
+}
+
+/** The outside sends what it has for these networks to the host. */
+export async function routeTo(outside: Place, ...numbers: readonly number[]): Promise<void> {
+	for (const number of numbers) {
+		await outside.ip(
+			`route add 10.231.${number}.0/24 via ${HOST[4]}`,
+			`route add fd00:231:${number}::/64 via ${HOST[6]} dev up0`,
+		)
 	}
 }
 

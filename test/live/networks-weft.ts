@@ -17,7 +17,7 @@ import type { Host } from '../../src/network/host.ts'
 import { resync } from '../../src/network/resync.ts'
 import type { NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
 import { LevelStore } from '../../src/store/level.ts'
-import { Peer } from './networks-bed.ts'
+import { type Bed, Peer } from './networks-bed.ts'
 import { answer } from './networks-talk.ts'
 
 export interface Weft {
@@ -99,6 +99,12 @@ export async function runContainer({ verbs }: Weft, number: number, last: number
 		...(gatewayIpv6 === undefined ? [] : [`route add default via ${gatewayIpv6} dev eth0`]),
 	)
 	return { place, networkId, endpointId, address }
+}
+
+export async function endAll(bed: Bed, weft: Weft, containers: Iterable<Container>): Promise<void> {
+	await Promise.all(Array.from(containers, ({ place }) => place.end()))
+	await weft.end()
+	await bed.end()
 }
 
 /** `-p ADDRESS:PORT:CONTAINERPORT` for tcp and udp. */

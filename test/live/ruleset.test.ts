@@ -10,6 +10,7 @@ import { type Netns, noNetns, openNetns } from '../support/netns.ts'
 
 const SAMPLES: Readonly<Record<string, readonly string[]>> = {
 	ifname: ['weft0', 'br-0.1_x', '0-9', 'a23456789012345'],
+	nf_proto: ['ipv4', 'ipv6', 'ipv4', 'ipv6'],
 	ipv4_addr: ['10.0.0.2', '0.0.0.0', '255.255.255.255', '127.0.0.1'],
 	ipv6_addr: ['fd00::2', '::', '::ffff:10.0.0.1', 'fe80::1'],
 	inet_proto: ['tcp', 'udp', 'sctp', 'tcp'],

@@ -6,16 +6,20 @@ import { isCode } from '../../src/errors.ts'
 import { type Element, identity, type Resource } from '../../src/kernel/resource.ts'
 import { renderElements } from '../../src/kernel/ruleset.ts'
 import type { Endpoint, Network, PublishedPort, Subnet } from '../../src/model/network.ts'
+import type { NetworkOptions } from '../../src/model/options.ts'
 import { bridge } from '../../src/modes/bridge.ts'
+import { parseOptions } from '../../src/network/options.ts'
 import { expectGolden } from '../support/golden.ts'
 
 const V4: Subnet = { pool: '10.210.1.0/24', gateway: '10.210.1.1/24', reserved: {} }
 const V6: Subnet = { pool: 'fd77:6566:7400:1::/64', gateway: 'fd77:6566:7400:1::1/64', reserved: {} }
 
+const OPTIONS = parseOptions({})
+
 function network(more: Partial<Network> = {}): Network {
 	return {
 		id: '0123456789abcdef'.repeat(4),
-		options: { mode: 'bridge', interfacePrefix: 'eth', masquerade: true },
+		options: OPTIONS,
 		internal: false,
 		ipv4: [V4],
 		ipv6: [],
@@ -46,7 +50,13 @@ function published(hostIp: string, hostPort: number, more: Partial<PublishedPort
 
 const DUAL = { ipv4: [V4], ipv6: [V6] }
 const DUAL_ENDPOINT = { ipv6: 'fd77:6566:7400:1::2/64' }
-const NO_MASQUERADE = { options: { ...network().options, masquerade: false } }
+
+function having(more: Partial<NetworkOptions>): Pick<Network, 'options'> {
+	return { options: { ...OPTIONS, ...more } }
+}
+
+const NO_MASQUERADE = having({ masquerade: false })
+const ROUTED6 = having({ gatewayModes: { 4: 'nat', 6: 'routed' } })
 
 const CASES: Readonly<Record<string, readonly [Network, Endpoint]>> = {
 	ipv4: [network(), endpoint()],
@@ -60,10 +70,7 @@ const CASES: Readonly<Record<string, readonly [Network, Endpoint]>> = {
 		network({ ipv4: [{ pool: '0.0.0.0/0', gateway: '0.0.0.0/0', reserved: {} }] }),
 		(({ ipv4: _, ...rest }) => rest)(endpoint()),
 	],
-	'jumbo-own-name': [
-		network({ mtu: 9000, bridge: 'mine', options: { ...network().options, bridgeName: 'mine' } }),
-		endpoint(),
-	],
+	'jumbo-own-name': [network({ mtu: 9000, bridge: 'mine', ...having({ bridgeName: 'mine' }) }), endpoint()],
 	'ports-any-v4': [network(), endpoint({ published: [published('0.0.0.0', 8080)] })],
 	'ports-any-dual-stack-udp': [
 		network(DUAL),
@@ -82,6 +89,39 @@ const CASES: Readonly<Record<string, readonly [Network, Endpoint]>> = {
 				published('2001:db8::7', 8080),
 			],
 		}),
+	],
+	'nat-unprotected': [
+		network({ ...DUAL, ...having({ gatewayModes: { 4: 'nat-unprotected', 6: 'nat' } }) }),
+		endpoint({ ...DUAL_ENDPOINT, published: [published('0.0.0.0', 8080), published('::', 8080)] }),
+	],
+	'routed-ipv6': [
+		network({ ...DUAL, ...ROUTED6 }),
+		endpoint({ ...DUAL_ENDPOINT, published: [published('0.0.0.0', 8080), published('::', 0)] }),
+	],
+	routed: [
+		network({ ...DUAL, ...having({ gatewayModes: { 4: 'routed', 6: 'routed' } }) }),
+		endpoint({ ...DUAL_ENDPOINT, published: [published('0.0.0.0', 0), published('::', 0)] }),
+	],
+	isolated: [
+		network({ ...DUAL, internal: true, ...having({ gatewayModes: { 4: 'isolated', 6: 'isolated' } }) }),
+		endpoint(DUAL_ENDPOINT),
+	],
+	'isolated-ipv4': [
+		network({ ...DUAL, internal: true, ...having({ gatewayModes: { 4: 'isolated', 6: 'nat' } }) }),
+		endpoint(DUAL_ENDPOINT),
+	],
+	'inhibit-ipv4': [network({ ...DUAL, ...having({ inhibitIpv4: true }) }), endpoint(DUAL_ENDPOINT)],
+	'trusted-interfaces': [
+		network({ ...DUAL, ...having({ trustedInterfaces: ['eth0', 'eth1.50'] }) }),
+		endpoint({ ...DUAL_ENDPOINT, published: [published('127.0.0.1', 8080)] }),
+	],
+	'source-addresses': [
+		network({ ...DUAL, ...having({ sourceAddresses: { 4: '192.0.2.7', 6: '2001:db8::7' } }) }),
+		endpoint(DUAL_ENDPOINT),
+	],
+	'source-address-unused': [
+		network({ ...DUAL, ...having({ sourceAddresses: { 4: '192.0.2.7' }, masquerade: false }) }),
+		endpoint(DUAL_ENDPOINT),
 	],
 	'ports-two-to-one': [network(), endpoint({ published: [published('0.0.0.0', 8080), published('127.0.0.1', 8081)] })],
 }
@@ -153,6 +193,13 @@ describe('the plan of a bridge network', () => {
 		assert.deepEqual(bridge.attachment(inner, endpoint), { noGatewayService: true })
 	})
 
+	it('opens the ports of a routed network and takes none of the host', () => {
+		const [routed, endpoint] = CASES.routed ?? []
+		assert.ok(routed !== undefined && endpoint !== undefined)
+		const sets = bridge.published(routed, endpoint).map((each) => (each.kind === 'element' ? each.set : each.kind))
+		assert.deepEqual(sets, ['open4', 'open6'])
+	})
+
 	it('tells the ports of two endpoints apart by their owner', () => {
 		const owners = ['a', 'b'].flatMap((id) =>
 			bridge
@@ -197,6 +244,30 @@ describe('a bridge network', () => {
 		refused({ ipv6: [{ ...V6, gateway: 'fd01::1/64' }] }, /fd01::1/)
 		refused({ ipv4: [{ ...V4, gateway: '10.210.1.1/16' }] }, /10\.210\.1\.1\/16/)
 		bridge.validate(network({ ipv4: [{ ...V4, gateway: '10.210.1.254/24' }] }))
+	})
+
+	it('is isolated only where it is internal', () => {
+		const isolated4 = having({ gatewayModes: { 4: 'isolated', 6: 'nat' } })
+		const isolated6 = having({ gatewayModes: { 4: 'nat', 6: 'isolated' } })
+		refused(isolated4, /gateway_mode_ipv4="isolated".*--internal/)
+		refused({ ...DUAL, ...isolated6 }, /gateway_mode_ipv6="isolated".*--internal/)
+		bridge.validate(network({ ...isolated4, internal: true }))
+		bridge.validate(network({ ...DUAL, ...isolated6, internal: true }))
+	})
+
+	it('needs no gateway where nothing would have its address', () => {
+		const skips = (raw: Readonly<Record<string, string>>, internal: boolean) => {
+			const label = (name: string) => `com.docker.network.bridge.${name}`
+			const named = Object.fromEntries(Object.entries(raw).map(([name, value]) => [label(name), value]))
+			return bridge.skipsGateway(parseOptions(named), internal)
+		}
+		assert.deepEqual(skips({}, false), { 4: false, 6: false })
+		assert.deepEqual(skips({}, true), { 4: false, 6: false })
+		assert.deepEqual(skips({ gateway_mode_ipv4: 'isolated' }, true), { 4: true, 6: false })
+		assert.deepEqual(skips({ gateway_mode_ipv6: 'isolated' }, true), { 4: false, 6: true })
+		assert.deepEqual(skips({ gateway_mode_ipv4: 'routed', gateway_mode_ipv6: 'routed' }, false), { 4: false, 6: false })
+		assert.deepEqual(skips({ inhibit_ipv4: 'true' }, false), { 4: false, 6: false })
+		assert.deepEqual(skips({ inhibit_ipv4: 'true' }, true), { 4: true, 6: false })
 	})
 
 	it('has an MTU that IPv6 can live with, where it has IPv6', () => {

@@ -6,6 +6,24 @@ import { attach, bench, endpointRequest, idOf, networkRequest, networks, objects
 
 const BRIDGE = 'com.docker.network.bridge.name'
 
+describe('skipsGateway', () => {
+	const MODE = 'com.docker.network.bridge.gateway_mode_ipv4'
+
+	it('is decided from the options, before there is a network', () => {
+		const { verbs } = bench()
+		assert.deepEqual(verbs.skipsGateway({ options: {}, internal: true }), { 4: false, 6: false })
+		assert.deepEqual(verbs.skipsGateway({ options: { [MODE]: 'isolated' }, internal: true }), { 4: true, 6: false })
+	})
+
+	it('refuses what createNetwork would refuse', () => {
+		const { verbs } = bench()
+		assert.throws(
+			() => verbs.skipsGateway({ options: { [MODE]: 'tunnel' }, internal: true }),
+			/gateway_mode_ipv4="tunnel"/,
+		)
+	})
+})
+
 describe('createNetwork', () => {
 	it('makes what the mode plans, and a settled record', async () => {
 		const host = bench()

@@ -5,7 +5,15 @@ import fc from 'fast-check'
 import { isCode, WeftError } from '../../src/errors.ts'
 import { parseOptions } from '../../src/network/options.ts'
 
-const DEFAULTS = { mode: 'bridge', interfacePrefix: 'eth', masquerade: true }
+const DEFAULTS = {
+	mode: 'bridge',
+	interfacePrefix: 'eth',
+	gatewayModes: { 4: 'nat', 6: 'nat' },
+	masquerade: true,
+	sourceAddresses: {},
+	trustedInterfaces: [],
+	inhibitIpv4: false,
+}
 const LABEL = 'com.docker.network'
 
 type Raw = Record<string, string>
@@ -29,8 +37,17 @@ interface Option {
 	readonly accepted: RegExp
 }
 
-const YES = { masquerade: true }
-const NO = { masquerade: false }
+/** The spellings of a boolean, with what each makes of the options; not given it is what the defaults have. */
+function spellings(of: (value: boolean) => object): Record<string, object> {
+	const all = (texts: readonly string[], value: boolean) => texts.map((text) => [text, of(value)] as const)
+	return Object.fromEntries([
+		['', {}],
+		...all(['1', 't', 'T', 'TRUE', 'true', 'True'], true),
+		...all(['0', 'f', 'F', 'FALSE', 'false', 'False'], false),
+	])
+}
+
+const NO_BOOLEANS = ['yes', 'no', 'tRUE', '2', 'on']
 
 const OPTIONS: Readonly<Record<string, Option>> = {
 	mode: { good: { '': {}, bridge: {} }, bad: ['Bridge', 'bridges', 'bridge '], accepted: /this version has bridge/ },
@@ -60,28 +77,62 @@ const OPTIONS: Readonly<Record<string, Option>> = {
 		accepted: /1 to 15 letters, digits/,
 	},
 	[`${LABEL}.bridge.enable_ip_masquerade`]: {
-		good: {
-			'': YES,
-			1: YES,
-			t: YES,
-			T: YES,
-			TRUE: YES,
-			true: YES,
-			True: YES,
-			0: NO,
-			f: NO,
-			F: NO,
-			FALSE: NO,
-			false: NO,
-			False: NO,
-		},
-		bad: ['yes', 'no', 'tRUE', '2', 'on'],
+		good: spellings((masquerade) => ({ masquerade })),
+		bad: NO_BOOLEANS,
+		accepted: /must be true or false/,
+	},
+	[`${LABEL}.bridge.inhibit_ipv4`]: {
+		good: spellings((inhibitIpv4) => ({ inhibitIpv4 })),
+		bad: NO_BOOLEANS,
 		accepted: /must be true or false/,
 	},
 	[`${LABEL}.bridge.host_binding_ipv4`]: {
-		good: { '': {}, '127.0.0.1': { hostBinding: '127.0.0.1' }, '0.0.0.0': { hostBinding: '0.0.0.0' } },
-		bad: ['::1', 'localhost', '127.0.0.1/8', '1.2.3', '256.0.0.1', '010.0.0.1'],
+		good: {
+			'': {},
+			'127.0.0.1': { hostBinding: '127.0.0.1' },
+			'0.0.0.0': { hostBinding: '0.0.0.0' },
+			'2001:DB8::0:1': { hostBinding: '2001:db8::1' },
+			'::': { hostBinding: '::' },
+		},
+		bad: ['localhost', '127.0.0.1/8', '1.2.3', '256.0.0.1', '010.0.0.1', 'fe80::1%eth0', '[::1]'],
+		accepted: /must be an IP address/,
+	},
+	[`${LABEL}.bridge.gateway_mode_ipv4`]: {
+		good: {
+			'': {},
+			nat: {},
+			'nat-unprotected': { gatewayModes: { 4: 'nat-unprotected', 6: 'nat' } },
+			routed: { gatewayModes: { 4: 'routed', 6: 'nat' } },
+			isolated: { gatewayModes: { 4: 'isolated', 6: 'nat' } },
+		},
+		bad: ['NAT', 'tunnel', 'nat ', 'unprotected'],
+		accepted: /must be one of nat, nat-unprotected, routed, isolated/,
+	},
+	[`${LABEL}.bridge.gateway_mode_ipv6`]: {
+		good: { '': {}, nat: {}, routed: { gatewayModes: { 4: 'nat', 6: 'routed' } } },
+		bad: ['bridge', 'none'],
+		accepted: /must be one of nat, nat-unprotected, routed, isolated/,
+	},
+	[`${LABEL}.bridge.trusted_host_interfaces`]: {
+		good: {
+			'': {},
+			':': {},
+			eth0: { trustedInterfaces: ['eth0'] },
+			'eth0:wg-0:eth1.50': { trustedInterfaces: ['eth0', 'wg-0', 'eth1.50'] },
+			':eth0::eth0:': { trustedInterfaces: ['eth0'] },
+		},
+		bad: ['eth0,eth1', 'a b"', 'a234567890123456', '*', 'é'],
+		accepted: /1 to 15 letters, digits/,
+	},
+	[`${LABEL}.host_ipv4`]: {
+		good: { '': {}, '192.0.2.1': { sourceAddresses: { 4: '192.0.2.1' } } },
+		bad: ['2001:db8::1', '192.0.2.1/24', '0.0.0.0', 'eth0'],
 		accepted: /must be an IPv4 address/,
+	},
+	[`${LABEL}.host_ipv6`]: {
+		good: { '': {}, '2001:DB8::0:1': { sourceAddresses: { 6: '2001:db8::1' } } },
+		bad: ['192.0.2.1', '::', '2001:db8::/64', 'fe80::1%eth0'],
+		accepted: /must be an IPv6 address/,
 	},
 }
 
@@ -91,18 +142,6 @@ const PLANNED: Readonly<Record<string, readonly [readonly string[], readonly str
 		['', 'true', '1', 'T'],
 		['false', '0', 'nonsense'],
 	],
-	[`${LABEL}.bridge.gateway_mode_ipv4`]: [
-		['', 'nat'],
-		['routed', 'isolated', 'nat-unprotected', 'NAT'],
-	],
-	[`${LABEL}.bridge.gateway_mode_ipv6`]: [['', 'nat'], ['routed']],
-	[`${LABEL}.bridge.inhibit_ipv4`]: [
-		['', 'false', '0'],
-		['true', '1'],
-	],
-	[`${LABEL}.bridge.trusted_host_interfaces`]: [[''], ['eth0']],
-	[`${LABEL}.host_ipv4`]: [[''], ['192.0.2.1']],
-	[`${LABEL}.host_ipv6`]: [[''], ['2001:db8::1']],
 	antispoof: [
 		['', 'false', 'F'],
 		['true', '1', 'nonsense'],
@@ -190,8 +229,8 @@ describe('the options of a network', () => {
 		fc.assert(
 			fc.property(fc.dictionary(name, value, { maxKeys: 3 }), (raw) => {
 				try {
-					const { interfacePrefix, bridgeName = 'x', hostBinding = '1.1.1.1' } = parseOptions(raw)
-					for (const text of [interfacePrefix, bridgeName, hostBinding]) assert.match(text, /^[\w.-]{1,15}$/)
+					const { interfacePrefix, bridgeName = 'x', trustedInterfaces } = parseOptions(raw)
+					for (const text of [interfacePrefix, bridgeName, ...trustedInterfaces]) assert.match(text, /^[\w.-]{1,15}$/)
 				} catch (error) {
 					assert.ok(error instanceof WeftError, String(error))
 					assert.ok(

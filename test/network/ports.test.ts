@@ -4,6 +4,8 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isCode, WeftError } from '../../src/errors.ts'
 import type { Endpoint, Network, PublishedPort } from '../../src/model/network.ts'
+import type { GatewayMode } from '../../src/model/options.ts'
+import { parseOptions } from '../../src/network/options.ts'
 import { bindingOf, candidates, noPortLeft } from '../../src/network/ports.ts'
 import { portRequest } from './host.ts'
 
@@ -11,7 +13,7 @@ const EPHEMERAL = [32768, 32772] as const
 
 const NETWORK: Network = {
 	id: 'a',
-	options: { mode: 'bridge', interfacePrefix: 'eth', masquerade: true },
+	options: parseOptions({}),
 	internal: false,
 	ipv4: [],
 	ipv6: [],
@@ -112,9 +114,23 @@ describe('a binding', () => {
 	})
 
 	it("is on the network's default where none is asked for", () => {
-		const network = { ...NETWORK, options: { ...NETWORK.options, hostBinding: '127.0.0.1' } }
-		assert.deepEqual(at(network, ENDPOINT), ['127.0.0.1 8080 10.0.0.2 80'])
-		assert.deepEqual(at(network, ENDPOINT, '192.0.2.1'), ['192.0.2.1 8080 10.0.0.2 80'])
+		const bound = (hostBinding: string) => ({ ...NETWORK, options: { ...NETWORK.options, hostBinding } })
+		assert.deepEqual(at(bound('127.0.0.1'), ENDPOINT), ['127.0.0.1 8080 10.0.0.2 80'])
+		assert.deepEqual(at(bound('127.0.0.1'), ENDPOINT, '192.0.2.1'), ['192.0.2.1 8080 10.0.0.2 80'])
+		assert.deepEqual(at(bound('2001:db8::1'), ENDPOINT), ['2001:db8::1 8080 fd00::2 80'])
+		assert.deepEqual(at(bound('::'), ENDPOINT), [':: 8080 fd00::2 80'])
+		assert.deepEqual(at(bound('0.0.0.0'), ENDPOINT), at(NETWORK, ENDPOINT))
+	})
+
+	it('on a routed network has no port of the host, and of its address only the family', () => {
+		const routed = (four: GatewayMode, six: GatewayMode) => {
+			return { ...NETWORK, options: { ...NETWORK.options, gatewayModes: { 4: four, 6: six } } }
+		}
+		assert.deepEqual(at(routed('routed', 'nat'), ENDPOINT), ['0.0.0.0 0 10.0.0.2 80', ':: 8080 fd00::2 80'])
+		assert.deepEqual(at(routed('nat', 'routed'), ENDPOINT), ['0.0.0.0 8080 10.0.0.2 80', ':: 0 fd00::2 80'])
+		assert.deepEqual(at(routed('routed', 'routed'), ENDPOINT, '192.0.2.1'), ['0.0.0.0 0 10.0.0.2 80'])
+		assert.deepEqual(at(routed('routed', 'routed'), ENDPOINT, '2001:db8::1'), [':: 0 fd00::2 80'])
+		assert.deepEqual(at(routed('nat-unprotected', 'isolated'), ENDPOINT), at(NETWORK, ENDPOINT))
 	})
 
 	it('is refused for an address that is none, and for a family that the container has not', () => {

@@ -70,6 +70,12 @@ export function fakeNetworks(): FakeNetworks {
 	return {
 		networks,
 
+		skipsGateway({ options, internal }) {
+			const isolated = (family: number) =>
+				internal && options[`com.docker.network.bridge.gateway_mode_ipv${family}`] === 'isolated'
+			return { 4: isolated(4), 6: isolated(6) }
+		},
+
 		async createNetwork(request) {
 			const known = networks.get(request.id)
 			if (known !== undefined) {

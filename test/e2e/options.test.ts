@@ -1,0 +1,107 @@
+/** Docker's own labels on a bridge network: what a person types with -o, and what then reaches whom. */
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type Host, noHost } from '../support/host.ts'
+import { HOST_V4, HOST_V6, INTERNET_V4, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
+import { dial, inContainer, onHost, outsideOf, pings, reaches, type Server, serve } from '../support/traffic.ts'
+import { addressOf, createNetwork, endpointOf, runContainer, startDockerHost } from './networks.ts'
+
+const PORT = 9000
+const BRIDGE = 'com.docker.network.bridge'
+
+function option(name: string, value: string): string[] {
+	return ['-o', `${name}=${value}`]
+}
+
+describe('the options of a bridge network', { skip: noHost() }, () => {
+	let host: Host
+	const servers: Server[] = []
+	let number = 100
+
+	before(async () => {
+		host = await startDockerHost()
+		servers.push(await serve(outsideOf(host), 'tcp', PORT, '::'))
+		await settle('plain', [], '-p', '8000:80')
+	})
+	after(async () => {
+		await Promise.all(servers.map((server) => server.stop()))
+		await host?.stop()
+	})
+
+	/** A network that the outside has a route to, and a container of the same name that listens on ports 80 and 81. */
+	async function settle(name: string, words: readonly string[], ...options: string[]): Promise<void> {
+		const [four, six] = [`10.90.${++number}.0/24`, `fd00:90:${number}::/64`]
+		await createNetwork(host, name, '--subnet', four, '--ipv6', '--subnet', six, ...words)
+		await runContainer(host, name, name, ...options)
+		const place = await inContainer(host, name)
+		for (const port of [80, 81]) servers.push(await serve(place, 'tcp', port, '::'))
+		await host.outside(['ip', 'route', 'add', four, 'via', HOST_V4])
+		await host.outside(['ip', 'route', 'add', six, 'via', HOST_V6])
+	}
+
+	async function address6(name: string): Promise<string> {
+		return (await endpointOf(host, name, name)).GlobalIPv6Address
+	}
+
+	it('route to a container with gateway_mode_ipv4=routed, without NAT and without a port of the host', async () => {
+		await settle('routed', option(`${BRIDGE}.gateway_mode_ipv4`, 'routed'), '-p', '8001:80')
+		const [outside, address] = [outsideOf(host), await addressOf(host, 'routed', 'routed')]
+		assert.equal(await dial(outside, 'tcp', address, 80), OUTSIDE_V4)
+		assert.ok(!(await reaches(outside, 'tcp', address, 81)))
+		assert.ok(await pings(outside, address))
+		assert.ok(!(await reaches(outside, 'tcp', HOST_V4, 8001)))
+		assert.equal(await dial(outside, 'tcp', HOST_V6, 8001), OUTSIDE_V6)
+		assert.equal(await dial(await inContainer(host, 'routed'), 'tcp', INTERNET_V4, PORT), address)
+		const plain = await addressOf(host, 'plain', 'plain')
+		assert.ok(!(await reaches(outside, 'tcp', plain, 80)) && !(await pings(outside, plain)))
+	})
+
+	it('open every port with gateway_mode_ipv6=nat-unprotected, of that family', async () => {
+		await settle('bare', option(`${BRIDGE}.gateway_mode_ipv6`, 'nat-unprotected'), '-p', '8002:80')
+		const outside = outsideOf(host)
+		assert.ok(await reaches(outside, 'tcp', await address6('bare'), 81))
+		assert.ok(!(await reaches(outside, 'tcp', await addressOf(host, 'bare', 'bare'), 81)))
+		assert.equal(await dial(outside, 'tcp', HOST_V6, 8002), OUTSIDE_V6)
+		assert.equal(await dial(await inContainer(host, 'bare'), 'tcp', INTERNET_V4, PORT), HOST_V4)
+	})
+
+	it('keep the host out of an internal network with gateway mode isolated', async () => {
+		const isolated = option(`${BRIDGE}.gateway_mode_ipv4`, 'isolated')
+		await settle('island', ['--internal', ...isolated])
+		await settle('inner', ['--internal'])
+		await runContainer(host, 'islander', 'island')
+		await host.docker('exec', 'islander', 'ping', '-c', '1', '-W', '1', 'island')
+		assert.ok(!(await pings(onHost(host), await addressOf(host, 'island', 'island'))))
+		assert.ok(await pings(onHost(host), await address6('island')))
+		assert.ok(await pings(onHost(host), await addressOf(host, 'inner', 'inner')))
+	})
+
+	it('leave with the address of host_ipv4', async () => {
+		await host.exec(['ip', 'addr', 'add', '192.0.2.7/32', 'dev', 'lo'])
+		await host.outside(['ip', 'route', 'add', '192.0.2.7', 'via', HOST_V4])
+		await settle('sourced', option('com.docker.network.host_ipv4', '192.0.2.7'))
+		assert.equal(await dial(await inContainer(host, 'sourced'), 'tcp', INTERNET_V4, PORT), '192.0.2.7')
+		assert.equal(await dial(await inContainer(host, 'plain'), 'tcp', INTERNET_V4, PORT), HOST_V4)
+	})
+
+	it('let trusted_host_interfaces reach open ports directly', async () => {
+		await settle('trusting', option(`${BRIDGE}.trusted_host_interfaces`, 'lo:eth0'), '-p', '127.0.0.1:8003:80')
+		const [outside, address] = [outsideOf(host), await addressOf(host, 'trusting', 'trusting')]
+		assert.ok(await reaches(outside, 'tcp', address, 80))
+		assert.ok(!(await reaches(outside, 'tcp', address, 81)))
+	})
+
+	it('keep IPv4 off the bridge with inhibit_ipv4', async () => {
+		await settle('inhibited', [...option(`${BRIDGE}.inhibit_ipv4`, 'true'), ...option(`${BRIDGE}.name`, 'mute')])
+		assert.equal(await host.exec(['ip', '-4', '-br', 'addr', 'show', 'dev', 'mute']), '')
+		const { Gateway } = await endpointOf(host, 'inhibited', 'inhibited')
+		assert.match(await host.docker('exec', 'inhibited', 'ip', 'route'), new RegExp(`default via ${Gateway} `))
+	})
+
+	it('bind to an IPv6 address by default', async () => {
+		await settle('six', option(`${BRIDGE}.host_binding_ipv4`, '::'), '-p', '8004:80')
+		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V6, 8004), OUTSIDE_V6)
+		assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 8004)))
+	})
+})
