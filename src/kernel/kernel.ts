@@ -1,28 +1,13 @@
-/** Makes resources exist on this host, and go: the interface, and Linux behind it as one entry for each kind. */
-import { existsSync } from 'node:fs'
-import { isErrno, WeftError, within } from '../errors.ts'
-import { parseCidr, parseIp } from '../model/address.ts'
+/** Makes resources exist on this host, and go: the interface, and Linux behind it. */
+import { WeftError, within } from '../errors.ts'
+import { type Effect, type Effects, effects, type Single } from './effects.ts'
 import type { Firewall } from './firewall.ts'
 import { keepForwardAccept } from './iptables.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { type Process, processAt } from './port-holder.ts'
 import type { HostPorts } from './ports.ts'
-import {
-	type Address,
-	type BridgeLink,
-	type Element,
-	type ForwardingEntry,
-	type Hairpin,
-	type HostPort,
-	identity,
-	type Neighbour,
-	type Resource,
-	type Route,
-	type Sysctl,
-	type VethLink,
-} from './resource.ts'
-import { writeSysctl } from './sysctl.ts'
+import { type Element, type HostPort, identity, type Resource, type VethLink } from './resource.ts'
 
 export interface Kernel {
 	/**
@@ -51,16 +36,6 @@ export interface Kernel {
 
 /** The owner of a port that weft holds, or somebody else's process. */
 export type PortHolder = { readonly owner: string } | Process
-
-type Single = Exclude<Resource, Element>
-
-/** What a kind needs: `ensure` says whether it made something, so that a failure can be undone. */
-interface Effect<R> {
-	ensure(resource: R): Promise<boolean>
-	remove(resource: R): Promise<void>
-}
-
-type Effects = { readonly [K in Single['kind']]: Effect<Extract<Single, { kind: K }>> }
 
 export class LinuxKernel implements Kernel {
 	readonly #rtnetlink: Rtnetlink
@@ -170,114 +145,4 @@ function split(resources: readonly Resource[]): { elements: Element[]; others: S
 function named(resource: Single, error: unknown): WeftError {
 	// A port's error says which port, in the way in which it was asked for.
 	return resource.kind === 'port' && error instanceof WeftError ? error : within(identity(resource), error)
-}
-
-/** True when it made something; false when it was there. */
-async function unlessThere(work: Promise<void>): Promise<boolean> {
-	try {
-		await work
-		return true
-	} catch (error) {
-		if (isErrno(error, 'EEXIST')) return false
-		throw error
-	}
-}
-
-/** The kernel's ways to say that something is not there. */
-async function unlessGone(work: Promise<void>): Promise<void> {
-	try {
-		await work
-	} catch (error) {
-		if (!isErrno(error, 'ENODEV', 'ENOENT', 'ESRCH', 'EADDRNOTAVAIL')) throw error
-	}
-}
-
-function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
-	/** The index of a link that must be there. */
-	const indexOf = (name: string): number => {
-		const index = rtnetlink.indexOf(name)
-		if (index !== undefined) return index
-		throw within(`link ${name}`, new Error('No such device'))
-	}
-	/** What is on a link that is gone, is gone. */
-	const onLink = async (name: string, work: (index: number) => Promise<void>): Promise<void> => {
-		const index = rtnetlink.indexOf(name)
-		if (index !== undefined) await unlessGone(work(index))
-	}
-	/** Asked for first without the RTNL lock, since a link is often gone with something else already. */
-	const deleteLink = async ({ name }: BridgeLink | VethLink): Promise<void> => {
-		if (rtnetlink.indexOf(name) !== undefined) await unlessGone(rtnetlink.deleteLink(name))
-	}
-	return {
-		bridge: {
-			ensure: async (link) => {
-				if (await unlessThere(rtnetlink.addBridge(link))) return true
-				const there = await rtnetlink.link(link.name)
-				if (there?.kind !== 'bridge') throw new WeftError('in-use', 'exists and is not a bridge')
-				if (!there.up) await rtnetlink.setLink({ index: there.index, up: true })
-				return false
-			},
-			remove: deleteLink,
-		},
-		veth: {
-			ensure: (link) => unlessThere(rtnetlink.addVeth({ ...link, master: indexOf(link.master) })),
-			remove: deleteLink,
-		},
-		address: {
-			ensure: (address: Address) =>
-				unlessThere(rtnetlink.addAddress(indexOf(address.link), parseCidr(address.cidr), { nodad: true })),
-			remove: ({ link, cidr }) => onLink(link, (index) => rtnetlink.deleteAddress(index, parseCidr(cidr))),
-		},
-		route: {
-			ensure: async (route: Route) => {
-				await rtnetlink.addRoute(routeOf(route, indexOf(route.link)))
-				return true
-			},
-			remove: (route) => onLink(route.link, (index) => rtnetlink.deleteRoute(routeOf(route, index))),
-		},
-		neighbour: {
-			ensure: async ({ link, ip, mac }: Neighbour) => {
-				await rtnetlink.setNeighbour({ index: indexOf(link), ip: parseIp(ip), mac })
-				return true
-			},
-			remove: ({ link, ip }) => onLink(link, (index) => rtnetlink.deleteNeighbour({ index, ip: parseIp(ip) })),
-		},
-		forwarding: {
-			ensure: async ({ link, mac, remote }: ForwardingEntry) => {
-				await rtnetlink.setForwarding({ index: indexOf(link), mac, remote: parseIp(remote) })
-				return true
-			},
-			remove: ({ link, mac }) => onLink(link, (index) => rtnetlink.deleteForwarding({ index, mac })),
-		},
-		hairpin: {
-			ensure: async ({ link }: Hairpin) => {
-				await rtnetlink.setBridgePort({ index: indexOf(link), hairpin: true })
-				return true
-			},
-			remove: ({ link }) => onLink(link, (index) => rtnetlink.setBridgePort({ index, hairpin: false })),
-		},
-		sysctl: {
-			// Never undone, hence never "made": nobody knows who relies on it by then.
-			ensure: async ({ key, value }: Sysctl) => {
-				// A host without IPv6 (ipv6.disable=1) has none of its settings, and no IPv6 that they could tame.
-				if (key.startsWith('net/ipv6/') && !existsSync('/proc/sys/net/ipv6/conf')) return false
-				await writeSysctl(key, value)
-				return false
-			},
-			remove: async () => undefined,
-		},
-		port: {
-			ensure: async (port: HostPort) => {
-				const made = !ports.has(port)
-				ports.hold(port)
-				return made
-			},
-			remove: async (port) => ports.release(port),
-		},
-	}
-}
-
-function routeOf(route: Route, linkIndex: number) {
-	const via = route.via === undefined ? {} : { via: parseIp(route.via) }
-	return { destination: parseCidr(route.destination), linkIndex, ...via }
 }
