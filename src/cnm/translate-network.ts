@@ -38,12 +38,16 @@ export function toNetwork(body: CreateNetwork): NetworkRequest {
 	return {
 		id: body.NetworkID,
 		...toOptions(options),
-		ipv4: options[ENABLE_IPV4] === false ? [] : toSubnets('IPv4Data', 4, body.IPv4Data ?? []),
-		ipv6: options[ENABLE_IPV6] === false ? [] : toSubnets('IPv6Data', 6, body.IPv6Data ?? []),
+		ipv4: toSubnets(4, options[ENABLE_IPV4], body.IPv4Data ?? []),
+		ipv6: toSubnets(6, options[ENABLE_IPV6], body.IPv6Data ?? []),
 	}
 }
 
-function toSubnets(field: string, family: Family, data: readonly PoolData[]): Subnet[] {
+/** dockerd before 28 does not say whether there is IPv4. */
+function toSubnets(family: Family, enabled: boolean | null | undefined, data: readonly PoolData[]): Subnet[] {
+	if (enabled === false) return []
+	const field = `IPv${family}Data`
+	if (enabled === true && data.length === 0) throw invalid(`IPv${family} is on, and ${field} has no pool for it`)
 	return data.map((one, index) => naming(`${field}[${index}]`, () => toSubnet(family, one)))
 }
 

@@ -7,7 +7,7 @@ import { type Family, formatIp, parseCidr } from '../model/address.ts'
 import { macFor, peerName } from '../model/names.ts'
 import type { Endpoint, Network, Subnet } from '../model/network.ts'
 import type { NetworkOptions, PerFamily } from '../model/options.ts'
-import { validate } from './bridge-checks.ts'
+import { gatewayKey, validate } from './bridge-checks.ts'
 import { published } from './bridge-ports.ts'
 import type { Attachment, Mode } from './mode.ts'
 
@@ -96,13 +96,20 @@ function attached(network: Network, endpoint: Endpoint): Resource[] {
 
 function attachment(network: Network): Attachment {
 	if (network.internal) return { noGatewayService: true }
-	const [ipv4] = network.ipv4.filter(addressed)
-	const [ipv6] = network.ipv6.filter(addressed)
+	const gateway = gatewayOf(network.ipv4, 4)
+	const gatewayIpv6 = gatewayOf(network.ipv6, 6)
 	return {
-		...(ipv4?.gateway === undefined ? {} : { gateway: plain(ipv4.gateway) }),
-		...(ipv6?.gateway === undefined ? {} : { gatewayIpv6: plain(ipv6.gateway) }),
+		...(gateway === undefined ? {} : { gateway }),
+		...(gatewayIpv6 === undefined ? {} : { gatewayIpv6 }),
 		noGatewayService: true,
 	}
+}
+
+/** The bridge, or whoever was named in its place. */
+function gatewayOf(subnets: readonly Subnet[], family: Family): string | undefined {
+	const [subnet] = subnets.filter(addressed)
+	const gateway = subnet?.reserved[gatewayKey(family)] ?? subnet?.gateway
+	return gateway === undefined ? undefined : plain(gateway)
 }
 
 /** An address that nothing would have: the bridge has none, and containers have no way out that would lead to it. */

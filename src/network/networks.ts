@@ -8,7 +8,7 @@ import type { PerFamily } from '../model/options.ts'
 import { modes } from '../modes/index.ts'
 import { removeEndpoint } from './endpoints.ts'
 import { drop, type Host, keepPassage, put } from './host.ts'
-import { parseOptions } from './options.ts'
+import { checkFamilies, parseOptions } from './options.ts'
 import type { NetworkRequest } from './verbs.ts'
 
 export function skipsGateway({ options, internal }: Pick<NetworkRequest, 'options' | 'internal'>): PerFamily<boolean> {
@@ -38,6 +38,7 @@ function intend(host: Host, request: NetworkRequest): Promise<Network> {
 async function design(host: Host, request: NetworkRequest): Promise<Network> {
 	const { id, internal, ipv4, ipv6 } = request
 	const options = parseOptions(request.options)
+	checkFamilies(request.options, { 4: ipv4.length > 0, 6: ipv6.length > 0 })
 	const others = host.store.list('network', '')
 	const taken = (name: string) => host.kernel.hasLink(name) || others.some(({ bridge }) => bridge === name)
 	const bridge = options.bridgeName ?? freeName((n) => bridgeName(id, n), taken)

@@ -1,7 +1,7 @@
 /** `-o key=value` pairs and Docker's labels as typed options: the only reader of raw options. Pure. */
 import { invalid } from '../errors.ts'
 import { checkLinkName } from '../model/names.ts'
-import type { ModeName, NetworkOptions } from '../model/options.ts'
+import type { ModeName, NetworkOptions, PerFamily } from '../model/options.ts'
 import {
 	BOOLEANS,
 	parseBinding,
@@ -33,6 +33,7 @@ const GATEWAY_MODE = {
 }
 const INHIBIT = 'com.docker.network.bridge.inhibit_ipv4'
 const TRUSTED = 'com.docker.network.bridge.trusted_host_interfaces'
+const ENABLED = { 4: 'com.docker.network.enable_ipv4', 6: 'com.docker.network.enable_ipv6' }
 const SOURCE = { 4: 'com.docker.network.host_ipv4', 6: 'com.docker.network.host_ipv6' }
 
 /** What bridge mode understands; `mode` itself is read first. */
@@ -92,6 +93,18 @@ export function parseOptions(raw: Raw): NetworkOptions {
 		...(mtu === undefined ? {} : { mtu }),
 		...(bridgeName === undefined ? {} : { bridgeName }),
 		...(hostBinding === undefined ? {} : { hostBinding }),
+	}
+}
+
+/**
+ * Docker 28 and newer read these labels as the flags that they are named for; an older one does not know them, and
+ * would have a network that is not the one asked for. @throws WeftError `invalid`
+ */
+export function checkFamilies(raw: Raw, has: PerFamily<boolean>): void {
+	for (const family of [4, 6] as const) {
+		const asked = read(raw, ENABLED[family], parseBoolean) ?? has[family]
+		if (asked === has[family]) continue
+		throw invalid(`${ENABLED[family]}="${asked}" does not agree with the flag --ipv${family}, which is ${has[family]}`)
 	}
 }
 

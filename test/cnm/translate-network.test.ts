@@ -60,6 +60,14 @@ describe('toNetwork', () => {
 		assert.equal(Object.getPrototypeOf(subnet?.reserved), Object.prototype)
 	})
 
+	it('wants a pool for a family that is on', () => {
+		const on = (family: number) => ({ [`com.docker.network.enable_ipv${family}`]: true })
+		const pool = { IPv4Data: [{ Pool: '10.1.0.0/16' }] }
+		toNetwork({ ...id, ...pool, Options: on(4) })
+		assert.throws(() => toNetwork({ ...id, ...pool, Options: on(6) }), /IPv6 is on, and IPv6Data has no pool/)
+		assert.throws(() => toNetwork({ ...id, IPv4Data: [], Options: on(4) }), /IPv4 is on, and IPv4Data has no pool/)
+	})
+
 	const refusals: readonly (readonly [object, RegExp])[] = [
 		[{ IPv4Data: [{ Pool: 'fd00::/64' }] }, /IPv4Data\[0\]: "fd00::\/64" is not an IPv4 pool/],
 		[{ IPv4Data: [{ Pool: '10.0.0.0/8' }, { Pool: '' }] }, /IPv4Data\[1\]: ""/],

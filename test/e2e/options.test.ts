@@ -99,6 +99,25 @@ describe('the options of a bridge network', { skip: noHost() }, () => {
 		assert.match(await host.docker('exec', 'inhibited', 'ip', 'route'), new RegExp(`default via ${Gateway} `))
 	})
 
+	it('take the families of their labels where the flags agree', async () => {
+		await settle('labelled', [
+			...option('com.docker.network.enable_ipv6', 'true'),
+			...option('com.docker.network.enable_ipv4', 'true'),
+		])
+		assert.ok(await pings(onHost(host), await address6('labelled')))
+	})
+
+	it('give containers the gateway that is named in the place of the bridge', async () => {
+		const aux = ['--aux-address', 'DefaultGatewayIPv4=10.91.0.9', '--aux-address', 'printer=10.91.0.2']
+		await createNetwork(host, 'elsewhere', '--subnet', '10.91.0.0/24', '--gateway', '10.91.0.1', ...aux)
+		await runContainer(host, 'router', 'elsewhere', '--cap-add', 'NET_ADMIN')
+		await runContainer(host, 'elsewhere', 'elsewhere')
+		assert.match(await host.docker('exec', 'elsewhere', 'ip', 'route'), /default via 10\.91\.0\.9 /)
+		await host.docker('exec', 'router', 'ip', 'addr', 'add', '10.91.0.9/24', 'dev', 'eth0')
+		assert.ok(await pings(await inContainer(host, 'elsewhere'), '10.91.0.9'))
+		assert.ok(await pings(onHost(host), await addressOf(host, 'elsewhere', 'elsewhere')))
+	})
+
 	it('bind to an IPv6 address by default', async () => {
 		await settle('six', option(`${BRIDGE}.host_binding_ipv4`, '::'), '-p', '8004:80')
 		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V6, 8004), OUTSIDE_V6)

@@ -123,6 +123,13 @@ const CASES: Readonly<Record<string, readonly [Network, Endpoint]>> = {
 		network({ ...DUAL, ...having({ sourceAddresses: { 4: '192.0.2.7' }, masquerade: false }) }),
 		endpoint(DUAL_ENDPOINT),
 	],
+	'other-gateways': [
+		network({
+			ipv4: [{ ...V4, reserved: { printer: '10.210.1.8/24', DefaultGatewayIPv4: '10.210.1.9/24' } }],
+			ipv6: [{ ...V6, reserved: { DefaultGatewayIPv6: 'fd77:6566:7400:1::9/64' } }],
+		}),
+		endpoint(DUAL_ENDPOINT),
+	],
 	'ports-two-to-one': [network(), endpoint({ published: [published('0.0.0.0', 8080), published('127.0.0.1', 8081)] })],
 }
 
@@ -236,7 +243,28 @@ describe('a bridge network', () => {
 		refused({ ipv4: [V4, second] }, /10\.211\.0\.0\/24/)
 		refused({ ipv6: [V6, { pool: 'fd01::/64', reserved: {} }] }, /fd01::\/64/)
 		bridge.validate(network(DUAL))
-		bridge.validate(network({ ipv4: [], ipv6: [] }))
+	})
+
+	it('has a family at least', () => {
+		refused({ ipv4: [], ipv6: [] }, /needs IPv4 or IPv6/)
+		bridge.validate(network({ ipv4: [], ipv6: [V6] }))
+	})
+
+	it('has no IPv6 subnet of multicast, nor part of fe80::/64', () => {
+		for (const pool of ['ff00::/8', 'ff05:1::/64']) refused({ ipv6: [{ pool, reserved: {} }] }, /multicast/)
+		for (const pool of ['fe80::/80', 'fe80::/10']) refused({ ipv6: [{ pool, reserved: {} }] }, /fe80::\/64/)
+		for (const pool of ['fe80::/64', 'fe80:1::/64', 'fec0::/64', '::/0']) {
+			bridge.validate(network({ ipv6: [{ pool, reserved: {} }] }))
+		}
+	})
+
+	it('has another gateway than its bridge only where it has a way out', () => {
+		const ipv4 = [{ ...V4, reserved: { DefaultGatewayIPv4: '10.210.1.9/24' } }]
+		const ipv6 = [{ ...V6, reserved: { DefaultGatewayIPv6: 'fd77:6566:7400:1::9/64' } }]
+		refused({ ipv4, internal: true }, /DefaultGatewayIPv4=10\.210\.1\.9\/24: an internal network has no gateway/)
+		refused({ ipv6, internal: true }, /DefaultGatewayIPv6/)
+		bridge.validate(network({ ipv4, ipv6 }))
+		bridge.validate(network({ ipv4: [{ ...V4, reserved: { DefaultGatewayIPv6: '10.210.1.9/24' } }], internal: true }))
 	})
 
 	it('has its gateway inside the subnet', () => {

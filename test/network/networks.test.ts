@@ -76,6 +76,15 @@ describe('createNetwork', () => {
 		assert.deepEqual([networks(host), host.kernel.objects(), host.store.commits], [[], [], []])
 	})
 
+	it('is refused where a label names other families than the flags, and for no family at all', async () => {
+		const host = bench()
+		const options = { 'com.docker.network.enable_ipv6': 'true' }
+		await assert.rejects(host.verbs.createNetwork(networkRequest(1, { options, ipv6: [] })), /enable_ipv6="true"/)
+		await assert.rejects(host.verbs.createNetwork(networkRequest(1, { ipv4: [], ipv6: [] })), /needs IPv4 or IPv6/)
+		assert.deepEqual([networks(host), host.kernel.objects()], [[], []])
+		await host.verbs.createNetwork(networkRequest(1, { options }))
+	})
+
 	it('is refused where another network has part of the subnet, and not beside it', async () => {
 		const host = bench()
 		await host.verbs.createNetwork(networkRequest(1, { ipv6: [] }))

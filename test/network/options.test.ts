@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isCode, WeftError } from '../../src/errors.ts'
-import { parseOptions } from '../../src/network/options.ts'
+import { checkFamilies, parseOptions } from '../../src/network/options.ts'
 
 const DEFAULTS = {
 	mode: 'bridge',
@@ -213,6 +213,22 @@ describe('the options of a network', () => {
 			{ mtu: '1400', [`${LABEL}.driver.mtu`]: '1500' },
 			/mtu="1400" and com\.docker\.network\.driver\.mtu="1500" differ/,
 		)
+	})
+
+	it('name families only as the flags do', () => {
+		const [four, six] = [`${LABEL}.enable_ipv4`, `${LABEL}.enable_ipv6`]
+		const both = { 4: true, 6: true }
+		checkFamilies({}, both)
+		checkFamilies({ [four]: 'true', [six]: '1' }, both)
+		checkFamilies({ [four]: 'T', [six]: '' }, { 4: true, 6: false })
+		checkFamilies({ [four]: 'false', [six]: 'true' }, { 4: false, 6: true })
+		assert.throws(
+			() => checkFamilies({ [six]: 'true' }, { 4: true, 6: false }),
+			/enable_ipv6="true" .* --ipv6, which is false/,
+		)
+		assert.throws(() => checkFamilies({ [six]: 'F' }, both), /enable_ipv6="false" .* --ipv6, which is true/)
+		assert.throws(() => checkFamilies({ [four]: '0' }, both), /enable_ipv4="false" .* --ipv4, which is true/)
+		assert.throws(() => checkFamilies({ [four]: 'maybe' }, both), /enable_ipv4="maybe" must be true or false/)
 	})
 
 	it('refuse the names that every object has', () => {
