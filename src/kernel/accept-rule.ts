@@ -2,7 +2,7 @@
  * Where iptables' filter table needs the one rule that accepts what weft's own table has marked, and what makes it be
  * there once, or not at all. Pure, over the lines of `iptables -S`.
  */
-import { ACCEPT_MARK } from './ruleset.ts'
+import { ACCEPT_MARK } from './inet-table.ts'
 
 const MARK = `0x${ACCEPT_MARK.toString(16)}/0x${ACCEPT_MARK.toString(16)}`
 const RULE = `-m mark --mark ${MARK} -m comment --comment weft -j ACCEPT`

@@ -5,7 +5,7 @@
  */
 
 import { type Element, identity } from './resource.ts'
-import { renderElements, renderTable } from './ruleset.ts'
+import { renderElements, renderTables } from './ruleset.ts'
 
 /** Runs nft commands as one transaction. */
 export type NftRunner = (commands: string) => Promise<void>
@@ -88,7 +88,7 @@ export class Firewall {
 		if (this.#present !== undefined && (await this.#applyDifference(this.#present, dirty))) return
 		const wanted = new Map(this.#wanted)
 		this.#present = undefined
-		await this.#run(renderTable([...wanted.values()]))
+		await this.#run(renderTables([...wanted.values()]))
 		this.#present = wanted
 	}
 

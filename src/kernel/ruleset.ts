@@ -1,146 +1,32 @@
 /**
- * The one nftables table of weft, `inet weft`: a fixed number of chains and rules, whatever the number of networks.
- * All that varies is an element of a set or map below. Rules drop what must not pass and mark what may; a mark instead
- * of a bare accept, because an accept ends one table only and Docker sets iptables' FORWARD policy to DROP: a single
- * static rule there accepts what carries the mark (iptables.ts).
+ * weft's nftables tables as text: a fixed number of chains and rules, whatever the number of networks. All that varies is
+ * an element of a set or map.
  */
 import { WeftError } from '../errors.ts'
-import { formatIp, tryParseIp } from '../model/address.ts'
-import { checkLinkName } from '../model/names.ts'
+import { INET_TABLE } from './inet-table.ts'
 import type { Element } from './resource.ts'
+import { renderParts, type SetDefinition, type Table } from './table.ts'
 
-export const TABLE = 'inet weft'
+const TABLES: readonly Table[] = [INET_TABLE]
 
-/** The bit of the packet mark that says: forwarded by weft's rules. Taken off again before the packet leaves. */
-export const ACCEPT_MARK = 0x20000000
+/** The sets and maps of all tables by name. */
+export const SETS: Readonly<Record<string, SetDefinition & { readonly table: string }>> = Object.fromEntries(
+	TABLES.flatMap(({ name: table, sets }) => Object.entries(sets).map(([name, set]) => [name, { ...set, table }])),
+)
 
-type Type = 'ifname' | 'nf_proto' | 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service'
-
-interface SetDefinition {
-	readonly comment: string
-	readonly key: readonly Type[]
-	/** Present for a map. */
-	readonly value?: readonly Type[]
+/** The tables with their elements, in place of whatever was there, as one transaction. */
+export function renderTables(elements: readonly Element[]): string {
+	return TABLES.map(renderTable).join('') + renderElements('add', elements)
 }
 
-const PUBLISH_ANY: readonly Type[] = ['inet_proto', 'inet_service']
-
-/** The sets and maps by name. */
-export const SETS: Readonly<Record<string, SetDefinition>> = {
-	bridges: { comment: 'every bridge of a weft network', key: ['ifname'] },
-	same_bridge: { comment: 'each bridge with itself: traffic inside a network', key: ['ifname', 'ifname'] },
-	internal: { comment: 'bridges with no way in or out', key: ['ifname'] },
-	masqueraded: { comment: 'bridges whose containers leave with the address of the host', key: ['ifname', 'nf_proto'] },
-	source4: { comment: 'the address with which they leave, where it is chosen', key: ['ifname'], value: ['ipv4_addr'] },
-	source6: { comment: 'the address with which they leave, where it is chosen', key: ['ifname'], value: ['ipv6_addr'] },
-	routed: { comment: 'bridges whose containers are reached by their own address', key: ['ifname', 'nf_proto'] },
-	unprotected: { comment: 'bridges on which every port is open to whoever has a route', key: ['ifname', 'nf_proto'] },
-	trusted: { comment: 'links with access to open ports of a bridge', key: ['ifname', 'ifname'] },
-	docker_bridges: { comment: 'bridges of Docker, kept apart from weft networks', key: ['ifname'] },
-	endpoints4: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv4_addr'] },
-	endpoints6: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv6_addr'] },
-	open4: { comment: 'ports of containers that are published', key: ['ipv4_addr', 'inet_proto', 'inet_service'] },
-	open6: { comment: 'ports of containers that are published', key: ['ipv6_addr', 'inet_proto', 'inet_service'] },
-	publish4: {
-		comment: 'published on one address of the host',
-		key: ['ipv4_addr', 'inet_proto', 'inet_service'],
-		value: ['ipv4_addr', 'inet_service'],
-	},
-	publish6: {
-		comment: 'published on one address of the host',
-		key: ['ipv6_addr', 'inet_proto', 'inet_service'],
-		value: ['ipv6_addr', 'inet_service'],
-	},
-	publish4_any: { comment: 'published on every address', key: PUBLISH_ANY, value: ['ipv4_addr', 'inet_service'] },
-	publish6_any: { comment: 'published on every address', key: PUBLISH_ANY, value: ['ipv6_addr', 'inet_service'] },
-}
-
-const MARK = `0x${ACCEPT_MARK.toString(16)}`
-const UNMARK = `0x${(~ACCEPT_MARK >>> 0).toString(16)}`
-
-/** From a published port to its container: a port on one address goes before the same port on every address. */
-const PUBLISHED = `
-		dnat ip to ip daddr . meta l4proto . th dport map @publish4
-		dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6
-		fib daddr type local dnat ip to meta l4proto . th dport map @publish4_any
-		fib daddr type local dnat ip6 to meta l4proto . th dport map @publish6_any`
-
-const CHAINS = `
-	chain martians {
-		type filter hook prerouting priority raw; policy accept;
-		# route_localnet is on for published ports; it must not open the host's own loopback to containers.
-		iifname @bridges ip daddr 127.0.0.0/8 drop
-	}
-
-	chain prerouting {
-		type nat hook prerouting priority dstnat; policy accept;
-		# Nobody but this host may use what is published on 127.0.0.1, and its packets pass the output hook.
-		ip daddr 127.0.0.0/8 accept
-		ip6 daddr ::1 accept${PUBLISHED}
-	}
-
-	chain output {
-		type nat hook output priority -100; policy accept;
-		# IPv6 has no route_localnet: no answer would come back to ::1. Refused at once, "localhost" goes on to 127.0.0.1.
-		ip6 daddr ::1 accept${PUBLISHED}
-	}
-
-	chain forward {
-		type filter hook forward priority filter - 1; policy accept;
-		iifname != @bridges oifname != @bridges accept
-		iifname . oifname @same_bridge goto allow
-		iifname @internal drop
-		oifname @internal drop
-		ct state established,related goto allow
-		ct status dnat jump published
-		iifname . oifname @trusted jump published
-		oifname . meta nfproto @routed jump published
-		oifname . meta nfproto @routed meta l4proto { icmp, ipv6-icmp } goto allow
-		oifname . meta nfproto @unprotected goto allow
-		oifname @bridges drop
-		# What Docker has published it lets in itself; anything else of Docker's is out of reach.
-		oifname @docker_bridges ct status dnat accept
-		oifname @docker_bridges drop
-		goto allow
-	}
-
-	chain published {
-		ip daddr . meta l4proto . th dport @open4 goto allow
-		ip6 daddr . meta l4proto . th dport @open6 goto allow
-	}
-
-	chain allow {
-		meta mark set meta mark | ${MARK} accept
-	}
-
-	chain unmark {
-		type filter hook postrouting priority filter; policy accept;
-		meta mark & ${MARK} != 0 meta mark set meta mark & ${UNMARK}
-	}
-
-	chain postrouting {
-		type nat hook postrouting priority srcnat; policy accept;
-		# Back to the network it came from through a published port: the answer must come by this host as well.
-		ct status dnat oifname . ip saddr @endpoints4 masquerade
-		ct status dnat oifname . ip6 saddr @endpoints6 masquerade
-		oifname @bridges ip saddr 127.0.0.0/8 masquerade
-		iifname . oifname @same_bridge accept
-		snat ip to iifname map @source4
-		snat ip6 to iifname map @source6
-		iifname . meta nfproto @masqueraded masquerade
-	}
-`
-
-/** The whole table with its elements, in place of whatever was there, as one transaction. */
-export function renderTable(elements: readonly Element[]): string {
-	const sets = Object.entries(SETS).map(([name, { comment, key, value }]) => {
+function renderTable({ name, sets, chains }: Table): string {
+	const rendered = Object.entries(sets).map(([set, { comment, key, value }]) => {
 		const type = value === undefined ? key.join(' . ') : `${key.join(' . ')} : ${value.join(' . ')}`
 		const kind = value === undefined ? 'set' : 'map'
-		return `\t${kind} ${name} {\n\t\ttype ${type}\n\t\tcomment "${comment}"\n\t}\n`
+		return `\t${kind} ${set} {\n\t\ttype ${type}\n\t\tcomment "${comment}"\n\t}\n`
 	})
 	// Deleting what is not there is an error; adding what is there is not.
-	const fresh = `table ${TABLE}\ndelete table ${TABLE}\ntable ${TABLE} {\n${sets.join('\n')}${CHAINS}}\n`
-	return fresh + renderElements('add', elements)
+	return `table ${name}\ndelete table ${name}\ntable ${name} {\n${rendered.join('\n')}${chains}}\n`
 }
 
 /** One line for each set that is touched. */
@@ -148,9 +34,10 @@ export function renderElements(verb: 'add' | 'delete', elements: readonly Elemen
 	const bySet = new Map<string, string[]>()
 	for (const element of elements) {
 		const rendered = verb === 'add' ? renderElement(element) : renderKey(element)
-		bySet.set(element.set, [...(bySet.get(element.set) ?? []), rendered])
+		const target = `${definitionOf(element).table} ${element.set}`
+		bySet.set(target, [...(bySet.get(target) ?? []), rendered])
 	}
-	return Array.from(bySet, ([set, all]) => `${verb} element ${TABLE} ${set} { ${all.join(', ')} }\n`).join('')
+	return Array.from(bySet, ([target, all]) => `${verb} element ${target} { ${all.join(', ')} }\n`).join('')
 }
 
 function renderElement(element: Element): string {
@@ -163,38 +50,8 @@ function renderKey(element: Element): string {
 	return renderParts(definitionOf(element).key, element.key)
 }
 
-function definitionOf(element: Element): SetDefinition {
+function definitionOf(element: Element) {
 	const definition = SETS[element.set]
 	if (definition === undefined) throw new WeftError('system', `there is no set ${element.set}`)
 	return definition
-}
-
-function renderParts(types: readonly Type[], parts: readonly string[]): string {
-	if (types.length !== parts.length) throw new WeftError('system', `${parts.join(' . ')} is not ${types.join(' . ')}`)
-	return types.map((type, i) => RENDER[type](parts[i] ?? '')).join(' . ')
-}
-
-/** Each renders one part, or throws: no text reaches a rule that is not what it should be. */
-const RENDER: Readonly<Record<Type, (text: string) => string>> = {
-	ifname: (text) => `"${checkLinkName(text, 'link')}"`,
-	nf_proto: (text) => {
-		if (text === 'ipv4' || text === 'ipv6') return text
-		throw new WeftError('system', `${text} is not a family of addresses`)
-	},
-	ipv4_addr: (text) => address(4, text),
-	ipv6_addr: (text) => address(6, text),
-	inet_proto: (text) => {
-		if (['tcp', 'udp', 'sctp'].includes(text)) return text
-		throw new WeftError('system', `${text} is not a protocol with ports`)
-	},
-	inet_service: (text) => {
-		if (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535) return text
-		throw new WeftError('system', `${text} is not a port`)
-	},
-}
-
-function address(family: 4 | 6, text: string): string {
-	const ip = tryParseIp(text)
-	if (ip?.family === family) return formatIp(ip)
-	throw new WeftError('system', `${text} is not an IPv${family} address`)
 }

@@ -1,6 +1,6 @@
 /**
  * bridge: containers on a Linux bridge of their own, the host as their gateway. What may pass is decided by elements of
- * the sets in kernel/ruleset.ts; this file says which elements a network, an endpoint and a published port have.
+ * the sets in kernel/inet-table.ts; this file says which elements a network, an endpoint and a published port have.
  */
 import { type Element, element, type Resource } from '../kernel/resource.ts'
 import { type Family, formatIp, parseCidr } from '../model/address.ts'

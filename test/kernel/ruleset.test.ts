@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isCode, WeftError } from '../../src/errors.ts'
+import { ACCEPT_MARK } from '../../src/kernel/inet-table.ts'
 import type { Element } from '../../src/kernel/resource.ts'
-import { ACCEPT_MARK, renderElements, renderTable, SETS } from '../../src/kernel/ruleset.ts'
+import { renderElements, renderTables, SETS } from '../../src/kernel/ruleset.ts'
 import { expectGolden } from '../support/golden.ts'
 
 /** A part of each type that is good. */
@@ -126,11 +127,11 @@ describe('an element', () => {
 
 describe('the table', () => {
 	it('is this', () => {
-		expectGolden('table.nft', renderTable([]))
+		expectGolden('table.nft', renderTables([]))
 	})
 
 	it('has the same rules whatever its elements', () => {
-		const [empty, full] = [renderTable([]), renderTable(ALL_SETS.map(([set]) => good(set)))]
+		const [empty, full] = [renderTables([]), renderTables(ALL_SETS.map(([set]) => good(set)))]
 		assert.ok(full.startsWith(empty))
 		assert.equal(
 			full.slice(empty.length),
@@ -143,7 +144,7 @@ describe('the table', () => {
 
 	it('marks with one bit, which is taken off again', () => {
 		assert.equal(ACCEPT_MARK & (ACCEPT_MARK - 1), 0)
-		const table = renderTable([])
+		const table = renderTables([])
 		assert.match(table, /meta mark set meta mark \| 0x20000000 accept/)
 		assert.match(table, /meta mark & 0x20000000 != 0 meta mark set meta mark & 0xdfffffff/)
 	})

@@ -4,7 +4,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { withNetns } from '../../src/kernel/netns.ts'
 import { Nft } from '../../src/kernel/nftables.ts'
 import type { Element } from '../../src/kernel/resource.ts'
-import { renderElements, renderTable, SETS } from '../../src/kernel/ruleset.ts'
+import { renderElements, renderTables, SETS } from '../../src/kernel/ruleset.ts'
 import { run } from '../support/command.ts'
 import { type Netns, noNetns, openNetns } from '../support/netns.ts'
 
@@ -52,22 +52,22 @@ function openNft(context: TestContext, { path }: Netns): Nft {
 describe('nft', { skip: noNetns('nft') }, () => {
 	it('takes the table, empty and full, and checks it without a word', async (context) => {
 		const netns = await openNetns(context)
-		await feed(netns, renderTable([]), '-c')
-		await feed(netns, renderTable(ELEMENTS), '-c')
+		await feed(netns, renderTables([]), '-c')
+		await feed(netns, renderTables(ELEMENTS), '-c')
 		assert.deepEqual(await ruleset(netns), { chains: 0, rules: 0, elements: 0 })
 	})
 
 	it('has as many rules for many elements as for none', async (context) => {
 		const netns = await openNetns(context)
-		await feed(netns, renderTable([]))
+		await feed(netns, renderTables([]))
 		const empty = await ruleset(netns)
-		await feed(netns, renderTable(ELEMENTS))
+		await feed(netns, renderTables(ELEMENTS))
 		assert.deepEqual(await ruleset(netns), { ...empty, elements: ELEMENTS.length })
 	})
 
 	it('lists every set with the members that it was given, and lets go of them one by one', async (context) => {
 		const netns = await openNetns(context)
-		await feed(netns, renderTable([]))
+		await feed(netns, renderTables([]))
 		for (const element of ELEMENTS) {
 			await feed(netns, renderElements('add', [element]))
 			const listed = await netns.run('nft', '-j', 'list', 'ruleset')
@@ -86,7 +86,7 @@ describe('nft', { skip: noNetns('nft') }, () => {
 		const bridge: Element = { kind: 'element', set: 'bridges', key: ['weft0'] }
 		const target: Element = { kind: 'element', set: 'publish4_any', key: ['tcp', '80'], value: ['10.0.0.1', '80'] }
 		await assert.rejects(nft.run(renderElements('add', [bridge])), /^WeftError: nftables: .*No such file or directory/)
-		await nft.run(renderTable([]))
+		await nft.run(renderTables([]))
 		await assert.rejects(nft.run(renderElements('delete', [bridge])), /No such file or directory/)
 		await nft.run(renderElements('add', [bridge, target]))
 		await nft.run(renderElements('add', [bridge, target]))
@@ -108,7 +108,7 @@ describe('nft', { skip: noNetns('nft') }, () => {
 				const { message } = error as Error
 				return message.startsWith('nftables: ') && !message.includes('\n')
 			})
-			await nft.run(renderTable(ELEMENTS))
+			await nft.run(renderTables(ELEMENTS))
 		}
 		assert.equal((await ruleset(netns)).elements, ELEMENTS.length)
 	})

@@ -1,0 +1,118 @@
+/**
+ * The table `inet weft`: what is forwarded and translated. Rules drop what must not pass and mark what may; a mark
+ * instead of a bare accept, because an accept ends one table only and Docker sets iptables' FORWARD policy to DROP: a
+ * single static rule there accepts what carries the mark (iptables.ts).
+ */
+import type { SetDefinition, Table, Type } from './table.ts'
+
+/** The bit of the packet mark that says: forwarded by weft's rules. Taken off again before the packet leaves. */
+export const ACCEPT_MARK = 0x20000000
+
+const PUBLISH_ANY: readonly Type[] = ['inet_proto', 'inet_service']
+
+const SETS: Readonly<Record<string, SetDefinition>> = {
+	bridges: { comment: 'every bridge of a weft network', key: ['ifname'] },
+	same_bridge: { comment: 'each bridge with itself: traffic inside a network', key: ['ifname', 'ifname'] },
+	internal: { comment: 'bridges with no way in or out', key: ['ifname'] },
+	masqueraded: { comment: 'bridges whose containers leave with the address of the host', key: ['ifname', 'nf_proto'] },
+	source4: { comment: 'the address with which they leave, where it is chosen', key: ['ifname'], value: ['ipv4_addr'] },
+	source6: { comment: 'the address with which they leave, where it is chosen', key: ['ifname'], value: ['ipv6_addr'] },
+	routed: { comment: 'bridges whose containers are reached by their own address', key: ['ifname', 'nf_proto'] },
+	unprotected: { comment: 'bridges on which every port is open to whoever has a route', key: ['ifname', 'nf_proto'] },
+	trusted: { comment: 'links with access to open ports of a bridge', key: ['ifname', 'ifname'] },
+	docker_bridges: { comment: 'bridges of Docker, kept apart from weft networks', key: ['ifname'] },
+	endpoints4: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv4_addr'] },
+	endpoints6: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv6_addr'] },
+	open4: { comment: 'ports of containers that are published', key: ['ipv4_addr', 'inet_proto', 'inet_service'] },
+	open6: { comment: 'ports of containers that are published', key: ['ipv6_addr', 'inet_proto', 'inet_service'] },
+	publish4: {
+		comment: 'published on one address of the host',
+		key: ['ipv4_addr', 'inet_proto', 'inet_service'],
+		value: ['ipv4_addr', 'inet_service'],
+	},
+	publish6: {
+		comment: 'published on one address of the host',
+		key: ['ipv6_addr', 'inet_proto', 'inet_service'],
+		value: ['ipv6_addr', 'inet_service'],
+	},
+	publish4_any: { comment: 'published on every address', key: PUBLISH_ANY, value: ['ipv4_addr', 'inet_service'] },
+	publish6_any: { comment: 'published on every address', key: PUBLISH_ANY, value: ['ipv6_addr', 'inet_service'] },
+}
+
+const MARK = `0x${ACCEPT_MARK.toString(16)}`
+const UNMARK = `0x${(~ACCEPT_MARK >>> 0).toString(16)}`
+
+/** From a published port to its container: a port on one address goes before the same port on every address. */
+const PUBLISHED = `
+		dnat ip to ip daddr . meta l4proto . th dport map @publish4
+		dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6
+		fib daddr type local dnat ip to meta l4proto . th dport map @publish4_any
+		fib daddr type local dnat ip6 to meta l4proto . th dport map @publish6_any`
+
+const CHAINS = `
+	chain martians {
+		type filter hook prerouting priority raw; policy accept;
+		# route_localnet is on for published ports; it must not open the host's own loopback to containers.
+		iifname @bridges ip daddr 127.0.0.0/8 drop
+	}
+
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		# Nobody but this host may use what is published on 127.0.0.1, and its packets pass the output hook.
+		ip daddr 127.0.0.0/8 accept
+		ip6 daddr ::1 accept${PUBLISHED}
+	}
+
+	chain output {
+		type nat hook output priority -100; policy accept;
+		# IPv6 has no route_localnet: no answer would come back to ::1. Refused at once, "localhost" goes on to 127.0.0.1.
+		ip6 daddr ::1 accept${PUBLISHED}
+	}
+
+	chain forward {
+		type filter hook forward priority filter - 1; policy accept;
+		iifname != @bridges oifname != @bridges accept
+		iifname . oifname @same_bridge goto allow
+		iifname @internal drop
+		oifname @internal drop
+		ct state established,related goto allow
+		ct status dnat jump published
+		iifname . oifname @trusted jump published
+		oifname . meta nfproto @routed jump published
+		oifname . meta nfproto @routed meta l4proto { icmp, ipv6-icmp } goto allow
+		oifname . meta nfproto @unprotected goto allow
+		oifname @bridges drop
+		# What Docker has published it lets in itself; anything else of Docker's is out of reach.
+		oifname @docker_bridges ct status dnat accept
+		oifname @docker_bridges drop
+		goto allow
+	}
+
+	chain published {
+		ip daddr . meta l4proto . th dport @open4 goto allow
+		ip6 daddr . meta l4proto . th dport @open6 goto allow
+	}
+
+	chain allow {
+		meta mark set meta mark | ${MARK} accept
+	}
+
+	chain unmark {
+		type filter hook postrouting priority filter; policy accept;
+		meta mark & ${MARK} != 0 meta mark set meta mark & ${UNMARK}
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		# Back to the network it came from through a published port: the answer must come by this host as well.
+		ct status dnat oifname . ip saddr @endpoints4 masquerade
+		ct status dnat oifname . ip6 saddr @endpoints6 masquerade
+		oifname @bridges ip saddr 127.0.0.0/8 masquerade
+		iifname . oifname @same_bridge accept
+		snat ip to iifname map @source4
+		snat ip6 to iifname map @source6
+		iifname . meta nfproto @masqueraded masquerade
+	}
+`
+
+export const INET_TABLE: Table = { name: 'inet weft', sets: SETS, chains: CHAINS }

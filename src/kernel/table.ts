@@ -1,0 +1,50 @@
+/** What weft's nftables tables are made of: sets and maps of elements, and how each part of an element is written. */
+import { WeftError } from '../errors.ts'
+import { formatIp, tryParseIp } from '../model/address.ts'
+import { checkLinkName } from '../model/names.ts'
+
+export type Type = 'ifname' | 'nf_proto' | 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service'
+
+export interface SetDefinition {
+	readonly comment: string
+	readonly key: readonly Type[]
+	/** Present for a map. */
+	readonly value?: readonly Type[]
+}
+
+/** A family and a name, sets and maps by their names, which no other table has, and the chains as text. */
+export interface Table {
+	readonly name: string
+	readonly sets: Readonly<Record<string, SetDefinition>>
+	readonly chains: string
+}
+
+export function renderParts(types: readonly Type[], parts: readonly string[]): string {
+	if (types.length !== parts.length) throw new WeftError('system', `${parts.join(' . ')} is not ${types.join(' . ')}`)
+	return types.map((type, i) => RENDER[type](parts[i] ?? '')).join(' . ')
+}
+
+/** Each renders one part, or throws: no text reaches a rule that is not what it should be. */
+const RENDER: Readonly<Record<Type, (text: string) => string>> = {
+	ifname: (text) => `"${checkLinkName(text, 'link')}"`,
+	nf_proto: (text) => {
+		if (text === 'ipv4' || text === 'ipv6') return text
+		throw new WeftError('system', `${text} is not a family of addresses`)
+	},
+	ipv4_addr: (text) => address(4, text),
+	ipv6_addr: (text) => address(6, text),
+	inet_proto: (text) => {
+		if (['tcp', 'udp', 'sctp'].includes(text)) return text
+		throw new WeftError('system', `${text} is not a protocol with ports`)
+	},
+	inet_service: (text) => {
+		if (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535) return text
+		throw new WeftError('system', `${text} is not a port`)
+	},
+}
+
+function address(family: 4 | 6, text: string): string {
+	const ip = tryParseIp(text)
+	if (ip?.family === family) return formatIp(ip)
+	throw new WeftError('system', `${text} is not an IPv${family} address`)
+}
