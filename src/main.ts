@@ -10,6 +10,7 @@ import { messageOf } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
 import { dockerBridges, followDockerBridges } from './kernel/docker-bridges.ts'
 import { Firewall, type NftRunner } from './kernel/firewall.ts'
+import { Flows } from './kernel/flows.ts'
 import { hostFacts } from './kernel/host.ts'
 import { LinuxKernel } from './kernel/kernel.ts'
 import { LinkMonitor } from './kernel/netlink/monitor.ts'
@@ -29,7 +30,9 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const rtnetlink = new Rtnetlink()
 	rtnetlink.open()
 	const facts = hostFacts(rtnetlink)
-	const kernel = new LinuxKernel(rtnetlink, new Firewall(nftRunner(log)), new HostPorts())
+	const flows = new Flows()
+	flows.open()
+	const kernel = new LinuxKernel(rtnetlink, new Firewall(nftRunner(log)), new HostPorts(), flows)
 	const warn: Host['warn'] = (error, message) => log.warn({ err: error }, message)
 	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), warn }
 	const ipam = new Ipam(store, config.pools, facts.occupied)
@@ -46,6 +49,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		monitor.close()
 		await ready.catch(() => undefined)
 		await store.close()
+		await flows.close()
 		await rtnetlink.close()
 	}
 }

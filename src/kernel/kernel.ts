@@ -2,12 +2,13 @@
 import { WeftError, within } from '../errors.ts'
 import { type Effect, type Effects, effects, type Single } from './effects.ts'
 import type { Firewall } from './firewall.ts'
+import { connectionless, type Flows } from './flows.ts'
 import { keepForwardAccept } from './iptables.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { type Process, processAt } from './port-holder.ts'
 import type { HostPorts } from './ports.ts'
-import { type Element, type HostPort, identity, type Resource, type VethLink } from './resource.ts'
+import { type Element, type HostPort, identity, type PortChange, type Resource, type VethLink } from './resource.ts'
 
 export interface Kernel {
 	/**
@@ -28,6 +29,11 @@ export interface Kernel {
 	/** Who keeps a port from being held, as far as that can be seen. Slow: for the words of a refusal. */
 	holderOf(port: HostPort): Promise<PortHolder | undefined>
 	/**
+	 * Makes the kernel forget connections through ports that were closed, and those that go past ports that were opened,
+	 * because they are older. Goes through all connections of the machine, if it goes at all: not to be waited for.
+	 */
+	forgetFlows(change: PortChange): Promise<void>
+	/**
 	 * Makes the host's other firewalls pass on what weft's rules allow while there are bridges, or takes back what was
 	 * done for that. What had to be changed, for people. `bridges` is asked when it is this call's turn.
 	 */
@@ -41,12 +47,14 @@ export class LinuxKernel implements Kernel {
 	readonly #rtnetlink: Rtnetlink
 	readonly #firewall: Firewall
 	readonly #ports: HostPorts
+	readonly #flows: Flows
 	readonly #effects: Effects
 
-	constructor(rtnetlink: Rtnetlink, firewall: Firewall, ports: HostPorts) {
+	constructor(rtnetlink: Rtnetlink, firewall: Firewall, ports: HostPorts, flows: Flows) {
 		this.#rtnetlink = rtnetlink
 		this.#firewall = firewall
 		this.#ports = ports
+		this.#flows = flows
 		this.#effects = effects(rtnetlink, ports)
 	}
 
@@ -102,6 +110,16 @@ export class LinuxKernel implements Kernel {
 	async holderOf(port: HostPort): Promise<PortHolder | undefined> {
 		const owner = this.#ports.ownerOf(port)
 		return owner === undefined ? processAt(port) : { owner }
+	}
+
+	async forgetFlows(change: PortChange): Promise<void> {
+		const { closed, opened } = connectionless(change)
+		if (closed.length + opened.length === 0) return
+		const addresses = opened.length === 0 ? [] : await this.#rtnetlink.addresses()
+		await this.#flows.forget(
+			{ closed, opened },
+			addresses.map(({ cidr }) => cidr),
+		)
 	}
 
 	keepPassage(bridges: () => readonly string[]): Promise<readonly string[]> {

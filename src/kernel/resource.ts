@@ -2,7 +2,7 @@
  * The vocabulary between planners and the kernel: what must exist on this host, as plain data. A planner lists
  * resources in the order in which they must come into being; they go in reverse. Nothing here has an effect.
  */
-import type { Protocol } from '../model/network.ts'
+import type { Protocol, PublishedPort } from '../model/network.ts'
 
 /** A Linux bridge. Adopted bridges are never listed: weft does not own them. */
 export interface BridgeLink {
@@ -90,6 +90,12 @@ export interface HostPort {
 	readonly port: number
 	/** Whose it is: an endpoint's id. A second owner is refused. */
 	readonly owner: string
+}
+
+/** Ports that lead to containers no longer, and those that do now: no resource, but what became of some. */
+export interface PortChange {
+	readonly closed: readonly PublishedPort[]
+	readonly opened: readonly PublishedPort[]
 }
 
 export type Resource =

@@ -6,7 +6,7 @@ import { parseCidr, parseMac, toBytes } from '../model/address.ts'
 import { freeName, linkName, macFor, peerName } from '../model/names.ts'
 import type { Endpoint, Network } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
-import { drop, type Host, keepPassage, needEndpoint, needNetwork, put } from './host.ts'
+import { drop, forgetFlows, type Host, keepPassage, needEndpoint, needNetwork, put } from './host.ts'
 import type { EndpointAnswer, EndpointRequest, JoinAnswer } from './verbs.ts'
 
 /** Only a record: dockerd wants the link at Join. */
@@ -87,8 +87,13 @@ export function removeEndpoint(host: Host, network: Network, endpoint: Endpoint)
 }
 
 async function remove(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
-	await host.kernel.remove(resourcesOf(network, endpoint))
+	await takeAway(host, network, endpoint)
 	await host.store.commit([drop(endpoint)])
+}
+
+async function takeAway(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
+	await host.kernel.remove(resourcesOf(network, endpoint))
+	void forgetFlows(host, { closed: endpoint.published, opened: [] })
 }
 
 /** All that an endpoint can have in the kernel. */
@@ -121,6 +126,6 @@ export function leave(host: Host, networkId: string, endpointId: string): Promis
 
 /** What a container's end leaves behind is only the record, until Docker deletes it. */
 export async function detach(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
-	await host.kernel.remove(resourcesOf(network, endpoint))
+	await takeAway(host, network, endpoint)
 	if (endpoint.published.length > 0) await host.store.commit([put({ ...endpoint, published: [] })])
 }

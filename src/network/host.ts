@@ -3,6 +3,7 @@
 import { WeftError } from '../errors.ts'
 import type { HostFacts } from '../kernel/host.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import type { PortChange } from '../kernel/resource.ts'
 import type { Endpoint, Network } from '../model/network.ts'
 import type { KeyedMutex } from '../mutex.ts'
 import type { Change, Store } from '../store/store.ts'
@@ -46,4 +47,11 @@ export async function keepPassage(host: Host): Promise<void> {
 	await host.kernel
 		.keepPassage(bridges)
 		.catch((error: unknown) => host.warn(error, 'iptables FORWARD is not as it should be'))
+}
+
+/** So that a client's next packet goes where the ports lead by now. Not worth making anybody wait for. */
+export async function forgetFlows(host: Host, change: PortChange): Promise<void> {
+	await host.kernel
+		.forgetFlows(change)
+		.catch((error: unknown) => host.warn(error, 'connections go on to where published ports no longer lead'))
 }

@@ -1,9 +1,9 @@
 /** Publishes ports and takes them back. Publishing replaces: dockerd sends the whole list again when a gateway moves. */
 import { isCode } from '../errors.ts'
-import { type HostPort, identity, type Resource } from '../kernel/resource.ts'
+import { type HostPort, identity } from '../kernel/resource.ts'
 import type { Endpoint, Network, PortRequest, PublishedPort } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
-import { type Host, needEndpoint, needNetwork, put } from './host.ts'
+import { forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
 import { bindingOf, candidates, noPortLeft, wantsOne } from './ports.ts'
 
 /** Where the search for an ephemeral port goes on, so that a port that was just given back is not given at once. */
@@ -44,8 +44,11 @@ async function replace(host: Host, network: Network, before: Endpoint, ports: re
 			after = { ...after, published: [...after.published, ...chosen] }
 		}
 		await host.store.commit([put(after)])
-		await host.kernel.remove(missing(plan(network, before), plan(network, after)))
+		await host.kernel.remove(missing(plan(network, before), plan(network, after), identity))
 		await host.kernel.ensure(plan(network, after))
+		const closed = missing(before.published, after.published, JSON.stringify)
+		// Also what was open before: a crash may have come between the record and this.
+		void forgetFlows(host, { closed, opened: after.published })
 	} catch (error) {
 		await putBack(host, network, after, before)
 		throw error
@@ -56,15 +59,15 @@ async function replace(host: Host, network: Network, before: Endpoint, ports: re
 async function putBack(host: Host, network: Network, after: Endpoint, before: Endpoint): Promise<void> {
 	const { published: plan } = modes[network.options.mode]
 	const warn = (error: unknown) => host.warn(error, `the ports of endpoint ${before.id} are not as they were`)
-	await host.kernel.remove(missing(plan(network, after), plan(network, before))).catch(warn)
+	await host.kernel.remove(missing(plan(network, after), plan(network, before), identity)).catch(warn)
 	await host.kernel.ensure(plan(network, before)).catch(warn)
 	await host.store.commit([put(before)]).catch(warn)
 }
 
 /** Those of `from` that `to` does not have. */
-function missing(from: readonly Resource[], to: readonly Resource[]): Resource[] {
-	const kept = new Set(to.map(identity))
-	return from.filter((resource) => !kept.has(identity(resource)))
+function missing<T>(from: readonly T[], to: readonly T[], key: (each: T) => string): T[] {
+	const kept = new Set(to.map(key))
+	return from.filter((each) => !kept.has(key(each)))
 }
 
 async function choose(

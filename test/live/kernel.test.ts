@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Firewall } from '../../src/kernel/firewall.ts'
+import { Flows } from '../../src/kernel/flows.ts'
 import { LinuxKernel } from '../../src/kernel/kernel.ts'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { Nft, runNftProgram } from '../../src/kernel/nftables.ts'
@@ -71,8 +72,8 @@ async function open(runner?: (commands: string) => Promise<void>): Promise<Kerne
 	const rtnetlink = new Rtnetlink()
 	rtnetlink.open()
 	const nft = Nft.open()
-	const ports = new HostPorts()
-	const kernel = new LinuxKernel(rtnetlink, new Firewall(runner ?? ((commands) => nft.run(commands))), ports)
+	const firewall = new Firewall(runner ?? ((commands) => nft.run(commands)))
+	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), new Flows())
 	opened.push(async () => {
 		await kernel.remove(
 			['one', 'two'].map((owner): Resource => {

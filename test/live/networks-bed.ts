@@ -37,6 +37,13 @@ function inPath(name: string): boolean {
 	})
 }
 
+export interface Manner {
+	/** Milliseconds. */
+	readonly patience?: number
+	/** The client's own port, for udp. */
+	readonly from?: number
+}
+
 /** Somewhere to send from and to listen at. */
 export class Place {
 	readonly #ask: (call: Call) => Promise<Answer>
@@ -50,13 +57,13 @@ export class Place {
 	}
 
 	/** What the server there says: the address that it saw. Null when nobody answers in a long time. */
-	dial(protocol: Protocol, address: string, port: number, patience = PATIENCE): Promise<Answer> {
-		return this.#ask({ verb: 'dial', protocol, address, port, patience })
+	dial(protocol: Protocol, address: string, port: number, how: Manner = {}): Promise<Answer> {
+		return this.#ask({ verb: 'dial', protocol, address, port, patience: PATIENCE, ...how })
 	}
 
 	/** True when nobody answers for a moment, which a test must see beside a twin that is answered. */
-	async isShutOut(protocol: Protocol, address: string, port: number): Promise<boolean> {
-		return (await this.dial(protocol, address, port, IMPATIENCE)) === null
+	async isShutOut(protocol: Protocol, address: string, port: number, how: Manner = {}): Promise<boolean> {
+		return (await this.dial(protocol, address, port, { patience: IMPATIENCE, ...how })) === null
 	}
 
 	async pings(address: string): Promise<boolean> {

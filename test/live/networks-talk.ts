@@ -14,6 +14,8 @@ export type Call =
 			readonly address: string
 			readonly port: number
 			readonly patience: number
+			/** The client's own port, for udp; absent: the kernel's choice. */
+			readonly from?: number
 	  }
 	| { readonly verb: 'run'; readonly argv: readonly string[]; readonly input: string }
 
@@ -71,7 +73,7 @@ function dialTcp({ address, port, patience }: Dial): Promise<Answer> {
 	})
 }
 
-function dialUdp({ address, port, patience }: Dial): Promise<Answer> {
+function dialUdp({ address, port, patience, from = 0 }: Dial): Promise<Answer> {
 	return new Promise((resolve) => {
 		const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
 		const finish = (text: Answer) => {
@@ -84,6 +86,7 @@ function dialUdp({ address, port, patience }: Dial): Promise<Answer> {
 		const again = setInterval(() => socket.send('hello', port, address), 100)
 		socket.on('message', (data) => finish(data.toString()))
 		socket.on('error', () => finish(null))
+		socket.bind(from)
 		socket.send('hello', port, address)
 	})
 }

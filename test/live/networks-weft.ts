@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { dockerBridges } from '../../src/kernel/docker-bridges.ts'
 import { Firewall } from '../../src/kernel/firewall.ts'
+import { Flows } from '../../src/kernel/flows.ts'
 import { hostFacts } from '../../src/kernel/host.ts'
 import { LinuxKernel } from '../../src/kernel/kernel.ts'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
@@ -36,7 +37,9 @@ export async function startWeft(): Promise<Weft> {
 	const rtnetlink = new Rtnetlink()
 	rtnetlink.open()
 	const nft = Nft.open()
-	const kernel = new LinuxKernel(rtnetlink, new Firewall((commands) => nft.run(commands)), new HostPorts())
+	const flows = new Flows()
+	flows.open()
+	const kernel = new LinuxKernel(rtnetlink, new Firewall((commands) => nft.run(commands)), new HostPorts(), flows)
 	const warn: Host['warn'] = (error, message) => process.stderr.write(`${message}: ${String(error)}\n`)
 	const host: Host = { store, kernel, facts: hostFacts(rtnetlink), mutex: new KeyedMutex(), warn }
 	return {
@@ -47,6 +50,7 @@ export async function startWeft(): Promise<Weft> {
 		},
 		end: async () => {
 			await store.close()
+			await flows.close()
 			await rtnetlink.close()
 			rmSync(folder, { recursive: true, force: true })
 		},

@@ -256,3 +256,35 @@ describe('unpublish', () => {
 		})
 	}
 })
+
+describe('connections', () => {
+	const published = (host: Bench) => endpoints(host).find(({ id }) => id === ONE)?.published ?? []
+
+	it('that go past what is published are forgotten, also when it is asked for again', async () => {
+		const host = await withTwo()
+		for (let i = 0; i < 2; i++) {
+			await host.verbs.publish(NETWORK, ONE, [portRequest(8080)])
+			assert.deepEqual(host.kernel.forgotten.splice(0), [{ closed: [], opened: published(host) }])
+		}
+	})
+
+	it('through a port that is replaced are forgotten', async () => {
+		const host = await withTwo()
+		await host.verbs.publish(NETWORK, ONE, [portRequest(8080), portRequest(8081, 81)])
+		const closed = published(host).filter(({ hostPort }) => hostPort === 8080)
+		host.kernel.forgotten.splice(0)
+		await host.verbs.publish(NETWORK, ONE, [portRequest(8081, 81)])
+		assert.deepEqual(host.kernel.forgotten, [{ closed, opened: published(host) }])
+	})
+
+	for (const verb of ['unpublish', 'leave', 'deleteEndpoint'] as const) {
+		it(`through what was published are forgotten by ${verb}`, async () => {
+			const host = await withTwo()
+			await host.verbs.publish(NETWORK, ONE, [portRequest(8080, 80, { protocol: 'udp' })])
+			const closed = published(host)
+			host.kernel.forgotten.splice(0)
+			await host.verbs[verb](NETWORK, ONE)
+			assert.deepEqual(host.kernel.forgotten, [{ closed, opened: [] }])
+		})
+	}
+})

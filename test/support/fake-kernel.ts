@@ -10,6 +10,7 @@ import {
 	type Element,
 	type HostPort,
 	identity,
+	type PortChange,
 	type Resource,
 	type Sysctl,
 	type VethLink,
@@ -27,6 +28,8 @@ export class FakeKernel implements Kernel {
 	readonly settings = new Map<string, string>()
 	/** Programs of the host by the port that they listen on. */
 	readonly processes = new Map<number, { readonly pid: number; readonly name: string }>()
+	/** Calls of forgetFlows. */
+	readonly forgotten: PortChange[] = []
 	readonly #there = new Map<string, Resource>()
 	readonly #foreign = new Set<string>()
 	/** Ends of pairs that dockerd has not moved yet. */
@@ -82,6 +85,10 @@ export class FakeKernel implements Kernel {
 	async holderOf(port: HostPort): Promise<PortHolder | undefined> {
 		const owner = this.#clashing(port)?.owner
 		return owner === undefined ? this.processes.get(port.port) : { owner }
+	}
+
+	async forgetFlows(change: PortChange): Promise<void> {
+		this.forgotten.push(change)
 	}
 
 	async keepPassage(bridges: () => readonly string[]): Promise<readonly string[]> {

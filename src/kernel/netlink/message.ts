@@ -99,6 +99,10 @@ export function readU8(from: Attributes, type: number): number | undefined {
 	return from.get(type)?.readUInt8()
 }
 
+export function readU16be(from: Attributes, type: number): number | undefined {
+	return from.get(type)?.readUInt16BE()
+}
+
 export function readU32(from: Attributes, type: number): number | undefined {
 	return from.get(type)?.readUInt32LE()
 }

@@ -5,17 +5,23 @@
 import { WeftError } from '../../errors.ts'
 import { NetlinkSocket } from './socket.ts'
 
-const SOCKETS = 2
-
 export class SocketPool {
+	readonly #protocol: number
+	readonly #size: number
 	#all: NetlinkSocket[] = []
 	#idle: NetlinkSocket[] = []
 	#waiting: ((socket: NetlinkSocket) => void)[] = []
 	#open = false
 
+	/** `protocol` is one of linux/netlink.h. */
+	constructor(protocol: number, size: number) {
+		this.#protocol = protocol
+		this.#size = size
+	}
+
 	/** Opens the sockets in the network namespace of the calling thread. */
 	open(): void {
-		this.#all = Array.from({ length: SOCKETS }, () => new NetlinkSocket())
+		this.#all = Array.from({ length: this.#size }, () => new NetlinkSocket(this.#protocol))
 		for (const socket of this.#all) socket.open()
 		this.#idle = [...this.#all]
 		this.#open = true

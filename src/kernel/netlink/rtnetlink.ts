@@ -12,10 +12,12 @@ import * as neighbour from './neighbour.ts'
 import { SocketPool } from './pool.ts'
 import * as route from './route.ts'
 
+const NETLINK_ROUTE = 0
+const SOCKETS = 2
 const DEFAULT_MTU = 1500
 
 export class Rtnetlink {
-	readonly #sockets = new SocketPool()
+	readonly #sockets = new SocketPool(NETLINK_ROUTE, SOCKETS)
 	#probe: number | undefined
 
 	/** Synchronous, so that it can run inside withNetns. */

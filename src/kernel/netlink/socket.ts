@@ -1,5 +1,5 @@
 /**
- * One rtnetlink socket: a request goes out, its answers come in, errors carry the kernel's errno and own words. Serves
+ * One netlink socket: a request goes out, its answers come in, errors carry the kernel's errno and own words. Serves
  * one call at a time (see pool.ts) and knows nothing of links or addresses.
  */
 import { isErrno, WeftError } from '../../errors.ts'
@@ -16,7 +16,6 @@ import {
 	type Request,
 } from './message.ts'
 
-const NETLINK_ROUTE = 0
 const SOL_NETLINK = 270
 const NETLINK_CAP_ACK = 10
 const NETLINK_EXT_ACK = 11
@@ -28,12 +27,18 @@ const DUMP_ATTEMPTS = 5
 
 export class NetlinkSocket {
 	readonly #buffer = Buffer.alloc(RECEIVE_BYTES)
+	readonly #protocol: number
 	#fd: number | undefined
 	#sequence = 0
 
+	/** `protocol` is one of linux/netlink.h. */
+	constructor(protocol: number) {
+		this.#protocol = protocol
+	}
+
 	/** Opens it in the network namespace of the calling thread, where it stays. */
 	open(): void {
-		const fd = openNetlink(NETLINK_ROUTE)
+		const fd = openNetlink(this.#protocol)
 		this.#fd = fd
 		for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) {
 			setIntegerOption(fd, SOL_NETLINK, option, 1)
