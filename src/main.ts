@@ -34,7 +34,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	flows.open()
 	const kernel = new LinuxKernel(rtnetlink, new Firewall(nftRunner(log)), new HostPorts(), flows)
 	const warn: Host['warn'] = (error, message) => log.warn({ err: error }, message)
-	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), warn }
+	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), prepared: new Set(), warn }
 	const ipam = new Ipam(store, config.pools, facts.occupied)
 	ipam.load()
 	// In the next turn, when the monitor is open already: a bridge that comes in between would be missed.

@@ -58,7 +58,16 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 			remove: deleteLink,
 		},
 		veth: {
-			ensure: (link) => unlessThere(rtnetlink.addVeth({ ...link, master: indexOf(link.master) })),
+			ensure: async (link) => {
+				const master = indexOf(link.master)
+				const index = rtnetlink.indexOf(link.name)
+				if (index === undefined) return unlessThere(rtnetlink.addVeth({ ...link, master }))
+				// A spare pair, or one whose Join is repeated; the container's end may be in its sandbox by then.
+				await rtnetlink.setLink({ index, master, mtu: link.mtu, up: true })
+				const peer = rtnetlink.indexOf(link.peer)
+				if (peer !== undefined) await rtnetlink.setLink({ index: peer, mtu: link.mtu, mac: link.peerMac })
+				return false
+			},
 			remove: deleteLink,
 		},
 		address: {

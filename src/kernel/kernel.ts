@@ -9,6 +9,7 @@ import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { type Process, processAt } from './port-holder.ts'
 import type { HostPorts } from './ports.ts'
 import { type Element, type HostPort, identity, type PortChange, type Resource, type VethLink } from './resource.ts'
+import { SparePairs } from './spare-pairs.ts'
 
 export interface Kernel {
 	/**
@@ -26,6 +27,12 @@ export interface Kernel {
 	restore(resources: readonly Resource[]): Promise<unknown[]>
 	/** Whether there is a link of that name. */
 	hasLink(name: string): boolean
+	/** The host's end of a veth pair that was made ahead of need, the caller's from now on; undefined while none is ready. */
+	takeSpare(): string | undefined
+	/** Takes over the spare pairs that an earlier process had ready; `onRecord` are links that somebody owns. */
+	adoptSpares(onRecord: ReadonlySet<string>): Promise<void>
+	/** From now on has spare pairs ready, or takes away those that there are. */
+	keepSpares(wanted: boolean): Promise<void>
 	/** Who keeps a port from being held, as far as that can be seen. Slow: for the words of a refusal. */
 	holderOf(port: HostPort): Promise<PortHolder | undefined>
 	/**
@@ -48,6 +55,7 @@ export class LinuxKernel implements Kernel {
 	readonly #firewall: Firewall
 	readonly #ports: HostPorts
 	readonly #flows: Flows
+	readonly #spares: SparePairs
 	readonly #effects: Effects
 
 	constructor(rtnetlink: Rtnetlink, firewall: Firewall, ports: HostPorts, flows: Flows) {
@@ -55,6 +63,7 @@ export class LinuxKernel implements Kernel {
 		this.#firewall = firewall
 		this.#ports = ports
 		this.#flows = flows
+		this.#spares = new SparePairs(rtnetlink)
 		this.#effects = effects(rtnetlink, ports)
 	}
 
@@ -105,6 +114,18 @@ export class LinuxKernel implements Kernel {
 
 	hasLink(name: string): boolean {
 		return this.#rtnetlink.indexOf(name) !== undefined
+	}
+
+	takeSpare(): string | undefined {
+		return this.#spares.take()
+	}
+
+	adoptSpares(onRecord: ReadonlySet<string>): Promise<void> {
+		return this.#spares.adopt(onRecord)
+	}
+
+	keepSpares(wanted: boolean): Promise<void> {
+		return this.#spares.keep(wanted)
 	}
 
 	async holderOf(port: HostPort): Promise<PortHolder | undefined> {

@@ -28,6 +28,15 @@ export function linkName(endpointId: string, candidate = 0): string {
 	return `wv${tail(endpointId, candidate, 11)}`
 }
 
+/** The host's end of a pair that is made before anybody knows for whom: wvs and 10 digits. */
+export function spareName(fiveBytes: Uint8Array): string {
+	return `wvs${Buffer.from(fiveBytes).toString('hex')}`
+}
+
+export function isSpareName(name: string): boolean {
+	return /^wvs[0-9a-f]{10}$/.test(name)
+}
+
 /** The end that goes into the container, under which Docker finds it: the host's end and a p. */
 export function peerName(link: string): string {
 	return `${link}p`

@@ -9,52 +9,79 @@ import { modes } from '../modes/index.ts'
 import { drop, forgetFlows, type Host, keepPassage, needEndpoint, needNetwork, put } from './host.ts'
 import type { EndpointAnswer, EndpointRequest, JoinAnswer } from './verbs.ts'
 
-/** Only a record: dockerd wants the link at Join. */
+/** A record; the link, which dockerd wants at Join, is begun and not waited for. */
 export function createEndpoint(host: Host, request: EndpointRequest): Promise<EndpointAnswer> {
 	return host.mutex.run(request.networkId, async () => {
 		const network = needNetwork(host, request.networkId)
-		const endpoint = design(host, request)
 		const existing = host.store.get('endpoint', request.networkId, request.id)
+		const designed = design(request)
 		if (existing === undefined) {
-			await clearAddresses(host, network, endpoint)
-			await host.store.commit([put(endpoint)])
-		} else if (!isDeepStrictEqual(identityOf(existing), identityOf({ ...endpoint, link: existing.link }))) {
+			await clearAddresses(host, network, designed)
+			prepare(host, network, await record(host, network, designed))
+		} else if (!isDeepStrictEqual(identityOf(existing), identityOf(designed))) {
 			throw new WeftError('exists', `endpoint ${request.id} exists already with other settings`)
 		}
-		return request.mac === undefined ? { mac: endpoint.mac } : {}
+		return request.mac === undefined ? { mac: designed.mac } : {}
 	})
 }
 
-function design(host: Host, request: EndpointRequest): Endpoint {
-	const { id, networkId, ipv4, ipv6 } = request
-	if (request.mac !== undefined) parseMac(request.mac)
-	const mac = request.mac ?? macFor(id, ipv4 === undefined ? undefined : toBytes(parseCidr(ipv4)))
+/** All but the link, which is chosen once. */
+type Designed = Omit<Endpoint, 'link'>
+
+/** With the link: a spare one, or one that Join makes. */
+async function record(host: Host, network: Network, designed: Designed): Promise<Endpoint> {
+	const spare = host.kernel.takeSpare()
+	const endpoint: Endpoint = { ...designed, link: spare ?? newLinkName(host, designed.id) }
+	try {
+		await host.store.commit([put(endpoint)])
+		return endpoint
+	} catch (error) {
+		if (spare !== undefined) await host.kernel.remove(resourcesOf(network, endpoint)).catch(() => undefined)
+		throw error
+	}
+}
+
+/** While dockerd is on its way from this call to Join, which tries again and tells what fails. */
+function prepare(host: Host, network: Network, endpoint: Endpoint): void {
+	const work = async () => {
+		await host.kernel.ensure(modes[network.options.mode].attached(network, endpoint))
+		host.prepared.add(endpoint.id)
+	}
+	void host.mutex.run(endpoint.id, work).catch(() => undefined)
+}
+
+function newLinkName(host: Host, id: string): string {
 	// Also one that is only written down: its endpoint has yet to join.
 	const others = host.store.list('network', '').flatMap((network) => host.store.list('endpoint', network.id))
-	const link = freeName(
+	return freeName(
 		(n) => linkName(id, n),
 		(name) => host.kernel.hasLink(name) || others.some((other) => other.link === name),
 	)
+}
+
+function design(request: EndpointRequest): Designed {
+	const { id, networkId, ipv4, ipv6 } = request
+	if (request.mac !== undefined) parseMac(request.mac)
+	const mac = request.mac ?? macFor(id, ipv4 === undefined ? undefined : toBytes(parseCidr(ipv4)))
 	return {
 		id,
 		networkId,
 		...(ipv4 === undefined ? {} : { ipv4 }),
 		...(ipv6 === undefined ? {} : { ipv6 }),
 		mac,
-		link,
 		published: [],
 	}
 }
 
-function identityOf({ ipv4, ipv6, mac, link }: Endpoint) {
-	return { ipv4, ipv6, mac, link }
+function identityOf({ ipv4, ipv6, mac }: Designed) {
+	return { ipv4, ipv6, mac }
 }
 
 /**
  * An address that Docker gives again is free for Docker: whoever has it here is left over from a call that got lost.
  * Only one with a live link is somebody's.
  */
-async function clearAddresses(host: Host, network: Network, wanted: Endpoint): Promise<void> {
+async function clearAddresses(host: Host, network: Network, wanted: Designed): Promise<void> {
 	for (const other of host.store.list('endpoint', network.id)) {
 		const [address] = [wanted.ipv4, wanted.ipv6].filter(
 			(each) => each !== undefined && [other.ipv4, other.ipv6].includes(each),
@@ -92,6 +119,7 @@ async function remove(host: Host, network: Network, endpoint: Endpoint): Promise
 }
 
 async function takeAway(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
+	host.prepared.delete(endpoint.id)
 	await host.kernel.remove(resourcesOf(network, endpoint))
 	void forgetFlows(host, { closed: endpoint.published, opened: [] })
 }
@@ -108,7 +136,7 @@ export function join(host: Host, networkId: string, endpointId: string): Promise
 		const network = needNetwork(host, networkId)
 		const endpoint = needEndpoint(host, networkId, endpointId)
 		const mode = modes[network.options.mode]
-		await host.kernel.ensure(mode.attached(network, endpoint))
+		if (!host.prepared.delete(endpointId)) await host.kernel.ensure(mode.attached(network, endpoint))
 		void keepPassage(host)
 		const attachment = mode.attachment(network, endpoint)
 		return { ...attachment, link: peerName(endpoint.link), prefix: network.options.interfacePrefix, routes: [] }

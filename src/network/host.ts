@@ -14,6 +14,8 @@ export interface Host {
 	readonly facts: HostFacts
 	/** Keys are ids of networks and endpoints; a network's is taken before an endpoint's. */
 	readonly mutex: KeyedMutex
+	/** Ids of endpoints for which all that Join needs was made ahead of it. */
+	readonly prepared: Set<string>
 	readonly warn: (error: unknown, message: string) => void
 }
 
@@ -39,6 +41,13 @@ export function drop(record: Network | Endpoint): Change {
 	return 'networkId' in record
 		? { kind: 'endpoint', group: record.networkId, id: record.id }
 		: { kind: 'network', group: '', id: record.id }
+}
+
+/** As long as there is a network, a container can come at any moment. */
+export async function keepSpares(host: Host): Promise<void> {
+	await host.kernel
+		.keepSpares(host.store.list('network', '').length > 0)
+		.catch((error: unknown) => host.warn(error, 'spare links cannot be taken away'))
 }
 
 /** For the networks that there are by then: lets the host's other firewalls pass their packets, or no more. */

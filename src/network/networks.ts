@@ -7,7 +7,7 @@ import type { Network } from '../model/network.ts'
 import type { PerFamily } from '../model/options.ts'
 import { modes } from '../modes/index.ts'
 import { removeEndpoint } from './endpoints.ts'
-import { drop, type Host, keepPassage, put } from './host.ts'
+import { drop, type Host, keepPassage, keepSpares, put } from './host.ts'
 import { checkFamilies, parseOptions } from './options.ts'
 import type { NetworkRequest } from './verbs.ts'
 
@@ -23,6 +23,7 @@ export function createNetwork(host: Host, request: NetworkRequest): Promise<void
 		await make(host, existing ?? (await intend(host, request)))
 		// Not worth making Docker wait for.
 		void keepPassage(host)
+		void keepSpares(host)
 	})
 }
 
@@ -89,7 +90,7 @@ export function deleteNetwork(host: Host, networkId: string): Promise<void> {
 	return host.mutex.run(networkId, async () => {
 		const network = host.store.get('network', '', networkId)
 		if (network !== undefined) await unmake(host, network)
-		await keepPassage(host)
+		await Promise.all([keepPassage(host), keepSpares(host)])
 	})
 }
 

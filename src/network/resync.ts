@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
 import { modes } from '../modes/index.ts'
 import { detach, isAlive, resourcesOf } from './endpoints.ts'
-import type { Host } from './host.ts'
+import { type Host, keepSpares } from './host.ts'
 import { unmake } from './networks.ts'
 
 export interface Resynced {
@@ -34,6 +34,8 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
 	for (const network of all.filter(({ settled }) => !settled)) {
 		await attempt(host, `network ${network.id}`, () => unmake(host, network))
 	}
+	await attempt(host, 'spare links', () => host.kernel.adoptSpares(new Set(endpoints.map(({ each }) => each.link))))
+	void keepSpares(host)
 	return { networks: networks.length, endpoints: alive.length, dead: dead.length }
 }
 

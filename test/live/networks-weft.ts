@@ -41,7 +41,7 @@ export async function startWeft(): Promise<Weft> {
 	flows.open()
 	const kernel = new LinuxKernel(rtnetlink, new Firewall((commands) => nft.run(commands)), new HostPorts(), flows)
 	const warn: Host['warn'] = (error, message) => process.stderr.write(`${message}: ${String(error)}\n`)
-	const host: Host = { store, kernel, facts: hostFacts(rtnetlink), mutex: new KeyedMutex(), warn }
+	const host: Host = { store, kernel, facts: hostFacts(rtnetlink), mutex: new KeyedMutex(), prepared: new Set(), warn }
 	return {
 		verbs: networkDriver(host),
 		openForward: () => kernel.keepPassage(() => ['weft0']),

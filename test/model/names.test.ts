@@ -8,10 +8,12 @@ import {
 	bridgeName,
 	checkLinkName,
 	freeName,
+	isSpareName,
 	LINK_NAME_LENGTH,
 	linkName,
 	macFor,
 	peerName,
+	spareName,
 } from '../../src/model/names.ts'
 
 const docker = fc.stringMatching(/^[0-9a-f]{64}$/)
@@ -30,6 +32,17 @@ test("every name fits the kernel, says that it is weft's, and is the same each t
 				assert.equal(checkLinkName(name, 'name'), name)
 			}
 			assert.deepEqual([bridgeName(of, n), linkName(of, n)], [bridgeName(of, n), linkName(of, n)])
+		}),
+	)
+})
+
+test('a spare name fits the kernel with its peer, and is no name of an endpoint', () => {
+	fc.assert(
+		fc.property(fc.uint8Array({ minLength: 5, maxLength: 5 }), id, candidate, (bytes, of, n) => {
+			const name = spareName(bytes)
+			assert.match(name, /^wvs[0-9a-f]{10}$/)
+			assert.ok(isSpareName(name) && peerName(name).length <= LINK_NAME_LENGTH)
+			for (const other of [linkName(of, n), peerName(name), bridgeName(of, n)]) assert.equal(isSpareName(other), false)
 		}),
 	)
 })

@@ -26,12 +26,68 @@ async function withNetwork(): Promise<Bench> {
 const notFound = (error: unknown) => isCode(error, 'not-found')
 
 describe('createEndpoint', () => {
-	it('is a record and no more', async () => {
+	it('is a record, and begins what the join needs without waiting for it', async () => {
 		const host = await withNetwork()
 		const before = host.kernel.objects()
+		const effects: string[] = []
+		host.kernel.before = (_, what) => effects.push(what)
 		await host.verbs.createEndpoint(endpointRequest())
 		assert.equal(endpoints(host).length, 1)
 		assert.deepEqual(host.kernel.objects(), before)
+		await host.verbs.join(NETWORK, ENDPOINT)
+		assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
+		assert.equal(new Set(effects).size, effects.length, 'nothing is made twice')
+	})
+
+	it('is answered where the kernel refuses what the join needs, which then tells', async () => {
+		const host = await withNetwork()
+		host.kernel.before = () => {
+			throw new Error('the kernel refuses')
+		}
+		await host.verbs.createEndpoint(endpointRequest())
+		await assert.rejects(host.verbs.join(NETWORK, ENDPOINT), /the kernel refuses/)
+		host.kernel.before = () => undefined
+		await host.verbs.join(NETWORK, ENDPOINT)
+		assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
+	})
+
+	it('that is given up before the join leaves nothing', async () => {
+		const host = await withNetwork()
+		const before = host.kernel.objects()
+		await host.verbs.createEndpoint(endpointRequest())
+		await host.verbs.deleteEndpoint(NETWORK, ENDPOINT)
+		assert.deepEqual(host.kernel.objects(), before)
+		assert.deepEqual(endpoints(host), [])
+	})
+
+	it('makes the link for a join after a leave', async () => {
+		const host = await withNetwork()
+		await host.verbs.createEndpoint(endpointRequest())
+		await host.verbs.leave(NETWORK, ENDPOINT)
+		await host.verbs.join(NETWORK, ENDPOINT)
+		assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
+	})
+
+	it('takes a link that is ready, which Join puts on the bridge', async () => {
+		const host = await withNetwork()
+		host.kernel.addSpare('wvs0000000001')
+		await host.verbs.createEndpoint(endpointRequest())
+		await host.verbs.createEndpoint(endpointRequest(3))
+		const [first, second] = endpoints(host)
+		assert.equal(first?.link, 'wvs0000000001')
+		assert.notEqual(second?.link, first?.link)
+		assert.equal((await host.verbs.join(NETWORK, ENDPOINT)).link, 'wvs0000000001p')
+		assert.match(host.kernel.masterOf('wvs0000000001') ?? '', /^weft/)
+		await host.verbs.leave(NETWORK, ENDPOINT)
+		assert.equal(host.kernel.hasLink('wvs0000000001'), false)
+	})
+
+	it('leaves no link behind that it has taken, when the disk refuses', async () => {
+		const host = await withNetwork()
+		host.kernel.addSpare('wvs0000000001')
+		host.store.failure = new Error('disk full')
+		await assert.rejects(host.verbs.createEndpoint(endpointRequest()), /disk full/)
+		assert.equal(host.kernel.hasLink('wvs0000000001'), false)
 	})
 
 	it('answers with a MAC only where none was asked for', async () => {

@@ -86,6 +86,8 @@ describe('a kernel that refuses', () => {
 			async () => {
 				const host = await withNetwork()
 				await host.verbs.createEndpoint(endpointRequest())
+				// Takes away what was made ahead of the join.
+				await host.verbs.leave(NETWORK, ENDPOINT)
 				return host
 			},
 			({ verbs }) => verbs.join(NETWORK, ENDPOINT),

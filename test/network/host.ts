@@ -30,6 +30,7 @@ export function bench(store = new MemoryStore(), kernel = new FakeKernel()): Ben
 		kernel,
 		facts: { occupied: async () => [], defaultMtu: async () => 1450, ephemeralPorts: () => EPHEMERAL },
 		mutex: new KeyedMutex(),
+		prepared: new Set(),
 		warn: (_, message) => warnings.push(message),
 	}
 	return { store, kernel, verbs: networkDriver(host), warnings, resync: () => resync(host, []) }

@@ -17,6 +17,7 @@ import {
 } from '../../src/kernel/resource.ts'
 import { renderElements } from '../../src/kernel/ruleset.ts'
 import { parseCidr, parseIp } from '../../src/model/address.ts'
+import { peerName } from '../../src/model/names.ts'
 
 type Verb = 'ensure' | 'remove' | 'replace'
 
@@ -34,6 +35,7 @@ export class FakeKernel implements Kernel {
 	readonly #foreign = new Set<string>()
 	/** Ends of pairs that dockerd has not moved yet. */
 	readonly #peers = new Set<string>()
+	readonly #spares: string[] = []
 
 	async ensure(resources: readonly Resource[]): Promise<void> {
 		const made: Resource[] = []
@@ -82,6 +84,14 @@ export class FakeKernel implements Kernel {
 		return this.#foreign.has(name) || this.#peers.has(name) || this.#there.has(`link ${name}`)
 	}
 
+	takeSpare(): string | undefined {
+		return this.#spares.pop()
+	}
+
+	async adoptSpares(): Promise<void> {}
+
+	async keepSpares(): Promise<void> {}
+
 	async holderOf(port: HostPort): Promise<PortHolder | undefined> {
 		const owner = this.#clashing(port)?.owner
 		return owner === undefined ? this.processes.get(port.port) : { owner }
@@ -123,6 +133,14 @@ export class FakeKernel implements Kernel {
 	/** A link of somebody else's. */
 	addForeignLink(name: string): void {
 		this.#foreign.add(name)
+	}
+
+	/** A pair that is ready before anybody needs it. */
+	addSpare(name: string): void {
+		const peer = peerName(name)
+		this.#spares.push(name)
+		this.#peers.add(peer)
+		this.#there.set(`link ${name}`, { kind: 'veth', name, peer, peerMac: '', master: '', mtu: 1500 })
 	}
 
 	/** dockerd takes the container's end out of this namespace. */
@@ -224,7 +242,10 @@ export class FakeKernel implements Kernel {
 
 	#makeLink(link: BridgeLink | VethLink): boolean {
 		if (link.kind === 'veth') this.#need(link.master)
-		if (this.#there.get(identity(link))?.kind === link.kind) return false
+		if (this.#there.get(identity(link))?.kind === link.kind) {
+			if (link.kind === 'veth') this.#put(link)
+			return false
+		}
 		if (this.hasLink(link.name)) throw new WeftError('in-use', `exists and is not a ${link.kind}`)
 		if (link.kind === 'veth') this.#peers.add(link.peer)
 		return this.#put(link)

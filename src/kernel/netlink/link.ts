@@ -74,11 +74,11 @@ export interface NewBridge {
 export interface NewVeth {
 	readonly name: string
 	readonly peer: string
-	readonly peerMac: string
+	readonly peerMac?: string
 	/** Index of the bridge that the end `name` becomes a port of. */
-	readonly master: number
+	readonly master?: number
 	/** Of both ends. */
-	readonly mtu: number
+	readonly mtu?: number
 }
 
 export interface NewVxlan {
@@ -134,15 +134,11 @@ export function newBridge(bridge: NewBridge): Request {
 
 /** Both ends in one message, so that there is no moment with half of it. */
 export function newVeth(veth: NewVeth): Request {
-	const mtu = u32(IFLA_MTU, veth.mtu)
-	const peer = nested(
-		VETH_INFO_PEER,
-		header(0),
-		text(IFLA_IFNAME, veth.peer),
-		mtu,
-		bytes(IFLA_ADDRESS, parseMac(veth.peerMac)),
-	)
-	return created('veth', [peer], text(IFLA_IFNAME, veth.name), mtu, u32(IFLA_MASTER, veth.master))
+	const mtu = veth.mtu === undefined ? [] : [u32(IFLA_MTU, veth.mtu)]
+	const mac = veth.peerMac === undefined ? [] : [bytes(IFLA_ADDRESS, parseMac(veth.peerMac))]
+	const master = veth.master === undefined ? [] : [u32(IFLA_MASTER, veth.master)]
+	const peer = nested(VETH_INFO_PEER, header(0), text(IFLA_IFNAME, veth.peer), ...mtu, ...mac)
+	return created('veth', [peer], text(IFLA_IFNAME, veth.name), ...mtu, ...master)
 }
 
 export function newVxlan(vxlan: NewVxlan): Request {
