@@ -1,0 +1,64 @@
+/** weft beside Docker's own drivers, on a private Docker host, both in one run: a table here, a JSON file for programs. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { noHost, startHost } from '../test/support/host.ts'
+import { burst, single, withBed } from './control-plane.ts'
+import { type CallFigures, callTimes, type DaemonFigures, daemonFigures } from './daemon.ts'
+import { engine } from './engine.ts'
+import { compare, type Row } from './figures.ts'
+
+const JSON_FILE = fileURLToPath(new URL('../bench.json', import.meta.url))
+
+const obstacle = noHost()
+if (obstacle) throw new Error(`make bench ${obstacle}`)
+// On the disk, where a commit costs what it costs; Docker's own state is in memory here.
+const state = await mkdtemp(join(tmpdir(), 'weft-bench-'))
+const host = await startHost({ env: { WEFT_LOG_LEVEL: 'info', WEFT_STATE_DIR: state } })
+try {
+	const api = engine(host.path('/run/docker.sock'))
+	const version = (await api.call('GET', '/version')) as { Version: string; KernelVersion: string }
+	const machine = `${cpus().length} x ${cpus()[0]?.model}, Linux ${version.KernelVersion}, dockerd ${version.Version}`
+	const { calls, rows } = await withBed(api, async (bed) => {
+		const alone = await single(api, bed)
+		// Before the crowd, in which a call's time is mostly that of its predecessors.
+		const calls = callTimes(host.weftd.log)
+		return { calls, rows: [...alone, ...(await burst(api, bed))].map(compare) }
+	})
+	api.close()
+	const daemon = await daemonFigures(host)
+	console.log([`${machine}\n`, ...table(rows), '', ...list(daemon, calls)].join('\n'))
+	await writeFile(JSON_FILE, JSON.stringify({ machine, rows, daemon, calls }, undefined, '\t'))
+} finally {
+	await host.stop()
+	await rm(state, { recursive: true, force: true })
+}
+
+function table(rows: readonly Row[]): string[] {
+	const head = ['| median, ms | weft | Docker | ratio | quartiles | runs |', '|---|---|---|---|---|---|']
+	return [
+		...head,
+		...rows.map(({ name, weft, docker, ratio, spread, count }) => {
+			const [low, high] = spread
+			const cells = [
+				name,
+				weft.toFixed(1),
+				docker.toFixed(1),
+				ratio.toFixed(2),
+				`${low.toFixed(2)} to ${high.toFixed(2)}`,
+			]
+			return `| ${[...cells, count].join(' | ')} |`
+		}),
+	]
+}
+
+function list({ start, memory }: DaemonFigures, calls: readonly CallFigures[]): string[] {
+	return [
+		`weftd serves ${start.toFixed(0)} ms after its start and keeps ${memory.toFixed(0)} MiB.`,
+		'',
+		'| call | p50, ms | p99, ms | calls |',
+		'|---|---|---|---|',
+		...calls.map(({ method, p50, p99, count }) => `| ${method} | ${p50.toFixed(2)} | ${p99.toFixed(1)} | ${count} |`),
+	]
+}
