@@ -8,18 +8,20 @@ import { buildServer } from './cnm/server.ts'
 import { type Config, readConfig } from './config.ts'
 import { messageOf } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
+import type { KeeperLog } from './keeper.ts'
 import { dockerBridges, followDockerBridges } from './kernel/docker-bridges.ts'
-import { Firewall, type NftRunner } from './kernel/firewall.ts'
+import { Firewall } from './kernel/firewall.ts'
 import { Flows } from './kernel/flows.ts'
 import { hostFacts } from './kernel/host.ts'
 import { LinuxKernel } from './kernel/kernel.ts'
-import { LinkMonitor } from './kernel/netlink/monitor.ts'
 import { Rtnetlink } from './kernel/netlink/rtnetlink.ts'
 import { Nft, runNftProgram } from './kernel/nftables.ts'
 import { HostPorts } from './kernel/ports.ts'
+import { Watch } from './kernel/watch.ts'
 import { KeyedMutex } from './mutex.ts'
 import { networkDriver } from './network/driver.ts'
 import { type Host, keepPassage } from './network/host.ts'
+import { Repairs } from './network/repairs.ts'
 import { resync } from './network/resync.ts'
 import { LevelStore } from './store/level.ts'
 
@@ -32,22 +34,32 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const facts = hostFacts(rtnetlink)
 	const flows = new Flows()
 	flows.open()
-	const kernel = new LinuxKernel(rtnetlink, new Firewall(nftRunner(log)), new HostPorts(), flows)
+	const nft = openNft(log)
+	const firewall = new Firewall(nft === undefined ? runNftProgram : (commands) => nft.run(commands))
+	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), flows)
 	const warn: Host['warn'] = (error, message) => log.warn({ err: error }, message)
 	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), prepared: new Set(), warn }
 	const ipam = new Ipam(store, config.pools, facts.occupied)
 	ipam.load()
-	// In the next turn, when the monitor is open already: a bridge that comes in between would be missed.
-	const ready = Promise.resolve().then(() => restore(host, rtnetlink, log))
-	const monitor = new LinkMonitor(followDockerBridges(kernel, () => rtnetlink.links(), ready, warn))
-	monitor.open()
+	// In the next turn, when links are watched already: a bridge that comes in between would be missed.
+	const ready = Promise.resolve().then(async () => {
+		await watch.openRules(nft).catch((error: unknown) => warn(error, 'changes of firewall rules will not be noticed'))
+		await restore(host, rtnetlink, log)
+	})
+	const repairs = new Repairs(host, ready, repairLog(log))
+	const watch = new Watch(
+		repairs,
+		followDockerBridges(kernel, () => rtnetlink.links(), ready, warn),
+	)
+	watch.openLinks()
 	const server = buildServer({ network: networkDriver(host), ipam, ready, scope: config.scope, logger: log })
 	const stopServing = await listenOnSocket(server, config.socket)
 	log.info({ socket: config.socket, state: config.stateDir }, 'weft is serving')
 	return async () => {
 		await stopServing()
-		monitor.close()
 		await ready.catch(() => undefined)
+		watch.close()
+		await repairs.close()
 		await store.close()
 		await flows.close()
 		await rtnetlink.close()
@@ -60,13 +72,26 @@ async function restore(host: Host, rtnetlink: Rtnetlink, log: Logger): Promise<v
 	void keepPassage(host)
 }
 
-function nftRunner(log: Logger): NftRunner {
+function openNft(log: Logger): Nft | undefined {
 	try {
-		const nft = Nft.open()
-		return (commands) => nft.run(commands)
+		return Nft.open()
 	} catch (error) {
-		log.warn(`${messageOf(error)}; using the nft program, which is slower`)
-		return runNftProgram
+		const less = "using the nft program, which is slower, and not noticing what others do to weft's table"
+		log.warn(`${messageOf(error)}; ${less}`)
+		return undefined
+	}
+}
+
+/** Counts what has been repaired since the start. */
+function repairLog(log: Logger): KeeperLog {
+	let repairs = 0
+	return {
+		repaired: ({ cause, done, pause }) => {
+			repairs++
+			const rest = pause === undefined ? '' : `; this keeps happening, so the next repair waits ${pause / 1000} s`
+			log.warn({ repairs }, `repaired, because ${cause}: ${done.join(', ')}${rest}`)
+		},
+		failed: (error, cause) => log.warn({ err: error }, `not repaired, although ${cause}: ${messageOf(error)}`),
 	}
 }
 

@@ -1,6 +1,6 @@
 /**
  * Where iptables' filter table needs the one rule that accepts what weft's own table has marked, and what makes it be
- * there once, or not at all. Pure, over the lines of `iptables -S`.
+ * there once, or not at all. Pure, over the lines of `iptables-save -t filter`.
  */
 import { ACCEPT_MARK } from './inet-table.ts'
 
@@ -36,7 +36,7 @@ function stands(lines: readonly string[], { chain, index }: Place): boolean {
 
 /** Of the two back ends of iptables, those that can drop a forwarded packet; of an untouched pair neither. */
 function canDrop(lines: readonly string[]): boolean {
-	return lines.some((line) => line === '-P FORWARD DROP' || line.startsWith('-A FORWARD '))
+	return lines.some((line) => /^(:FORWARD DROP|-A FORWARD) /.test(line))
 }
 
 /**
@@ -80,7 +80,10 @@ function endsAll(lines: readonly string[], rule: string): boolean {
 function onlyLogs(lines: readonly string[], rule: string): boolean {
 	const target = targetOf(rule)
 	if (['LOG', 'NFLOG'].includes(target)) return true
-	return lines.includes(`-N ${target}`) && rulesOf(lines, target).every((each) => onlyLogs(lines, each))
+	return (
+		lines.some((line) => line.startsWith(`:${target} `)) &&
+		rulesOf(lines, target).every((each) => onlyLogs(lines, each))
+	)
 }
 
 function logs(lines: readonly string[], rule: string): boolean {

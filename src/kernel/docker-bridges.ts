@@ -1,7 +1,7 @@
 /** Which links are Docker's own bridges, and the elements that keep weft's networks apart from them. */
 import type { Kernel } from './kernel.ts'
 import type { LinkInfo } from './netlink/link.ts'
-import type { LinkListener } from './netlink/monitor.ts'
+import type { LinkListener } from './netlink/link-monitor.ts'
 import type { Element } from './resource.ts'
 
 /** Docker's default bridge, its gateway bridge, and br- with the first 12 digits of a network's id. */

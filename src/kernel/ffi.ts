@@ -20,6 +20,7 @@ const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const SO_BINDTODEVICE = 25
+const SO_ATTACH_FILTER = 26
 const SO_BINDTOIFINDEX = 62
 const IPPROTO_IPV6 = 41
 const IPPROTO_SCTP = 132
@@ -54,6 +55,10 @@ const setsockopt: KoffiFunc<(fd: number, level: number, option: number, value: B
 	libc.func('int setsockopt(int fd, int level, int option, const void *value, uint32_t length)')
 const getsockopt: KoffiFunc<(fd: number, level: number, option: number, value: Buffer, length: Buffer) => number> =
 	libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)')
+const inotifyInit: KoffiFunc<(flags: number) => number> = libc.func('int inotify_init1(int flags)')
+const inotifyAdd: KoffiFunc<(fd: number, path: string, mask: number) => number> = libc.func(
+	'int inotify_add_watch(int fd, const char *path, uint32_t mask)',
+)
 const close: KoffiFunc<(fd: number) => number> = libc.func('int close(int fd)')
 const setns: KoffiFunc<(fd: number, type: number) => number> = libc.func('int setns(int fd, int type)')
 const strerror: KoffiFunc<(errno: number) => string> = libc.func('const char *strerror(int errno)')
@@ -168,6 +173,19 @@ export function watchReadable(fd: number, ready: () => void): () => void {
 	const handle = koffi.node.poll(fd, { readable: true }, ready)
 	handle.unref()
 	return () => handle.close()
+}
+
+/** A classic BPF program, 8 bytes an instruction, that decides for each message whether the socket gets it. */
+export function attachFilter(fd: number, code: Buffer): void {
+	// struct sock_fprog: how many instructions, and where they are.
+	const program = Buffer.from(BigUint64Array.of(BigInt(code.length / 8), koffi.address(code)).buffer)
+	check(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length))
+}
+
+/** A descriptor that becomes readable at events of the file, also such as node's own watchers do not tell of. */
+export function openInotify(path: string, events: number): number {
+	const fd = check(inotifyInit(SOCK_CLOEXEC))
+	return orClose(fd, () => check(inotifyAdd(fd, path, events)))
 }
 
 /** Moves this thread, and only it, into the network namespace that `fd` refers to. */

@@ -19,8 +19,10 @@ export class Firewall {
 	readonly #run: NftRunner
 	/** What should be in the kernel and what has been put there, by identity; `dirty` names where they may differ. */
 	#wanted = new Map<string, Element>()
-	#present: Map<string, Element> | undefined
+	#present = new Map<string, Element>()
 	#dirty = new Set<string>()
+	/** The table has to be made anew, whatever is thought to be present. */
+	#anew = true
 	#waiting: Waiting[] = []
 	#applying: Promise<void> | undefined
 
@@ -35,7 +37,12 @@ export class Firewall {
 	/** Makes the table hold these elements and no others, whatever is there now. */
 	replace(elements: readonly Element[]): Promise<void> {
 		this.#wanted = new Map(elements.map((element) => [identity(element), element]))
-		this.#present = undefined
+		return this.renew()
+	}
+
+	/** Makes the whole table anew, whatever is there now. */
+	renew(): Promise<void> {
+		this.#anew = true
 		return this.#settle()
 	}
 
@@ -85,15 +92,25 @@ export class Firewall {
 	async #apply(): Promise<void> {
 		const dirty = this.#dirty
 		this.#dirty = new Set()
-		if (this.#present !== undefined && (await this.#applyDifference(this.#present, dirty))) return
+		const anew = this.#anew
+		this.#anew = false
+		try {
+			if (anew || !(await this.#applyDifference(dirty))) await this.#applyWhole()
+		} catch (error) {
+			this.#anew = true
+			throw error
+		}
+	}
+
+	async #applyWhole(): Promise<void> {
 		const wanted = new Map(this.#wanted)
-		this.#present = undefined
 		await this.#run(renderTables([...wanted.values()]))
 		this.#present = wanted
 	}
 
 	/** False where the kernel refuses: its table is then not what we left there, and has to be made anew. */
-	async #applyDifference(present: Map<string, Element>, dirty: ReadonlySet<string>): Promise<boolean> {
+	async #applyDifference(dirty: ReadonlySet<string>): Promise<boolean> {
+		const present = this.#present
 		const gone: Element[] = []
 		const fresh: Element[] = []
 		for (const id of dirty) {

@@ -3,9 +3,9 @@ import { WeftError, within } from '../errors.ts'
 import { type Effect, type Effects, effects, type Single } from './effects.ts'
 import type { Firewall } from './firewall.ts'
 import { connectionless, type Flows } from './flows.ts'
-import { keepForwardAccept } from './iptables.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
+import { Passage } from './passage.ts'
 import { type Process, processAt } from './port-holder.ts'
 import type { HostPorts } from './ports.ts'
 import { type Element, type HostPort, identity, type PortChange, type Resource, type VethLink } from './resource.ts'
@@ -42,9 +42,12 @@ export interface Kernel {
 	forgetFlows(change: PortChange): Promise<void>
 	/**
 	 * Makes the host's other firewalls pass on what weft's rules allow while there are bridges, or takes back what was
-	 * done for that. What had to be changed, for people. `bridges` is asked when it is this call's turn.
+	 * done for that. What had to be done, for people. `bridges` is asked when it is this call's turn; where nothing else
+	 * is wanted than before it does nothing, unless `anew`, because somebody has changed them.
 	 */
-	keepPassage(bridges: () => readonly string[]): Promise<readonly string[]>
+	keepPassage(bridges: () => readonly string[], anew?: boolean): Promise<readonly string[]>
+	/** Makes the firewall's tables anew with the elements that are wanted, because somebody has changed it. */
+	renewTables(): Promise<void>
 }
 
 /** The owner of a port that weft holds, or somebody else's process. */
@@ -53,6 +56,7 @@ export type PortHolder = { readonly owner: string } | Process
 export class LinuxKernel implements Kernel {
 	readonly #rtnetlink: Rtnetlink
 	readonly #firewall: Firewall
+	readonly #passage = new Passage()
 	readonly #ports: HostPorts
 	readonly #flows: Flows
 	readonly #spares: SparePairs
@@ -143,8 +147,12 @@ export class LinuxKernel implements Kernel {
 		)
 	}
 
-	keepPassage(bridges: () => readonly string[]): Promise<readonly string[]> {
-		return keepForwardAccept(() => bridges().length > 0)
+	keepPassage(bridges: () => readonly string[], anew = false): Promise<readonly string[]> {
+		return this.#passage.keep(bridges, anew)
+	}
+
+	renewTables(): Promise<void> {
+		return this.#firewall.renew()
 	}
 
 	async #ensureElements(elements: readonly Element[], made: Resource[]): Promise<void> {

@@ -3,6 +3,8 @@ import { WeftError } from '../errors.ts'
 import { run } from './exec.ts'
 import { loadNftables, type Nftables, type NftContext } from './ffi.ts'
 import type { NftRunner } from './firewall.ts'
+import { NETLINK_NETFILTER } from './netlink/nftables.ts'
+import { netlinkPorts } from './netlink/ports.ts'
 
 /** Calls must not overlap: a context serves one at a time, and firewall.ts sends one at a time. */
 export class Nft {
@@ -29,6 +31,15 @@ export class Nft {
 		const said = this.#library.errorBuffer(this.#context)
 		this.#library.outputBuffer(this.#context)
 		if (result !== 0) throw new WeftError('system', `nftables: ${firstLine(said)}`)
+	}
+
+	/**
+	 * The netlink ports from which this process changes rules. libnftables tells nobody its own, and the kernel gives it
+	 * one when it sends for the first time.
+	 */
+	async ports(): Promise<number[]> {
+		await this.run('list tables')
+		return netlinkPorts(NETLINK_NETFILTER)
 	}
 
 	close(): void {

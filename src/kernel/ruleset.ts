@@ -7,7 +7,7 @@ import { INET_TABLE } from './inet-table.ts'
 import type { Element } from './resource.ts'
 import { renderParts, type SetDefinition, type Table } from './table.ts'
 
-const TABLES: readonly Table[] = [INET_TABLE]
+export const TABLES: readonly Table[] = [INET_TABLE]
 
 /** The sets and maps of all tables by name. */
 export const SETS: Readonly<Record<string, SetDefinition & { readonly table: string }>> = Object.fromEntries(

@@ -6,7 +6,7 @@ import { parseCidr, parseMac, toBytes } from '../model/address.ts'
 import { freeName, linkName, macFor, peerName } from '../model/names.ts'
 import type { Endpoint, Network } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
-import { drop, forgetFlows, type Host, keepPassage, needEndpoint, needNetwork, put } from './host.ts'
+import { drop, forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
 import type { EndpointAnswer, EndpointRequest, JoinAnswer } from './verbs.ts'
 
 /** A record; the link, which dockerd wants at Join, is begun and not waited for. */
@@ -137,7 +137,6 @@ export function join(host: Host, networkId: string, endpointId: string): Promise
 		const endpoint = needEndpoint(host, networkId, endpointId)
 		const mode = modes[network.options.mode]
 		if (!host.prepared.delete(endpointId)) await host.kernel.ensure(mode.attached(network, endpoint))
-		void keepPassage(host)
 		const attachment = mode.attachment(network, endpoint)
 		return { ...attachment, link: peerName(endpoint.link), prefix: network.options.interfacePrefix, routes: [] }
 	})

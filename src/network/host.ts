@@ -52,9 +52,8 @@ export async function keepSpares(host: Host): Promise<void> {
 
 /** For the networks that there are by then: lets the host's other firewalls pass their packets, or no more. */
 export async function keepPassage(host: Host): Promise<void> {
-	const bridges = () => host.store.list('network', '').flatMap((each) => (each.settled ? [each.bridge] : []))
 	await host.kernel
-		.keepPassage(bridges)
+		.keepPassage(() => settledBridges(host))
 		.catch((error: unknown) => host.warn(error, 'iptables FORWARD is not as it should be'))
 }
 
@@ -63,4 +62,8 @@ export async function forgetFlows(host: Host, change: PortChange): Promise<void>
 	await host.kernel
 		.forgetFlows(change)
 		.catch((error: unknown) => host.warn(error, 'connections go on to where published ports no longer lead'))
+}
+
+export function settledBridges(host: Host): string[] {
+	return host.store.list('network', '').flatMap((network) => (network.settled ? [network.bridge] : []))
 }

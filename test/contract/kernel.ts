@@ -18,6 +18,8 @@ export interface KernelBed {
 	addForeignLink(name: string): Promise<void>
 	/** Somebody takes away a link. */
 	loseLink(name: string): Promise<void>
+	/** Somebody takes away the firewall's table. */
+	loseTable(): Promise<void>
 }
 
 const BRIDGE: BridgeLink = { kind: 'bridge', name: 'weft0', mtu: 1400, mac: '02:77:00:00:00:01' }
@@ -182,6 +184,20 @@ export function kernelContract(name: string, open: () => Promise<KernelBed>): vo
 			await assert.rejects(kernel.remove(bad), (error: unknown) => {
 				return error instanceof AggregateError && /folly.*nonsense/.test(messageOf(error))
 			})
+		})
+	})
+
+	describe(`${name}: renewTables`, () => {
+		it('makes the table anew with what is wanted, and touches nothing else', async () => {
+			const { kernel, objects, loseTable } = await open()
+			await kernel.ensure([...ALL, { kind: 'element', set: 'internal', key: ['weft0'] }])
+			await kernel.remove([{ kind: 'element', set: 'internal', key: ['weft0'] }])
+			await loseTable()
+			assert.ok(!(await objects()).some((each) => each.startsWith('element')))
+			for (let i = 0; i < 2; i++) {
+				await kernel.renewTables()
+				assert.deepEqual(await objects(), ALL_OBJECTS)
+			}
 		})
 	})
 

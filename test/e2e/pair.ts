@@ -14,6 +14,11 @@ export const PORT = 9000
 
 export async function setUpPair(host: Host, ...options: string[]): Promise<void> {
 	await createNetwork(host, 'net', ...options)
+	await runPair(host)
+}
+
+/** On the network that is there. */
+export async function runPair(host: Host): Promise<void> {
 	await runContainer(host, 'one', 'net', '-p', '8080:80')
 	await runContainer(host, 'two', 'net')
 }

@@ -1,22 +1,22 @@
-/** Where the one rule for marked packets goes, over what `iptables -S` lists on hosts of many kinds. */
+/** Where the one rule for marked packets goes, over what `iptables-save` lists on hosts of many kinds. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { planAccept } from '../../src/kernel/accept-rule.ts'
 import { expectGoldenJson } from '../support/golden.ts'
 
-const OPEN = ['-P INPUT ACCEPT', '-P FORWARD ACCEPT', '-P OUTPUT ACCEPT']
-const SHUT = ['-P INPUT ACCEPT', '-P FORWARD DROP', '-P OUTPUT ACCEPT']
-/** As iptables lists the rule, in both of its back ends. */
+const OPEN = [':INPUT ACCEPT [0:0]', ':FORWARD ACCEPT [0:0]', ':OUTPUT ACCEPT [0:0]']
+const SHUT = [':INPUT ACCEPT [0:0]', ':FORWARD DROP [0:0]', ':OUTPUT ACCEPT [0:0]']
+/** As both back ends of iptables list the rule. */
 const MARKED = '-m mark --mark 0x20000000/0x20000000 -m comment --comment weft -j ACCEPT'
 
 /** Docker up to 28.0: a RETURN ends the user's chain. */
 function docker20(...user: string[]): string[] {
 	return [
 		...SHUT,
-		'-N DOCKER',
-		'-N DOCKER-ISOLATION-STAGE-1',
-		'-N DOCKER-ISOLATION-STAGE-2',
-		'-N DOCKER-USER',
+		':DOCKER - [0:0]',
+		':DOCKER-ISOLATION-STAGE-1 - [0:0]',
+		':DOCKER-ISOLATION-STAGE-2 - [0:0]',
+		':DOCKER-USER - [0:0]',
 		'-A FORWARD -j DOCKER-USER',
 		'-A FORWARD -j DOCKER-ISOLATION-STAGE-1',
 		'-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
@@ -36,13 +36,13 @@ function docker20(...user: string[]): string[] {
 function docker28(...user: string[]): string[] {
 	return [
 		...SHUT,
-		'-N DOCKER',
-		'-N DOCKER-BRIDGE',
-		'-N DOCKER-CT',
-		'-N DOCKER-FORWARD',
-		'-N DOCKER-ISOLATION-STAGE-1',
-		'-N DOCKER-ISOLATION-STAGE-2',
-		'-N DOCKER-USER',
+		':DOCKER - [0:0]',
+		':DOCKER-BRIDGE - [0:0]',
+		':DOCKER-CT - [0:0]',
+		':DOCKER-FORWARD - [0:0]',
+		':DOCKER-ISOLATION-STAGE-1 - [0:0]',
+		':DOCKER-ISOLATION-STAGE-2 - [0:0]',
+		':DOCKER-USER - [0:0]',
 		'-A FORWARD -j DOCKER-USER',
 		'-A FORWARD -j DOCKER-FORWARD',
 		'-A DOCKER ! -i docker0 -o docker0 -j DROP',
@@ -68,7 +68,7 @@ function ufw(...refusal: string[]): string[] {
 	)
 	return [
 		...SHUT,
-		...[...chains, 'ufw-user-forward'].map((chain) => `-N ${chain}`),
+		...[...chains, 'ufw-user-forward'].map((chain) => `:${chain} - [0:0]`),
 		...chains.map((chain) => `-A FORWARD -j ${chain}`),
 		'-A ufw-after-logging-forward -m limit --limit 3/min --limit-burst 10 -j LOG --log-prefix "[UFW BLOCK] "',
 		'-A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
@@ -82,8 +82,8 @@ function ufw(...refusal: string[]): string[] {
 /** firewalld with its iptables back end. */
 const FIREWALLD = [
 	...OPEN,
-	'-N FORWARD_IN_ZONES',
-	'-N FWDI_public',
+	':FORWARD_IN_ZONES - [0:0]',
+	':FWDI_public - [0:0]',
 	'-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT',
 	'-A FORWARD -j FORWARD_IN_ZONES',
 	'-A FORWARD -m conntrack --ctstate INVALID -j DROP',
@@ -115,7 +115,13 @@ const HOSTS: Readonly<Record<string, readonly string[]>> = {
 		'-A FORWARD -j LOG --log-prefix "rest: "',
 		'-A FORWARD -j DROP',
 	],
-	'somebody drops the rest in a chain of its own': [...SHUT, '-N REST', BLOCK, '-A FORWARD -j REST', '-A REST -j DROP'],
+	'somebody drops the rest in a chain of its own': [
+		...SHUT,
+		':REST - [0:0]',
+		BLOCK,
+		'-A FORWARD -j REST',
+		'-A REST -j DROP',
+	],
 	'Docker 20.10': docker20(),
 	'Docker 20.10, rules of the user': docker20(...USER),
 	'Docker 26, DOCKER-USER flushed by the user': without(docker20(), '-A DOCKER-USER -j RETURN'),
@@ -128,7 +134,7 @@ const HOSTS: Readonly<Record<string, readonly string[]>> = {
 		JUMP,
 		'-A FORWARD -j DOCKER-FORWARD',
 	),
-	'Docker, with FORWARD left open': docker28().with(1, '-P FORWARD ACCEPT'),
+	'Docker, with FORWARD left open': docker28().with(1, ':FORWARD ACCEPT [0:0]'),
 	'Docker, with FORWARD flushed': docker28().filter((line) => !line.startsWith('-A FORWARD ')),
 	'ufw denies': ufw(),
 	'ufw rejects': ufw('-j REJECT --reject-with icmp-port-unreachable'),

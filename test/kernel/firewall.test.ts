@@ -168,6 +168,23 @@ describe('the firewall', () => {
 		assert.ok(table.transactions[0]?.includes('chain forward'))
 	})
 
+	it('makes the whole table anew when asked to, also while a change is under way', async () => {
+		const table = new ModelTable()
+		const firewall = new Firewall(table.run)
+		await firewall.add([bridge(1)])
+		table.elements = undefined
+		await firewall.renew()
+		assert.deepEqual(contents(table), rendered([bridge(1)]))
+		const change = firewall.add([bridge(2)])
+		await Promise.resolve()
+		await Promise.resolve()
+		const renewal = firewall.renew()
+		await change
+		table.elements = undefined
+		await renewal
+		assert.deepEqual(contents(table), rendered([bridge(1), bridge(2)]))
+	})
+
 	it('leads a key elsewhere in one transaction', async () => {
 		const table = new ModelTable()
 		const firewall = new Firewall(table.run)

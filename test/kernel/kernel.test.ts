@@ -11,5 +11,6 @@ kernelContract('FakeKernel', async () => {
 		targetOf: async (set, key) => kernel.targetOf(set, key),
 		addForeignLink: async (name) => kernel.addForeignLink(name),
 		loseLink: async (name) => kernel.loseLink(name),
+		loseTable: async () => kernel.loseTable(),
 	}
 })

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, beforeEach, describe, it, mock } from 'node:test'
+import { before, beforeEach, describe, it } from 'node:test'
 import { keepForwardAccept } from '../../src/kernel/iptables.ts'
+import { Passage } from '../../src/kernel/passage.ts'
 import { run } from '../support/command.ts'
 import { enterOwnNamespace, noBed } from './networks-bed.ts'
 
@@ -18,7 +19,7 @@ async function rules(program: string, chain: string): Promise<string[]> {
 }
 
 function keep(): Promise<readonly string[]> {
-	return keepForwardAccept(() => true)
+	return keepForwardAccept(true)
 }
 
 async function everywhere(...args: string[]): Promise<void> {
@@ -26,14 +27,8 @@ async function everywhere(...args: string[]): Promise<void> {
 }
 
 describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables-nft', 'ip6tables-legacy') }, () => {
-	before(async () => {
-		await enterOwnNamespace()
-		mock.timers.enable({ apis: ['Date'], now: Date.now() })
-	})
-	after(() => mock.timers.reset())
+	before(enterOwnNamespace)
 	beforeEach(async () => {
-		// Past the time for which a rule that was seen is believed to be there.
-		mock.timers.tick(60_000)
 		await everywhere('-P', 'FORWARD', 'ACCEPT')
 		await everywhere('-F')
 		await everywhere('-X')
@@ -65,7 +60,7 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 				const before = await run([program, '-S'])
 				await keep()
 				assert.notEqual(await run([program, '-S']), before)
-				for (let i = 0; i < 2; i++) await keepForwardAccept(() => false)
+				for (let i = 0; i < 2; i++) await keepForwardAccept(false)
 				assert.equal(await run([program, '-S']), before)
 			})
 
@@ -85,10 +80,7 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 				await run([program, '-A', 'FORWARD', '-j', 'DOCKER-USER'])
 				await run([program, '-A', 'DOCKER-USER', '-i', 'eth9', '-j', 'DROP'])
 				await run([program, '-A', 'DOCKER-USER', '-j', 'RETURN'])
-				for (let i = 0; i < 3; i++) {
-					mock.timers.tick(60_000)
-					await keep()
-				}
+				for (let i = 0; i < 3; i++) await keep()
 				assert.deepEqual(await rules(program, 'DOCKER-USER'), ['-i eth9 -j DROP', RULE, '-j RETURN'])
 				assert.deepEqual(await rules(program, 'FORWARD'), ['-j DOCKER-USER'])
 			})
@@ -105,11 +97,11 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 	it('is told of a program that fails, and gets the rule in the others', async () => {
 		const folder = mkdtempSync(join(tmpdir(), 'weft-iptables-'))
 		const path = process.env.PATH
-		writeFileSync(join(folder, 'ip6tables-nft'), '#!/bin/sh\necho no IPv6 here >&2\nexit 3\n', { mode: 0o755 })
+		writeFileSync(join(folder, 'ip6tables-nft-save'), '#!/bin/sh\necho no IPv6 here >&2\nexit 3\n', { mode: 0o755 })
 		try {
 			process.env.PATH = `${folder}:${path}`
 			await run(['iptables-nft', '-P', 'FORWARD', 'DROP'])
-			await assert.rejects(keep(), /ip6tables-nft: no IPv6 here/)
+			await assert.rejects(keep(), /ip6tables-nft-save: no IPv6 here/)
 		} finally {
 			process.env.PATH = path
 			rmSync(folder, { recursive: true })
@@ -117,19 +109,29 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 		assert.deepEqual(await rules('iptables-nft', 'FORWARD'), [RULE])
 	})
 
-	it('gets the rule once from many calls at a time', async () => {
+	it('is not asked again while nothing else is wanted, unless somebody changed it', async () => {
+		const passage = new Passage()
 		await run(['iptables-nft', '-P', 'FORWARD', 'DROP'])
-		await Promise.all(Array.from({ length: 10 }, () => keep()))
+		const done = await Promise.all(Array.from({ length: 5 }, () => passage.keep(() => ['weft0'], false)))
+		assert.deepEqual(done.flat(), ['put the rule into iptables-nft FORWARD'])
+		await run(['iptables-nft', '-F', 'FORWARD'])
+		assert.deepEqual(await passage.keep(() => ['weft0', 'weft1'], false), [])
+		assert.deepEqual(await passage.keep(() => ['weft0'], true), ['put the rule into iptables-nft FORWARD'])
 		assert.deepEqual(await rules('iptables-nft', 'FORWARD'), [RULE])
+		assert.deepEqual(await passage.keep(() => [], false), ['took the rule out of iptables-nft FORWARD'])
+		assert.deepEqual(await rules('iptables-nft', 'FORWARD'), [])
 	})
 
-	it('gets the rule anew after somebody has flushed it, once it is no longer believed to be there', async () => {
-		await run(['iptables-nft', '-N', 'DOCKER-USER'])
-		await run(['iptables-nft', '-A', 'FORWARD', '-j', 'DOCKER-USER'])
-		await keep()
-		await run(['iptables-nft', '-F', 'DOCKER-USER'])
-		mock.timers.tick(60_000)
-		await keep()
-		assert.deepEqual(await rules('iptables-nft', 'DOCKER-USER'), [RULE])
+	it('is asked again after a failure', async () => {
+		const passage = new Passage()
+		await run(['iptables-nft', '-P', 'FORWARD', 'DROP'])
+		const path = process.env.PATH
+		try {
+			process.env.PATH = ''
+			await assert.rejects(passage.keep(() => ['weft0'], false))
+		} finally {
+			process.env.PATH = path
+		}
+		assert.deepEqual(await passage.keep(() => ['weft0'], false), ['put the rule into iptables-nft FORWARD'])
 	})
 })

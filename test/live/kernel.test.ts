@@ -104,6 +104,9 @@ async function open(runner?: (commands: string) => Promise<void>): Promise<Kerne
 		loseLink: async (name) => {
 			await run(['ip', 'link', 'del', name])
 		},
+		loseTable: async () => {
+			await run(['nft', 'delete', 'table', 'inet', 'weft'])
+		},
 	}
 }
 

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LinkMonitor } from '../../src/kernel/netlink/monitor.ts'
+import { linkMonitor } from '../../src/kernel/netlink/link-monitor.ts'
 import { withNetns } from '../../src/kernel/netns.ts'
 import { noNetns, openNetns } from '../support/netns.ts'
 
 test('a link that comes and goes is told of by name and kind', { skip: noNetns() }, async (t) => {
 	const netns = await openNetns(t)
 	const heard: string[] = []
-	const monitor = new LinkMonitor({
+	const monitor = linkMonitor({
 		changed: ({ name, kind }) => heard.push(`changed ${name} ${kind}`),
 		gone: ({ name }) => heard.push(`gone ${name}`),
 		lost: () => heard.push('lost'),
@@ -35,7 +35,7 @@ test('after more events than the socket holds it says so, and goes on', { skip: 
 	const netns = await openNetns(t)
 	let lost = 0
 	const names = new Set<string>()
-	const monitor = new LinkMonitor({
+	const monitor = linkMonitor({
 		changed: ({ name }) => names.add(name),
 		gone: () => undefined,
 		lost: () => {

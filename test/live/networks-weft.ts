@@ -11,10 +11,12 @@ import { LinuxKernel } from '../../src/kernel/kernel.ts'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { Nft } from '../../src/kernel/nftables.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
+import { Watch } from '../../src/kernel/watch.ts'
 import type { PortRequest } from '../../src/model/network.ts'
 import { KeyedMutex } from '../../src/mutex.ts'
 import { networkDriver } from '../../src/network/driver.ts'
 import type { Host } from '../../src/network/host.ts'
+import { Repairs } from '../../src/network/repairs.ts'
 import { resync } from '../../src/network/resync.ts'
 import type { NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
 import { LevelStore } from '../../src/store/level.ts'
@@ -25,8 +27,18 @@ export interface Weft {
 	readonly verbs: NetworkVerbs
 	/** Done by createNetwork too, which does not wait for it. */
 	openForward(): Promise<unknown>
+	/** Makes the table anew. */
+	renewTables(): Promise<void>
+	/** Notices what others do, from now on, and makes it good. */
+	watch(): Promise<Watching>
 	/** Tells weft of Docker's bridges, as its start does. */
 	look(): Promise<void>
+	end(): Promise<void>
+}
+
+export interface Watching {
+	/** What was repaired, in words. */
+	readonly repairs: string[]
 	end(): Promise<void>
 }
 
@@ -44,7 +56,9 @@ export async function startWeft(): Promise<Weft> {
 	const host: Host = { store, kernel, facts: hostFacts(rtnetlink), mutex: new KeyedMutex(), prepared: new Set(), warn }
 	return {
 		verbs: networkDriver(host),
-		openForward: () => kernel.keepPassage(() => ['weft0']),
+		openForward: () => kernel.keepPassage(() => ['weft0'], true),
+		renewTables: () => kernel.renewTables(),
+		watch: () => watch(host, nft),
 		look: async () => {
 			await resync(host, dockerBridges(await rtnetlink.links()))
 		},
@@ -55,6 +69,22 @@ export async function startWeft(): Promise<Weft> {
 			rmSync(folder, { recursive: true, force: true })
 		},
 	}
+}
+
+async function watch(host: Host, nft: Nft): Promise<Watching> {
+	const repairs: string[] = []
+	const keepers = new Repairs(host, Promise.resolve(), {
+		repaired: ({ cause, done }) => repairs.push(`${cause}: ${done.join(', ')}`),
+		failed: (error) => host.warn(error, 'not repaired'),
+	})
+	const watch = new Watch(keepers)
+	watch.openLinks()
+	await watch.openRules(nft)
+	const end = (): Promise<void> => {
+		watch.close()
+		return keepers.close()
+	}
+	return { repairs, end }
 }
 
 export function idOf(name: string): string {

@@ -15,6 +15,7 @@ import { MemoryStore } from '../support/memory-store.ts'
 export const EPHEMERAL = [40000, 40003] as const
 
 export interface Bench {
+	readonly host: Host
 	readonly store: MemoryStore
 	readonly kernel: FakeKernel
 	readonly verbs: NetworkVerbs
@@ -33,7 +34,7 @@ export function bench(store = new MemoryStore(), kernel = new FakeKernel()): Ben
 		prepared: new Set(),
 		warn: (_, message) => warnings.push(message),
 	}
-	return { store, kernel, verbs: networkDriver(host), warnings, resync: () => resync(host, []) }
+	return { host, store, kernel, verbs: networkDriver(host), warnings, resync: () => resync(host, []) }
 }
 
 export function idOf(name: string): string {

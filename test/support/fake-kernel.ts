@@ -33,6 +33,8 @@ export class FakeKernel implements Kernel {
 	readonly forgotten: PortChange[] = []
 	readonly #there = new Map<string, Resource>()
 	readonly #foreign = new Set<string>()
+	/** Elements that are wanted and went with the table. */
+	readonly #lost: Element[] = []
 	/** Ends of pairs that dockerd has not moved yet. */
 	readonly #peers = new Set<string>()
 	readonly #spares: string[] = []
@@ -107,6 +109,12 @@ export class FakeKernel implements Kernel {
 		return []
 	}
 
+	async renewTables(): Promise<void> {
+		await turn()
+		this.before('replace', 'firewall')
+		for (const element of this.#lost.splice(0)) this.#there.set(identity(element), element)
+	}
+
 	/** What is there, by identity; hairpins are attributes of their links and not listed. */
 	objects(): string[] {
 		const foreign = Array.from(this.#foreign, (name) => `link ${name}`)
@@ -153,6 +161,15 @@ export class FakeKernel implements Kernel {
 		this.#foreign.delete(name)
 		const link = this.#there.get(`link ${name}`)
 		if (link?.kind === 'bridge' || link?.kind === 'veth') this.#take(link)
+	}
+
+	/** Somebody deletes the firewall's table. */
+	loseTable(): void {
+		for (const [id, each] of this.#there) {
+			if (each.kind !== 'element') continue
+			this.#there.delete(id)
+			this.#lost.push(each)
+		}
 	}
 
 	/** What goes with a process that ends. */

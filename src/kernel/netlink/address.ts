@@ -3,7 +3,7 @@ import { type Cidr, last, width } from '../../model/address.ts'
 import { attributes, ip, type Message, NLM_F_CREATE, NLM_F_EXCL, type Request, readIp } from './message.ts'
 
 export const RTM_NEWADDR = 20
-const RTM_DELADDR = 21
+export const RTM_DELADDR = 21
 const RTM_GETADDR = 22
 
 const HEADER = 8

@@ -1,37 +1,37 @@
-/** Tells of links that come, change and go, as the kernel says so: no thread and no timer waits for it. */
+/** Hears what the kernel tells of changes on netlink's groups: no thread and no timer waits for it. */
 import { isErrno } from '../../errors.ts'
-import { closeFd, openNetlink, receive, setIntegerOption, watchReadable } from '../ffi.ts'
-import { type LinkInfo, RTM_DELLINK, RTM_NEWLINK, readLink } from './link.ts'
-import { decodeMessages } from './message.ts'
+import { attachFilter, closeFd, openNetlink, receive, setIntegerOption, watchReadable } from '../ffi.ts'
+import { decodeMessages, type Message } from './message.ts'
 
-const AF_UNSPEC = 0
-const NETLINK_ROUTE = 0
 const SOL_NETLINK = 270
 const NETLINK_ADD_MEMBERSHIP = 1
-const RTNLGRP_LINK = 1
 const RECEIVE_BYTES = 64 * 1024
 
-export interface LinkListener {
-	changed(link: LinkInfo): void
-	gone(link: LinkInfo): void
-	/** More happened than the socket could hold: what is known of links must be taken anew. */
+export interface MessageListener {
+	heard(message: Message): void
+	/** More happened than the socket could hold: what was learnt so far must be learnt anew. */
 	lost(): void
 }
 
-export class LinkMonitor {
+export class Monitor {
 	readonly #buffer = Buffer.alloc(RECEIVE_BYTES)
-	readonly #listener: LinkListener
+	readonly #protocol: number
+	readonly #groups: readonly number[]
+	readonly #listener: MessageListener
 	#fd: number | undefined
 	#unwatch: (() => void) | undefined
 
-	constructor(listener: LinkListener) {
+	constructor(protocol: number, groups: readonly number[], listener: MessageListener) {
+		this.#protocol = protocol
+		this.#groups = groups
 		this.#listener = listener
 	}
 
-	/** In the network namespace of the calling thread. */
-	open(): void {
-		const fd = openNetlink(NETLINK_ROUTE)
-		setIntegerOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP_LINK)
+	/** In the network namespace of the calling thread. What the sockets with the netlink ports `deafTo` cause is not heard. */
+	open(deafTo: readonly number[] = []): void {
+		const fd = openNetlink(this.#protocol)
+		if (deafTo.length > 0) attachFilter(fd, filterOut(deafTo))
+		for (const group of this.#groups) setIntegerOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
 		this.#fd = fd
 		this.#watch(fd)
 	}
@@ -52,7 +52,8 @@ export class LinkMonitor {
 			try {
 				const length = receive(fd, this.#buffer)
 				if (length === undefined) return
-				this.#read(Buffer.from(this.#buffer.subarray(0, Math.min(length, this.#buffer.length))))
+				const data = Buffer.from(this.#buffer.subarray(0, Math.min(length, this.#buffer.length)))
+				for (const message of decodeMessages(data)) this.#listener.heard(message)
 			} catch (error) {
 				if (!isErrno(error, 'ENOBUFS')) throw error
 				// libuv stops watching a descriptor that reports an error.
@@ -61,13 +62,28 @@ export class LinkMonitor {
 			}
 		}
 	}
+}
 
-	#read(data: Buffer): void {
-		for (const message of decodeMessages(data)) {
-			// Of a bridge's family: a port that changes or leaves, with the same types.
-			if (message.body[0] !== AF_UNSPEC) continue
-			if (message.type === RTM_NEWLINK) this.#listener.changed(readLink(message))
-			if (message.type === RTM_DELLINK) this.#listener.gone(readLink(message))
-		}
+const LOAD_WORD = 0x20
+const JUMP_IF_EQUAL = 0x15
+const RETURN = 0x06
+/** In a message's header, the netlink port of who asked for the change; a load swaps the bytes of a number. */
+const PORT_AT = 12
+
+/** Drops a message that comes of one of the ports, before it takes a place in the buffer or wakes anybody. */
+function filterOut(ports: readonly number[]): Buffer {
+	const instruction = (code: number, jumpTrue: number, k: number): Buffer => {
+		const bytes = Buffer.alloc(8)
+		bytes.writeUInt16LE(code, 0)
+		bytes.writeUInt8(jumpTrue, 2)
+		bytes.writeUInt32LE(k, 4)
+		return bytes
 	}
+	const swapped = (port: number): number => Buffer.from(Uint32Array.of(port).buffer).readUInt32BE()
+	return Buffer.concat([
+		instruction(LOAD_WORD, 0, PORT_AT),
+		...ports.map((port, i) => instruction(JUMP_IF_EQUAL, ports.length - i, swapped(port))),
+		instruction(RETURN, 0, 0xffffffff),
+		instruction(RETURN, 0, 0),
+	])
 }

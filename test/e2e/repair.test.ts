@@ -1,0 +1,105 @@
+/** What other programs do to a Docker host's rules is made good within seconds, and counted in weftd's log. */
+
+import assert from 'node:assert/strict'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Host, noHost } from '../support/host.ts'
+import { HOST_V4 } from '../support/host-namespaces.ts'
+import { converse, inContainer, outsideOf, type Server, serve } from '../support/traffic.ts'
+import { createNetwork, startDockerHost } from './networks.ts'
+import { assertTalking, PORT, removePair, runPair, setUpPair } from './pair.ts'
+
+/** Milliseconds in which a repair is promised. */
+const PROMISE = 5_000
+
+describe('a network of Docker', { skip: noHost() }, () => {
+	let host: Host
+	let server: Server | undefined
+	before(async () => {
+		host = await startDockerHost()
+		server = await serve(outsideOf(host), 'tcp', PORT)
+	})
+	afterEach(() => removePair(host))
+	after(async () => {
+		await server?.stop()
+		await host?.stop()
+	})
+
+	/** What weftd says it has repaired, each with its number. */
+	function repairs(): { repairs: number; msg: string }[] {
+		const lines = host.weftd.log.split('\n').filter((line) => line.includes('"repairs":'))
+		return lines.map((line) => JSON.parse(line))
+	}
+
+	/** Waits until something is repaired that was not before, and all of `done` matches. */
+	async function repaired(work: () => Promise<unknown>, ...done: readonly RegExp[]): Promise<void> {
+		const before = repairs().length
+		await work()
+		const deadline = Date.now() + PROMISE
+		const fresh = (): string[] =>
+			repairs()
+				.slice(before)
+				.map(({ msg }) => msg)
+		while (!done.every((each) => fresh().some((msg) => each.test(msg)))) {
+			assert.ok(Date.now() < deadline, `repaired was ${fresh().join('; ') || 'nothing'}`)
+			await sleep(50)
+		}
+		assert.deepEqual(
+			repairs().map((each) => each.repairs),
+			repairs().map((_, i) => i + 1),
+		)
+	}
+
+	/** The chains in which iptables has weft's rule. */
+	async function places(): Promise<string[]> {
+		const lines = (await host.exec(['iptables', '-S'])).split('\n')
+		return lines.filter((line) => line.includes('--comment weft')).map((line) => line.split(' ')[1] ?? '')
+	}
+
+	it('goes on after nft flush ruleset, with its connections', async () => {
+		await setUpPair(host)
+		const web = await serve(await inContainer(host, 'one'), 'tcp', 80)
+		const call = await converse(outsideOf(host), HOST_V4, 8080)
+		await call.echo('before')
+		// The acknowledgement of that: a packet that comes in between is answered by the host, with a reset.
+		await sleep(200)
+		await repaired(
+			() => host.exec(['nft', 'flush', 'ruleset']),
+			/because nft deleted inet weft: made weft's tables anew/,
+		)
+		await call.echo('after')
+		await call.stop()
+		await web.stop()
+		await assertTalking(host)
+	})
+
+	it('is let through when dockerd has made its chains anew, and shut FORWARD', async () => {
+		await createNetwork(host, 'net')
+		await host.stopDockerd()
+		await host.exec(['nft', 'flush', 'ruleset'])
+		await repaired(() => host.startDockerd(), /put the rule into iptables-nft DOCKER-USER/)
+		assert.deepEqual(await places(), ['DOCKER-USER'])
+		await host.exec(['iptables', '-P', 'FORWARD', 'DROP'])
+		await runPair(host)
+		await assertTalking(host)
+	})
+
+	it('goes on after iptables -F DOCKER-USER', async () => {
+		await setUpPair(host)
+		await repaired(() => host.exec(['iptables', '-F', 'DOCKER-USER']), /put the rule into iptables-nft DOCKER-USER/)
+		await assertTalking(host)
+	})
+
+	it("goes on after iptables -F FORWARD, and has its one rule back in Docker's chain when dockerd starts again", async () => {
+		await setUpPair(host)
+		await repaired(() => host.exec(['iptables', '-F', 'FORWARD']), /put the rule into iptables-nft FORWARD/)
+		assert.deepEqual(await places(), ['FORWARD'])
+		await assertTalking(host)
+		await host.docker('rm', '-f', 'one', 'two')
+		await host.stopDockerd()
+		await repaired(() => host.startDockerd(), /put the rule into iptables-nft DOCKER-USER/)
+		assert.deepEqual(await places(), ['DOCKER-USER'])
+		await runPair(host)
+		await assertTalking(host)
+	})
+})
