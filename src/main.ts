@@ -10,13 +10,15 @@ import { messageOf } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
 import type { KeeperLog } from './keeper.ts'
 import { dockerBridges, followDockerBridges } from './kernel/docker-bridges.ts'
-import { Firewall } from './kernel/firewall.ts'
+import { Firewall, type NftRunner } from './kernel/firewall.ts'
 import { Flows } from './kernel/flows.ts'
 import { hostFacts } from './kernel/host.ts'
+import { INET_TABLE } from './kernel/inet-table.ts'
 import { LinuxKernel } from './kernel/kernel.ts'
 import { Rtnetlink } from './kernel/netlink/rtnetlink.ts'
-import { Nft, runNftProgram } from './kernel/nftables.ts'
+import { filtersBridges, Nft, runNftProgram } from './kernel/nftables.ts'
 import { HostPorts } from './kernel/ports.ts'
+import { TABLES } from './kernel/ruleset.ts'
 import { Watch } from './kernel/watch.ts'
 import { KeyedMutex } from './mutex.ts'
 import { networkDriver } from './network/driver.ts'
@@ -31,11 +33,13 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const store = await LevelStore.open(config.stateDir)
 	const rtnetlink = new Rtnetlink()
 	rtnetlink.open()
-	const facts = hostFacts(rtnetlink)
+	const nft = openNft(log)
+	const run: NftRunner = nft === undefined ? runNftProgram : (commands) => nft.run(commands)
+	const bridges = await filtersBridges(run)
+	const facts = hostFacts(rtnetlink, bridges)
 	const flows = new Flows()
 	flows.open()
-	const nft = openNft(log)
-	const firewall = new Firewall(nft === undefined ? runNftProgram : (commands) => nft.run(commands))
+	const firewall = new Firewall(run, bridges ? TABLES : [INET_TABLE])
 	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), flows)
 	const warn: Host['warn'] = (error, message) => log.warn({ err: error }, message)
 	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), prepared: new Set(), warn }

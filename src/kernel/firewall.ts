@@ -1,11 +1,11 @@
 /**
- * Keeps the elements of weft's table as the planners want them. What is wanted is held here whole; a change is sent as
- * the difference, and where the kernel does not know what we think it knows (somebody flushed it) the table is made
+ * Keeps the elements of weft's tables as the planners want them. What is wanted is held here whole; a change is sent as
+ * the difference, and where the kernel does not know what we think it knows (somebody flushed it) the tables are made
  * anew. Changes that arrive while one is being applied go together in the next transaction.
  */
 
 import { type Element, identity } from './resource.ts'
-import { renderElements, renderTables } from './ruleset.ts'
+import { renderElements, renderTables, TABLES } from './ruleset.ts'
 
 /** Runs nft commands as one transaction. */
 export type NftRunner = (commands: string) => Promise<void>
@@ -17,6 +17,7 @@ interface Waiting {
 
 export class Firewall {
 	readonly #run: NftRunner
+	readonly #tables: typeof TABLES
 	/** What should be in the kernel and what has been put there, by identity; `dirty` names where they may differ. */
 	#wanted = new Map<string, Element>()
 	#present = new Map<string, Element>()
@@ -26,15 +27,17 @@ export class Firewall {
 	#waiting: Waiting[] = []
 	#applying: Promise<void> | undefined
 
-	constructor(run: NftRunner) {
+	/** `tables` are those that this kernel can have. */
+	constructor(run: NftRunner, tables = TABLES) {
 		this.#run = run
+		this.#tables = tables
 	}
 
 	has(element: Element): boolean {
 		return same(this.#wanted.get(identity(element)), element)
 	}
 
-	/** Makes the table hold these elements and no others, whatever is there now. */
+	/** Makes the tables hold these elements and no others, whatever is there now. */
 	replace(elements: readonly Element[]): Promise<void> {
 		this.#wanted = new Map(elements.map((element) => [identity(element), element]))
 		return this.renew()
@@ -104,11 +107,11 @@ export class Firewall {
 
 	async #applyWhole(): Promise<void> {
 		const wanted = new Map(this.#wanted)
-		await this.#run(renderTables([...wanted.values()]))
+		await this.#run(renderTables([...wanted.values()], this.#tables))
 		this.#present = wanted
 	}
 
-	/** False where the kernel refuses: its table is then not what we left there, and has to be made anew. */
+	/** False where the kernel refuses: its tables are then not what we left there, and have to be made anew. */
 	async #applyDifference(dirty: ReadonlySet<string>): Promise<boolean> {
 		const present = this.#present
 		const gone: Element[] = []

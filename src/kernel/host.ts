@@ -15,9 +15,11 @@ export interface HostFacts {
 	defaultMtu(): Promise<number>
 	/** First and last port that the kernel itself chooses from. */
 	ephemeralPorts(): readonly [number, number]
+	/** Whether frames on a bridge can be filtered. */
+	readonly filtersBridges: boolean
 }
 
-export function hostFacts(rtnetlink: Rtnetlink, resolvConf = '/etc/resolv.conf'): HostFacts {
+export function hostFacts(rtnetlink: Rtnetlink, filtersBridges: boolean, resolvConf = '/etc/resolv.conf'): HostFacts {
 	const routes = async () => {
 		const both = await Promise.all([rtnetlink.routes(4), rtnetlink.routes(6)])
 		return both.flat().filter((route) => route.table === MAIN_TABLE)
@@ -36,6 +38,7 @@ export function hostFacts(rtnetlink: Rtnetlink, resolvConf = '/etc/resolv.conf')
 			const [from, to] = readSysctl('net/ipv4/ip_local_port_range').split(/\s+/).map(Number)
 			return [from ?? 32768, to ?? 60999]
 		},
+		filtersBridges,
 	}
 }
 

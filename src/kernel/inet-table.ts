@@ -12,7 +12,8 @@ const PUBLISH_ANY: readonly Type[] = ['inet_proto', 'inet_service']
 
 const SETS: Readonly<Record<string, SetDefinition>> = {
 	bridges: { comment: 'every bridge of a weft network', key: ['ifname'] },
-	same_bridge: { comment: 'each bridge with itself: traffic inside a network', key: ['ifname', 'ifname'] },
+	same_bridge: { comment: 'each bridge with itself, where containers may talk', key: ['ifname', 'ifname'] },
+	apart: { comment: 'each bridge with itself, where containers are kept apart', key: ['ifname', 'ifname'] },
 	internal: { comment: 'bridges with no way in or out', key: ['ifname'] },
 	masqueraded: { comment: 'bridges whose containers leave with the address of the host', key: ['ifname', 'nf_proto'] },
 	source4: { comment: 'the address with which they leave, where it is chosen', key: ['ifname'], value: ['ipv4_addr'] },
@@ -77,6 +78,7 @@ const CHAINS = `
 		oifname @internal drop
 		ct state established,related goto allow
 		ct status dnat jump published
+		iifname . oifname @apart drop
 		iifname . oifname @trusted jump published
 		oifname . meta nfproto @routed jump published
 		oifname . meta nfproto @routed meta l4proto { icmp, ipv6-icmp } goto allow

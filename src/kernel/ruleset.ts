@@ -3,11 +3,12 @@
  * an element of a set or map.
  */
 import { WeftError } from '../errors.ts'
+import { BRIDGE_TABLE } from './bridge-table.ts'
 import { INET_TABLE } from './inet-table.ts'
 import type { Element } from './resource.ts'
 import { renderParts, type SetDefinition, type Table } from './table.ts'
 
-export const TABLES: readonly Table[] = [INET_TABLE]
+export const TABLES: readonly Table[] = [INET_TABLE, BRIDGE_TABLE]
 
 /** The sets and maps of all tables by name. */
 export const SETS: Readonly<Record<string, SetDefinition & { readonly table: string }>> = Object.fromEntries(
@@ -15,8 +16,8 @@ export const SETS: Readonly<Record<string, SetDefinition & { readonly table: str
 )
 
 /** The tables with their elements, in place of whatever was there, as one transaction. */
-export function renderTables(elements: readonly Element[]): string {
-	return TABLES.map(renderTable).join('') + renderElements('add', elements)
+export function renderTables(elements: readonly Element[], tables = TABLES): string {
+	return tables.map(renderTable).join('') + renderElements('add', elements)
 }
 
 function renderTable({ name, sets, chains }: Table): string {

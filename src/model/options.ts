@@ -23,6 +23,8 @@ export interface NetworkOptions {
 	/** The name asked for with com.docker.network.bridge.name. */
 	readonly bridgeName?: string
 	readonly gatewayModes: PerFamily<GatewayMode>
+	/** Containers of the network reach each other, not only what they publish. */
+	readonly icc: boolean
 	/** Source NAT on the way out, for the families whose gateway mode has NAT. */
 	readonly masquerade: boolean
 	/** The address that containers leave with, in the place of that of the link by which they leave. */

@@ -1,6 +1,6 @@
 /**
  * bridge: containers on a Linux bridge of their own, the host as their gateway. What may pass is decided by elements of
- * the sets in kernel/inet-table.ts; this file says which elements a network, an endpoint and a published port have.
+ * the sets in kernel/inet-table.ts and kernel/bridge-table.ts; this file says which elements a network, an endpoint and a published port have.
  */
 import { type Element, element, type Resource } from '../kernel/resource.ts'
 import { type Family, formatIp, parseCidr } from '../model/address.ts'
@@ -40,7 +40,7 @@ function networkPlan(network: Network): Resource[] {
 		...(ipv6 ? [setting(`net/ipv6/conf/${name}/accept_dad`, '0')] : []),
 		...bridgeAddresses(network).map((cidr): Resource => ({ kind: 'address', link: name, cidr })),
 		element('bridges', [name]),
-		element('same_bridge', [name, name]),
+		element(network.options.icc ? 'same_bridge' : 'apart', [name, name]),
 		...(network.internal ? [element('internal', [name])] : ways(network)),
 	]
 }
@@ -87,6 +87,7 @@ function attached(network: Network, endpoint: Endpoint): Resource[] {
 	]
 	if (endpoint.ipv4 !== undefined) resources.push(element('endpoints4', [bridge, plain(endpoint.ipv4)]))
 	if (endpoint.ipv6 !== undefined) resources.push(element('endpoints6', [bridge, plain(endpoint.ipv6)]))
+	if (!network.options.icc) resources.push(element('apart_links', [endpoint.link]))
 	if (network.internal) return resources
 	// With the container, not with the network: at boot dockerd sets FORWARD to DROP only if it is the first to ask.
 	if (endpoint.ipv4 !== undefined) resources.push(setting('net/ipv4/ip_forward', '1'))

@@ -1,6 +1,6 @@
 /** Networks come and go. A record is written before the kernel is touched and goes after it. */
 import { isDeepStrictEqual } from 'node:util'
-import { WeftError } from '../errors.ts'
+import { invalid, WeftError } from '../errors.ts'
 import { overlaps, parseCidr } from '../model/address.ts'
 import { bridgeName, freeName } from '../model/names.ts'
 import type { Network } from '../model/network.ts'
@@ -49,8 +49,16 @@ async function design(host: Host, request: NetworkRequest): Promise<Network> {
 	const mtu = options.mtu ?? (await host.facts.defaultMtu())
 	const network: Network = { id, options, internal, ipv4, ipv6, bridge, mtu, settled: false }
 	modes[options.mode].validate(network)
+	mustBeFilterable(host, network)
 	mustNotOverlap(network, others)
 	return network
+}
+
+/** A rule that is promised and cannot be there is refused: to do without it in silence would be worse. */
+function mustBeFilterable(host: Host, { options }: Network): void {
+	if (host.facts.filtersBridges || options.icc) return
+	const lacking = 'this kernel is built without nftables for bridges'
+	throw invalid(`com.docker.network.bridge.enable_icc="false" cannot be had: ${lacking}`)
 }
 
 /** Docker's own IPAM gives the same subnet to two networks when asked to; two bridges of one host cannot have it. */

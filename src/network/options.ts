@@ -25,6 +25,7 @@ const MTU = 'mtu'
 const DOCKER_MTU = 'com.docker.network.driver.mtu'
 const PREFIX = 'com.docker.network.container_iface_prefix'
 const BRIDGE = 'com.docker.network.bridge.name'
+const ICC = 'com.docker.network.bridge.enable_icc'
 const MASQUERADE = 'com.docker.network.bridge.enable_ip_masquerade'
 const BINDING = 'com.docker.network.bridge.host_binding_ipv4'
 const GATEWAY_MODE = {
@@ -38,7 +39,7 @@ const SOURCE = { 4: 'com.docker.network.host_ipv4', 6: 'com.docker.network.host_
 
 /** What bridge mode understands; `mode` itself is read first. */
 const KNOWN = [
-	...['mode', MTU, DOCKER_MTU, PREFIX, BRIDGE, MASQUERADE, BINDING, GATEWAY_MODE[4], GATEWAY_MODE[6]],
+	...['mode', MTU, DOCKER_MTU, PREFIX, BRIDGE, ICC, MASQUERADE, BINDING, GATEWAY_MODE[4], GATEWAY_MODE[6]],
 	...[INHIBIT, TRUSTED, SOURCE[4], SOURCE[6]],
 ]
 
@@ -47,7 +48,6 @@ const KNOWN = [
  * value they are refused: a rule that somebody relies on and that is not there would be worse.
  */
 const PLANNED: Raw = {
-	'com.docker.network.bridge.enable_icc': 'true',
 	antispoof: 'false',
 }
 
@@ -83,6 +83,7 @@ export function parseOptions(raw: Raw): NetworkOptions {
 			4: read(raw, GATEWAY_MODE[4], parseGatewayMode) ?? 'nat',
 			6: read(raw, GATEWAY_MODE[6], parseGatewayMode) ?? 'nat',
 		},
+		icc: read(raw, ICC, parseBoolean) ?? true,
 		masquerade: read(raw, MASQUERADE, parseBoolean) ?? true,
 		sourceAddresses: {
 			...(source4 === undefined ? {} : { 4: source4 }),

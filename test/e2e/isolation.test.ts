@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { run } from '../support/command.ts'
 import { type Host, noHost } from '../support/host.ts'
-import { INTERNET_V4 } from '../support/host-namespaces.ts'
+import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
 import { inContainer, outsideOf, type Place, pings, reaches, type Server, serve } from '../support/traffic.ts'
 import { addressOf, createNetwork, runContainer, startDockerHost, subnetOf } from './networks.ts'
 
@@ -20,8 +20,8 @@ describe('isolation', { skip: noHost() }, () => {
 	const servers: Server[] = []
 
 	/** A container that listens, on its network. */
-	async function settle(name: string, network: string): Promise<Spot> {
-		await runContainer(host, name, network)
+	async function settle(name: string, network: string, ...options: string[]): Promise<Spot> {
+		await runContainer(host, name, network, ...options)
 		const place = await inContainer(host, name)
 		servers.push(await serve(place, 'tcp', PORT))
 		return { place, address: await addressOf(host, name, network) }
@@ -66,6 +66,15 @@ describe('isolation', { skip: noHost() }, () => {
 		await assertOpen(docks, docks2)
 		await assertShut(green, docks)
 		await assertShut(docks, green)
+	})
+
+	it('holds inside a network with enable_icc=false, but for what is published', async () => {
+		await createNetwork(host, 'cells', '-o', 'com.docker.network.bridge.enable_icc=false')
+		const [one, two] = [await settle('cell-1', 'cells', '-p', '7100:7000'), await settle('cell-2', 'cells')]
+		await assertShut(one, two)
+		await assertShut(two, one)
+		assert.ok(await reaches(two.place, 'tcp', HOST_V4, 7100))
+		assert.ok(await reaches(two.place, 'tcp', INTERNET_V4, PORT))
 	})
 
 	it('lets a container use a second address with antispoof=false', async () => {

@@ -6,9 +6,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Firewall } from '../../src/kernel/firewall.ts'
+import { INET_TABLE } from '../../src/kernel/inet-table.ts'
 import { type Element, identity } from '../../src/kernel/resource.ts'
 
-const LINE = /^(add|delete) element inet weft (\w+) \{ (.*) \}$/
+const LINE = /^(add|delete) element \w+ weft (\w+) \{ (.*) \}$/
 
 class ModelTable {
 	/** From "set key" to the value, '' in a set; undefined where there is no table. */
@@ -153,6 +154,13 @@ describe('the firewall', () => {
 		assert.deepEqual([firewall.has(published(80, 1)), firewall.has(published(80, 2))], [true, false])
 		await firewall.remove([published(80, 1)])
 		assert.equal(firewall.has(published(80, 1)), false)
+	})
+
+	it('leaves out the tables that the kernel cannot have', async () => {
+		const table = new ModelTable()
+		await new Firewall(table.run, [INET_TABLE]).add([bridge(1)])
+		assert.ok(table.transactions[0]?.includes('table inet weft') && !table.transactions[0].includes('bridge weft'))
+		assert.deepEqual(contents(table), rendered([bridge(1)]))
 	})
 
 	it('makes the whole table at the first change only', async () => {

@@ -100,7 +100,7 @@ describe('an element', () => {
 				const element = spoilt(place.set, place.at, hostile)
 				try {
 					// One line, one pair of braces, and between them nothing that could end or continue them.
-					assert.match(renderElements('add', [element]), /^add element inet weft \w+ \{ [\w.:" -]+ \}\n$/)
+					assert.match(renderElements('add', [element]), /^add element \w+ weft \w+ \{ [\w.:" -]+ \}\n$/)
 				} catch (error) {
 					assert.ok(error instanceof WeftError, String(error))
 				}

@@ -53,7 +53,14 @@ export async function startWeft(): Promise<Weft> {
 	flows.open()
 	const kernel = new LinuxKernel(rtnetlink, new Firewall((commands) => nft.run(commands)), new HostPorts(), flows)
 	const warn: Host['warn'] = (error, message) => process.stderr.write(`${message}: ${String(error)}\n`)
-	const host: Host = { store, kernel, facts: hostFacts(rtnetlink), mutex: new KeyedMutex(), prepared: new Set(), warn }
+	const host: Host = {
+		store,
+		kernel,
+		facts: hostFacts(rtnetlink, true),
+		mutex: new KeyedMutex(),
+		prepared: new Set(),
+		warn,
+	}
 	return {
 		verbs: networkDriver(host),
 		openForward: () => kernel.keepPassage(() => ['weft0'], true),

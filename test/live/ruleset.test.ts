@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { withNetns } from '../../src/kernel/netns.ts'
-import { Nft } from '../../src/kernel/nftables.ts'
+import { filtersBridges, Nft } from '../../src/kernel/nftables.ts'
 import type { Element } from '../../src/kernel/resource.ts'
 import { renderElements, renderTables, SETS } from '../../src/kernel/ruleset.ts'
 import { run } from '../support/command.ts'
@@ -98,6 +98,14 @@ describe('nft', { skip: noNetns('nft') }, () => {
 		assert.equal((await ruleset(netns)).elements, 2)
 		await nft.run(renderElements('delete', [target]) + renderElements('add', [elsewhere]))
 		assert.equal((await ruleset(netns)).elements, 2)
+	})
+
+	it('tells whether the kernel filters on bridges, and leaves nothing of the question', async (context) => {
+		const netns = await openNetns(context)
+		const nft = openNft(context, netns)
+		assert.equal(await filtersBridges((commands) => nft.run(commands)), true)
+		assert.equal(await filtersBridges(() => Promise.reject(new Error('Operation not supported'))), false)
+		assert.equal(await netns.run('nft', 'list', 'tables'), '')
 	})
 
 	it('goes on after an error, and says one line of it', async (context) => {

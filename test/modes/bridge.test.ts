@@ -71,6 +71,7 @@ const CASES: Readonly<Record<string, readonly [Network, Endpoint]>> = {
 		(({ ipv4: _, ...rest }) => rest)(endpoint()),
 	],
 	'jumbo-own-name': [network({ mtu: 9000, bridge: 'mine', ...having({ bridgeName: 'mine' }) }), endpoint()],
+	apart: [network({ ...DUAL, ...having({ icc: false }) }), endpoint(DUAL_ENDPOINT)],
 	'ports-any-v4': [network(), endpoint({ published: [published('0.0.0.0', 8080)] })],
 	'ports-any-dual-stack-udp': [
 		network(DUAL),

@@ -24,12 +24,12 @@ export interface Bench {
 }
 
 /** A daemon over what there is of a store and a kernel. */
-export function bench(store = new MemoryStore(), kernel = new FakeKernel()): Bench {
+export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filtersBridges = true): Bench {
 	const warnings: string[] = []
 	const host: Host = {
 		store,
 		kernel,
-		facts: { occupied: async () => [], defaultMtu: async () => 1450, ephemeralPorts: () => EPHEMERAL },
+		facts: { occupied: async () => [], defaultMtu: async () => 1450, ephemeralPorts: () => EPHEMERAL, filtersBridges },
 		mutex: new KeyedMutex(),
 		prepared: new Set(),
 		warn: (_, message) => warnings.push(message),

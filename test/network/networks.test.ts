@@ -76,6 +76,17 @@ describe('createNetwork', () => {
 		assert.deepEqual([networks(host), host.kernel.objects(), host.store.commits], [[], [], []])
 	})
 
+	it('is refused where the kernel cannot filter on bridges and the network needs it', async () => {
+		const host = bench(undefined, undefined, false)
+		const options = { 'com.docker.network.bridge.enable_icc': 'false' }
+		await assert.rejects(host.verbs.createNetwork(networkRequest(1, { options })), (error: unknown) => {
+			return isCode(error, 'invalid') && /enable_icc="false" cannot be had.*bridges/.test(error.message)
+		})
+		assert.deepEqual([networks(host), host.kernel.objects()], [[], []])
+		await host.verbs.createNetwork(networkRequest(1))
+		await bench().verbs.createNetwork(networkRequest(1, { options }))
+	})
+
 	it('is refused where a label names other families than the flags, and for no family at all', async () => {
 		const host = bench()
 		const options = { 'com.docker.network.enable_ipv6': 'true' }

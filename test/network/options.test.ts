@@ -9,6 +9,7 @@ const DEFAULTS = {
 	mode: 'bridge',
 	interfacePrefix: 'eth',
 	gatewayModes: { 4: 'nat', 6: 'nat' },
+	icc: true,
 	masquerade: true,
 	sourceAddresses: {},
 	trustedInterfaces: [],
@@ -76,6 +77,11 @@ const OPTIONS: Readonly<Record<string, Option>> = {
 		bad: ['a234567890123456', 'a b', 'a/b', '.', '..', 'a"b', 'é', '-x'],
 		accepted: /1 to 15 letters, digits/,
 	},
+	[`${LABEL}.bridge.enable_icc`]: {
+		good: spellings((icc) => ({ icc })),
+		bad: NO_BOOLEANS,
+		accepted: /must be true or false/,
+	},
 	[`${LABEL}.bridge.enable_ip_masquerade`]: {
 		good: spellings((masquerade) => ({ masquerade })),
 		bad: NO_BOOLEANS,
@@ -138,10 +144,6 @@ const OPTIONS: Readonly<Record<string, Option>> = {
 
 /** Not built yet: the value that a network has all the same, in its spellings, and others. */
 const PLANNED: Readonly<Record<string, readonly [readonly string[], readonly string[]]>> = {
-	[`${LABEL}.bridge.enable_icc`]: [
-		['', 'true', '1', 'T'],
-		['false', '0', 'nonsense'],
-	],
 	antispoof: [
 		['', 'false', 'F'],
 		['true', '1', 'nonsense'],

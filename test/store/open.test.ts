@@ -12,11 +12,12 @@ import { scratch, using } from './scratch.ts'
 const NOBODY = 65534
 
 /** Changes the records on disk behind the store's back. */
-async function edit(directory: string, change: (db: Level<string, string>) => Promise<void>): Promise<void> {
+async function edit<T>(directory: string, change: (db: Level<string, string>) => Promise<T>): Promise<T> {
 	const db = new Level<string, string>(join(directory, 'db'))
 	await db.open()
-	await change(db)
+	const result = await change(db)
 	await db.close()
+	return result
 }
 
 async function refusal(directory: string): Promise<WeftError> {
@@ -76,12 +77,13 @@ test('a state directory that this user may not write is named', async (t) => {
 test('the state of another weft is refused by its number and stays as it is', async (t) => {
 	const directory = await scratch(t)
 	await using(directory, (store) => store.commit([pool('p')]))
-	for (const schema of ['1', '3', '3']) {
+	const own = await edit(directory, (db) => db.get('meta!!schema'))
+	for (const schema of ['1', '999', '999']) {
 		await edit(directory, (db) => db.put('meta!!schema', schema))
 		const { message } = await refusal(directory)
-		assert.match(message, new RegExp(`has schema ${schema}; this weftd reads schema 2`))
+		assert.match(message, new RegExp(`has schema ${schema}; this weftd reads schema ${own}`))
 	}
-	await edit(directory, (db) => db.put('meta!!schema', '2'))
+	await edit(directory, (db) => db.put('meta!!schema', own))
 	await using(directory, (store) => assert.notEqual(store.get('pool', '', 'p'), undefined))
 })
 
