@@ -57,7 +57,7 @@ interface Case {
 	readonly repaired: RegExp
 }
 
-const RENEWED = /^nft (deleted|changed) inet weft: made weft's tables anew$/m
+const RENEWED = /^nft (deleted|changed) (inet|bridge) weft: made weft's tables anew$/m
 const PUT_INTO_FORWARD = /put the rule into ip6?tables-\w+ FORWARD$/m
 const PUT_INTO_DOCKER_USER = /put the rule into ip6?tables-\w+ DOCKER-USER$/m
 const FLUSH_MAPS = 'flush map inet weft publish4_any; flush map inet weft publish6_any'
