@@ -21,6 +21,7 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 	routed: { comment: 'bridges whose containers are reached by their own address', key: ['ifname', 'nf_proto'] },
 	unprotected: { comment: 'bridges on which every port is open to whoever has a route', key: ['ifname', 'nf_proto'] },
 	trusted: { comment: 'links with access to open ports of a bridge', key: ['ifname', 'ifname'] },
+	links: { comment: 'the host ends of the links of containers', key: ['ifname'] },
 	docker_bridges: { comment: 'bridges of Docker, kept apart from weft networks', key: ['ifname'] },
 	endpoints4: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv4_addr'] },
 	endpoints6: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv6_addr'] },
@@ -55,6 +56,8 @@ const CHAINS = `
 		type filter hook prerouting priority raw; policy accept;
 		# route_localnet is on for published ports; it must not open the host's own loopback to containers.
 		iifname @bridges ip daddr 127.0.0.0/8 drop
+		# What comes up on a port itself, not on its bridge, was sent to the group of bridges and has passed no rule there.
+		iifname @links drop
 	}
 
 	chain prerouting {

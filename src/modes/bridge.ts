@@ -84,6 +84,7 @@ function attached(network: Network, endpoint: Endpoint): Resource[] {
 			master: bridge,
 			mtu: network.mtu,
 		},
+		element('links', [endpoint.link]),
 	]
 	if (endpoint.ipv4 !== undefined) resources.push(element('endpoints4', [bridge, plain(endpoint.ipv4)]))
 	if (endpoint.ipv6 !== undefined) resources.push(element('endpoints6', [bridge, plain(endpoint.ipv6)]))

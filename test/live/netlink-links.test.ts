@@ -29,6 +29,7 @@ test('a bridge is up with its MAC, and keeps its MTU when its last port leaves',
 	const seen = await ipLink(netns, 'weft0')
 	assert.equal(seen.linkinfo?.info_kind, 'bridge')
 	assert.equal(seen.linkinfo.info_data?.mcast_snooping, 1)
+	assert.equal(seen.linkinfo.info_data?.no_linklocal_learn, 1)
 	assert.deepEqual([seen.ifindex, seen.address, seen.mtu, seen.flags.includes('UP')], [index, mac, 1450, true])
 
 	await netns.rtnetlink.addVeth({ name: 'v0', peer: 'p0', peerMac: '02:42:0a:00:00:02', master: index, mtu: 1400 })

@@ -99,9 +99,10 @@ describe('packets of a network whose containers are apart', { skip: noBed() }, (
 	/** So that no packet waits for an answer that is dropped: what must not pass is on its way. */
 	async function introduce({ place }: Container, ...others: readonly Container[]): Promise<void> {
 		for (const other of others) {
-			const [{ address: mac }] = JSON.parse(await other.place.run('ip', '-j', 'link', 'show', 'eth0'))
 			await place.ip(
-				...FAMILIES.map((family) => `neigh replace ${other.address[family]} lladdr ${mac} dev eth0 nud permanent`),
+				...FAMILIES.map(
+					(family) => `neigh replace ${other.address[family]} lladdr ${other.mac} dev eth0 nud permanent`,
+				),
 			)
 		}
 	}

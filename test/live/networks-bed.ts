@@ -71,6 +71,21 @@ export class Place {
 		return (await this.#ask({ verb: 'run', argv, input: '' })) !== null
 	}
 
+	/** Frames made by test/support/frames.ts, sent as they are. */
+	async send(link: string, frames: readonly Buffer[]): Promise<void> {
+		await this.#ask({ verb: 'send', link, frames: frames.map((frame) => frame.toString('hex')) })
+	}
+
+	/** From now on catches the frames that come by a link. */
+	async catch(link: string): Promise<void> {
+		await this.#ask({ verb: 'catch', link })
+	}
+
+	/** The names of those that have been caught, up to the last. */
+	async caught(last: string): Promise<string[]> {
+		return ((await this.#ask({ verb: 'caught', last, patience: PATIENCE })) ?? '').split('\n')
+	}
+
 	/** Commands of ip(8), one a line. */
 	async ip(...lines: string[]): Promise<void> {
 		await this.pipe(lines.join('\n'), 'ip', '-batch', '-')

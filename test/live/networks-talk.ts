@@ -2,6 +2,9 @@
 import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { connect, createServer, isIPv6 } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { namesIn } from '../support/frames.ts'
+import { nextFrame, openPackets, sendFrame } from '../support/packet-socket.ts'
 
 export type Protocol = 'tcp' | 'udp'
 
@@ -17,6 +20,10 @@ export type Call =
 			/** The client's own port, for udp; absent: the kernel's choice. */
 			readonly from?: number
 	  }
+	/** Frames as they are, in hexadecimal. */
+	| { readonly verb: 'send'; readonly link: string; readonly frames: readonly string[] }
+	| { readonly verb: 'catch'; readonly link: string }
+	| { readonly verb: 'caught'; readonly last: string; readonly patience: number }
 	| { readonly verb: 'run'; readonly argv: readonly string[]; readonly input: string }
 
 /** What comes back: the server's words, a program's output, or nothing where there was no answer or a failure. */
@@ -25,6 +32,9 @@ export type Answer = string | null
 export function answer(call: Call): Promise<Answer> {
 	if (call.verb === 'listen') return call.protocol === 'tcp' ? listenTcp(call) : listenUdp(call)
 	if (call.verb === 'dial') return call.protocol === 'tcp' ? dialTcp(call) : dialUdp(call)
+	if (call.verb === 'send') return sendFrames(call.link, call.frames)
+	if (call.verb === 'catch') return catchFrames(call.link)
+	if (call.verb === 'caught') return caughtFrames(call.last, call.patience)
 	return runHere(call.argv, call.input)
 }
 
@@ -89,6 +99,31 @@ function dialUdp({ address, port, patience, from = 0 }: Dial): Promise<Answer> {
 		socket.bind(from)
 		socket.send('hello', port, address)
 	})
+}
+
+async function sendFrames(link: string, frames: readonly string[]): Promise<Answer> {
+	const socket = openPackets(link)
+	for (const frame of frames) sendFrame(socket, Buffer.from(frame, 'hex'))
+	return 'sent'
+}
+
+let catching = -1
+
+/** From now on; goes with the process. */
+async function catchFrames(link: string): Promise<Answer> {
+	catching = openPackets(link)
+	return 'catching'
+}
+
+/** The names of the frames that have come since the last call, up to the one named. */
+async function caughtFrames(last: string, patience: number): Promise<Answer> {
+	const names: string[] = []
+	for (const end = Date.now() + patience; Date.now() < end && !names.includes(last); ) {
+		const frame = nextFrame(catching)
+		if (frame === undefined) await sleep(5)
+		else names.push(...namesIn(frame))
+	}
+	return names.join('\n')
 }
 
 function runHere([file = '', ...args]: readonly string[], input: string): Promise<Answer> {

@@ -119,6 +119,7 @@ export interface Container {
 	readonly networkId: string
 	readonly endpointId: string
 	readonly address: { readonly 4: string; readonly 6: string }
+	readonly mac: string
 }
 
 /** The endpoint number `last` of a network, joined, its link moved and set up; a default route where there is a gateway. */
@@ -139,7 +140,8 @@ export async function runContainer({ verbs }: Weft, number: number, last: number
 		...(gateway === undefined ? [] : [`route add default via ${gateway}`]),
 		...(gatewayIpv6 === undefined ? [] : [`route add default via ${gatewayIpv6} dev eth0`]),
 	)
-	return { place, networkId, endpointId, address }
+	const [{ address: mac }] = JSON.parse(await place.run('ip', '-j', 'link', 'show', 'eth0'))
+	return { place, networkId, endpointId, address, mac }
 }
 
 export async function endAll(bed: Bed, weft: Weft, containers: Iterable<Container>): Promise<void> {

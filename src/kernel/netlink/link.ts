@@ -41,6 +41,8 @@ const IFLA_EXT_MASK = 29
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
 const VETH_INFO_PEER = 1
+const IFLA_BR_MULTI_BOOLOPT = 46
+const BR_BOOLOPT_NO_LL_LEARN = 1
 const IFLA_BRPORT_MODE = 4
 const IFLA_BRPORT_ISOLATED = 33
 const IFLA_VXLAN_ID = 1
@@ -127,9 +129,17 @@ function created(kind: string, data: readonly Buffer[], ...rest: readonly Buffer
 	}
 }
 
-/** Without an MTU: see Rtnetlink.addBridge. */
+/**
+ * Without an MTU: see Rtnetlink.addBridge. Frames to the group of bridges (01:80:c2:00:00:0x) pass no rules, so that no
+ * address is learnt from them: a port could take another's in this way. Kernels before 5.0 do not know the option.
+ */
 export function newBridge(bridge: NewBridge): Request {
-	return created('bridge', [], text(IFLA_IFNAME, bridge.name), bytes(IFLA_ADDRESS, parseMac(bridge.mac)))
+	// struct br_boolopt_multi: the values, and which of them are meant.
+	const options = Buffer.alloc(8)
+	options.writeUInt32LE(BR_BOOLOPT_NO_LL_LEARN, 0)
+	options.writeUInt32LE(BR_BOOLOPT_NO_LL_LEARN, 4)
+	const data = [bytes(IFLA_BR_MULTI_BOOLOPT, options)]
+	return created('bridge', data, text(IFLA_IFNAME, bridge.name), bytes(IFLA_ADDRESS, parseMac(bridge.mac)))
 }
 
 /** Both ends in one message, so that there is no moment with half of it. */

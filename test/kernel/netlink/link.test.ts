@@ -21,12 +21,20 @@ const CREATE = 0x600
 const NOTHING = '00 00 0000 00000000 00000000 00000000'
 const UP = '00 00 0000 00000000 01000000 01000000'
 
-test('a bridge is created up, with its MAC', () => {
+test('a bridge is created up, with its MAC, deaf to what hosts say to bridges', () => {
 	const request = newBridge({ name: 'weft0', mac: '02:42:00:00:00:01' })
 	assert.deepEqual([request.type, request.flags], [16, CREATE])
 	assert.equal(
 		request.body.toString('hex'),
-		hex(UP, '0a00 0300 776566743000 0000', '0a00 0100 024200000001 0000', '1000 1280', '0b00 0100 62726964676500 00'),
+		hex(
+			UP,
+			'0a00 0300 776566743000 0000',
+			'0a00 0100 024200000001 0000',
+			'2000 1280',
+			'0b00 0100 62726964676500 00',
+			'1000 0280',
+			'0c00 2e00 01000000 01000000',
+		),
 	)
 })
 
