@@ -54,8 +54,11 @@ const PUBLISHED = `
 const CHAINS = `
 	chain martians {
 		type filter hook prerouting priority raw; policy accept;
-		# route_localnet is on for published ports; it must not open the host's own loopback to containers.
+		# route_localnet is on for published ports; it must not open the host's own loopback to containers, nor let them
+		# speak in its name. What is translated while it is on the bridge, IPv6 itself would not stop any more.
 		iifname @bridges ip daddr 127.0.0.0/8 drop
+		iifname @bridges ip saddr 127.0.0.0/8 drop
+		iifname @bridges ip6 saddr ::1 drop
 		# What comes up on a port itself, not on its bridge, was sent to the group of bridges and has passed no rule there.
 		iifname @links drop
 	}
