@@ -3,6 +3,7 @@
  * instead of a bare accept, because an accept ends one table only and Docker sets iptables' FORWARD policy to DROP: a
  * single static rule there accepts what carries the mark (iptables.ts).
  */
+import { LOOPBACK6_ALIAS } from './resource.ts'
 import type { SetDefinition, Table, Type } from './table.ts'
 
 /** The bit of the packet mark that says: forwarded by weft's rules. Taken off again before the packet leaves. */
@@ -39,13 +40,18 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 	},
 	publish4_any: { comment: 'published on every address', key: PUBLISH_ANY, value: ['ipv4_addr', 'inet_service'] },
 	publish6_any: { comment: 'published on every address', key: PUBLISH_ANY, value: ['ipv6_addr', 'inet_service'] },
+	loopback6: { comment: 'published on ::1 too', key: PUBLISH_ANY },
 }
 
 const MARK = `0x${ACCEPT_MARK.toString(16)}`
 const UNMARK = `0x${(~ACCEPT_MARK >>> 0).toString(16)}`
 
-/** From a published port to its container: a port on one address goes before the same port on every address. */
+/**
+ * From a published port to its container: a port on one address goes before the same port on every address. Not from
+ * link-local addresses, since nobody forwards what comes from one; the held port refuses at once.
+ */
 const PUBLISHED = `
+		ip6 daddr fe80::/10 accept
 		dnat ip to ip daddr . meta l4proto . th dport map @publish4
 		dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6
 		fib daddr type local dnat ip to meta l4proto . th dport map @publish4_any
@@ -71,9 +77,19 @@ const CHAINS = `
 	}
 
 	chain output {
-		type nat hook output priority -100; policy accept;
-		# IPv6 has no route_localnet: no answer would come back to ::1. Refused at once, "localhost" goes on to 127.0.0.1.
-		ip6 daddr ::1 accept${PUBLISHED}
+		type nat hook output priority -100; policy accept;${PUBLISHED}
+	}
+
+	# IPv6 has no route_localnet: an answer that NAT gives back to ::1 is dropped on every link but lo. Hence ::1 has
+	# another name from before NAT sees the packet until after NAT is done with the answer, which ::1 then seems to send.
+	chain from_loopback6 {
+		type filter hook output priority raw; policy accept;
+		ip6 saddr ::1 ip6 daddr ::1 meta l4proto . th dport @loopback6 ip6 saddr set ${LOOPBACK6_ALIAS}
+	}
+
+	chain to_loopback6 {
+		type filter hook input priority 110; policy accept;
+		ip6 saddr ::1 ip6 daddr ${LOOPBACK6_ALIAS} ip6 daddr set ::1
 	}
 
 	chain forward {
@@ -116,6 +132,7 @@ const CHAINS = `
 		ct status dnat oifname . ip saddr @endpoints4 masquerade
 		ct status dnat oifname . ip6 saddr @endpoints6 masquerade
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade
+		oifname @bridges ip6 saddr ${LOOPBACK6_ALIAS} masquerade
 		iifname . oifname @same_bridge accept
 		snat ip to iifname map @source4
 		snat ip6 to iifname map @source6

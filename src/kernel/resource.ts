@@ -4,6 +4,12 @@
  */
 import type { Protocol, PublishedPort } from '../model/network.ts'
 
+/**
+ * What ::1 is called on the way to a container and back: an address of every bridge with IPv6. The same checksum as ::1
+ * has, so that packets need not be put right where kernels get that wrong (UDP whose checksum was looked at already).
+ */
+export const LOOPBACK6_ALIAS = 'fe80::180'
+
 /** A Linux bridge. Adopted bridges are never listed: weft does not own them. */
 export interface BridgeLink {
 	readonly kind: 'bridge'

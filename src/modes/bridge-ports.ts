@@ -12,7 +12,8 @@ export function published(_network: Network, endpoint: Endpoint): Resource[] {
 
 function portResources(endpoint: Endpoint, port: PublishedPort): Resource[] {
 	const open = element(`open${familyOf(port)}`, [port.containerIp, port.protocol, String(port.containerPort)])
-	return port.hostPort === 0 ? [open] : [hostPort(endpoint, port), open, translation(port)]
+	if (port.hostPort === 0) return [open]
+	return [hostPort(endpoint, port), open, translation(port), ...loopback(port)]
 }
 
 /** The port itself, which a container of the host or another endpoint may have already. */
@@ -26,6 +27,11 @@ function translation(port: PublishedPort): Element {
 	const target = [port.containerIp, String(port.containerPort)]
 	const service = [port.protocol, String(port.hostPort)]
 	return any ? element(`${map}_any`, service, target) : element(map, [port.hostIp, ...service], target)
+}
+
+/** On ::1, which takes more than the translation. */
+function loopback({ protocol, hostIp, hostPort }: PublishedPort): Element[] {
+	return hostIp === '::' || hostIp === '::1' ? [element('loopback6', [protocol, String(hostPort)])] : []
 }
 
 function familyOf(port: PublishedPort): string {

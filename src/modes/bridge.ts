@@ -2,7 +2,7 @@
  * bridge: containers on a Linux bridge of their own, the host as their gateway. What may pass is decided by elements of
  * the sets in kernel/inet-table.ts and kernel/bridge-table.ts; this file says which elements a network, an endpoint and a published port have.
  */
-import { type Element, element, type Resource } from '../kernel/resource.ts'
+import { type Element, element, LOOPBACK6_ALIAS, type Resource } from '../kernel/resource.ts'
 import { type Family, formatIp, parseCidr } from '../model/address.ts'
 import { macFor, peerName } from '../model/names.ts'
 import type { Endpoint, Network, Subnet } from '../model/network.ts'
@@ -39,10 +39,16 @@ function networkPlan(network: Network): Resource[] {
 		// Without an address of its own that is settled it asks no neighbour, for a second after the first container.
 		...(ipv6 ? [setting(`net/ipv6/conf/${name}/accept_dad`, '0')] : []),
 		...bridgeAddresses(network).map((cidr): Resource => ({ kind: 'address', link: name, cidr })),
+		...(ipv6 && !network.internal ? [alias(name)] : []),
 		element('bridges', [name]),
 		element(network.options.icc ? 'same_bridge' : 'apart', [name, name]),
 		...(network.internal ? [element('internal', [name])] : ways(network)),
 	]
+}
+
+/** For what is published on ::1. */
+function alias(link: string): Resource {
+	return { kind: 'address', link, cidr: `${LOOPBACK6_ALIAS}/64` }
 }
 
 /** The gateways that the bridge itself is. */

@@ -52,8 +52,9 @@ export class Place {
 		this.#ask = ask
 	}
 
-	async listen(protocol: Protocol, port: number, address = '::'): Promise<void> {
-		await this.#ask({ verb: 'listen', protocol, address, port })
+	/** Tells clients the address that they came from, or what it `says`. */
+	async listen(protocol: Protocol, port: number, address = '::', says?: string): Promise<void> {
+		await this.#ask({ verb: 'listen', protocol, address, port, ...(says === undefined ? {} : { says }) })
 	}
 
 	/** What the server there says: the address that it saw. Null when nobody answers in a long time. */

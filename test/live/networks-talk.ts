@@ -10,7 +10,14 @@ export type Protocol = 'tcp' | 'udp'
 
 /** A call to one of the functions below, as it is sent to a peer. */
 export type Call =
-	| { readonly verb: 'listen'; readonly protocol: Protocol; readonly address: string; readonly port: number }
+	| {
+			readonly verb: 'listen'
+			readonly protocol: Protocol
+			readonly address: string
+			readonly port: number
+			/** What clients are told; absent: the address that they came from. */
+			readonly says?: string
+	  }
 	| {
 			readonly verb: 'dial'
 			readonly protocol: Protocol
@@ -46,11 +53,11 @@ function plain(address: string | undefined): string {
 }
 
 /** Tells each client the address that it came from. Never closed: goes with the process. */
-function listenTcp({ address, port }: Listen): Promise<Answer> {
+function listenTcp({ address, port, says }: Listen): Promise<Answer> {
 	return new Promise((resolve, reject) => {
 		const server = createServer((socket) => {
 			socket.on('error', () => socket.destroy())
-			socket.end(plain(socket.remoteAddress))
+			socket.end(says ?? plain(socket.remoteAddress))
 		})
 		server.on('error', reject)
 		server.listen({ port, host: address, ipv6Only: true }, () => resolve('listening'))
@@ -58,10 +65,10 @@ function listenTcp({ address, port }: Listen): Promise<Answer> {
 	})
 }
 
-function listenUdp({ address, port }: Listen): Promise<Answer> {
+function listenUdp({ address, port, says }: Listen): Promise<Answer> {
 	return new Promise((resolve, reject) => {
 		const socket = isIPv6(address) ? createSocket({ type: 'udp6', ipv6Only: true }) : createSocket('udp4')
-		socket.on('message', (_, from) => socket.send(plain(from.address), from.port, from.address))
+		socket.on('message', (_, from) => socket.send(says ?? plain(from.address), from.port, from.address))
 		socket.on('error', reject)
 		socket.bind(port, address, () => resolve('listening'))
 		socket.unref()
