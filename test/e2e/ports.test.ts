@@ -7,7 +7,8 @@ import { HOST_V4, HOST_V6, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namesp
 import { IMAGE } from '../support/image.ts'
 import { dial, inContainer, onHost, outsideOf, type Protocol, reaches, type Server, serve } from '../support/traffic.ts'
 import { assertFootprint, footprint } from './footprint.ts'
-import { addressOf, createNetwork, endpointOf, refused, runContainer, startDockerHost, subnetOf } from './networks.ts'
+import { createNetwork, endpointOf, refused, runContainer, startDockerHost, subnetOf } from './networks.ts'
+import { numberOf } from './port-numbers.ts'
 
 describe('published ports', { skip: noHost() }, () => {
 	let host: Host
@@ -110,26 +111,13 @@ describe('published ports', { skip: noHost() }, () => {
 		await settle('any', 'shop', 80, '-p', '80')
 		await settle('all', 'shop', 80, '-P', '--expose', '80', '--expose', '81/udp')
 		for (const name of ['any', 'all']) {
-			const port = await publishedAs(name, 'tcp', 80)
+			const port = await numberOf(host, name, 'shop', 'tcp', 80)
 			assert.ok(port >= 1024, `${port}`)
 			assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, port), OUTSIDE_V4)
 		}
-		assert.ok((await publishedAs('all', 'udp', 81)) >= 1024)
-		assert.notEqual(await publishedAs('any', 'tcp', 80), await publishedAs('all', 'tcp', 80))
+		assert.ok((await numberOf(host, 'all', 'shop', 'udp', 81)) >= 1024)
+		assert.notEqual(await numberOf(host, 'any', 'shop', 'tcp', 80), await numberOf(host, 'all', 'shop', 'tcp', 80))
 	})
-
-	/** The number that weft chose: the key in its map whose value is the container's port. */
-	async function publishedAs(name: string, protocol: Protocol, port: number): Promise<number> {
-		const address = await addressOf(host, name, 'shop')
-		const { nftables } = JSON.parse(await host.exec(['nft', '-j', 'list', 'map', 'inet', 'weft', 'publish4_any']))
-		const elements: [{ concat: unknown[] }, { concat: unknown[] }][] =
-			nftables.find((object: { map?: unknown }) => object.map)?.map.elem ?? []
-		const element = elements.find(
-			([key, value]) => key.concat[0] === protocol && value.concat.join() === [address, port].join(),
-		)
-		assert.ok(element, `${name} ${address} port ${port}/${protocol} in ${JSON.stringify(elements)}`)
-		return Number(element[0].concat.at(-1))
-	}
 
 	it('take the first free number of a range', async () => {
 		await settle('range-1', 'shop', 80, '-p', '8000-8010:80')

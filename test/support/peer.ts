@@ -1,7 +1,8 @@
 /**
  * A program, run inside some network namespace: one end of a conversation.
  *   peer.js serve tcp|udp|sctp PORT [ADDRESS]   tells each client the address it came from, then echoes
- *   peer.js dial tcp|udp|sctp ADDRESS PORT      prints what the server told; exit 1 with the reason when nothing answers
+ *   peer.js dial tcp|udp|sctp ADDRESS PORT [FROM]   prints what the server told; exit 1 with the reason when nothing
+ *                                          answers; FROM is the client's own port, for udp
  *   peer.js hold ADDRESS PORT              one TCP connection: lines from standard input out, what comes back printed
  * `serve` and `hold` end with their standard input.
  */
@@ -47,7 +48,7 @@ function dialTcp(address: string, port: number): void {
 	})
 }
 
-function dialUdp(address: string, port: number): void {
+function dialUdp(address: string, port: number, from: number): void {
 	const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
 	setTimeout(() => fail('no answer'), PATIENCE)
 	// A connected socket learns of ICMP's "port unreachable".
@@ -56,6 +57,7 @@ function dialUdp(address: string, port: number): void {
 		process.stdout.write(data)
 		process.exit(0)
 	})
+	socket.bind(from)
 	socket.connect(port, address, () => {
 		socket.send('hello')
 		setInterval(() => socket.send('hello'), 400)
@@ -81,7 +83,7 @@ const SERVE: Readonly<Record<string, (port: number, address: string) => unknown>
 	sctp: serveSctp,
 }
 
-const DIAL: Readonly<Record<string, (address: string, port: number) => unknown>> = {
+const DIAL: Readonly<Record<string, (address: string, port: number, from: number) => unknown>> = {
 	tcp: dialTcp,
 	udp: dialUdp,
 	sctp: async (address, port) => {
@@ -97,8 +99,8 @@ if (verb === 'serve') {
 	endWithInput()
 	SERVE[protocol]?.(Number(port), address)
 } else if (verb === 'dial') {
-	const [protocol = '', address = '', port] = words
-	DIAL[protocol]?.(address, Number(port))
+	const [protocol = '', address = '', port, from = '0'] = words
+	DIAL[protocol]?.(address, Number(port), Number(from))
 } else if (verb === 'hold') {
 	endWithInput()
 	hold(words[0] ?? '', Number(words[1]))

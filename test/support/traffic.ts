@@ -41,9 +41,9 @@ export async function serve(place: Place, protocol: Protocol, port: number, addr
 	return { stop: () => end(child) }
 }
 
-/** The address that the server sees this client with; throws when nothing answers. */
-export function dial(place: Place, protocol: Protocol, address: string, port: number): Promise<string> {
-	return run(place([process.execPath, PEER, 'dial', protocol, address, String(port)]))
+/** The address that the server sees this client with; throws when nothing answers. `from`: a port of its own, for udp. */
+export function dial(place: Place, protocol: Protocol, address: string, port: number, from = 0): Promise<string> {
+	return run(place([process.execPath, PEER, 'dial', protocol, address, String(port), String(from)]))
 }
 
 export async function reaches(place: Place, protocol: Protocol, address: string, port: number): Promise<boolean> {
