@@ -7,10 +7,14 @@ import type { Element } from './resource.ts'
 /** Docker's default bridge, its gateway bridge, and br- with the first 12 digits of a network's id. */
 const NAMES = /^(docker0|docker_gwbridge|br-[0-9a-f]{12})$/
 
+export function isDockerName(link: string): boolean {
+	return NAMES.test(link)
+}
+
 /** The elements for those of these links that are Docker's bridges. */
 export function dockerBridges(links: readonly Pick<LinkInfo, 'name' | 'kind'>[]): Element[] {
 	return links
-		.filter(({ name, kind }) => kind === 'bridge' && NAMES.test(name))
+		.filter(({ name, kind }) => kind === 'bridge' && isDockerName(name))
 		.map(({ name }) => ({ kind: 'element', set: 'docker_bridges', key: [name] }))
 }
 

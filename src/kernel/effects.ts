@@ -19,6 +19,9 @@ import type {
 } from './resource.ts'
 import { writeSysctl } from './sysctl.ts'
 
+/** Of a bridge that has lost its last port. */
+const NO_MAC = '00:00:00:00:00:00'
+
 /** All but elements, which are the firewall's. */
 export type Single = Exclude<Resource, Element>
 
@@ -52,10 +55,15 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 				if (await unlessThere(rtnetlink.addBridge(link))) return true
 				const there = await rtnetlink.link(link.name)
 				if (there?.kind !== 'bridge') throw new WeftError('in-use', 'exists and is not a bridge')
-				if (!there.up) await rtnetlink.setLink({ index: there.index, up: true })
+				// One that was never told its MAC takes the lowest of its ports, and neighbours lose it when a container leaves.
+				const mac = there.mac === NO_MAC ? link.mac : there.mac
+				if (link.kept === true) await rtnetlink.setLink({ index: there.index, up: true, mac })
+				else if (!there.up) await rtnetlink.setLink({ index: there.index, up: true })
 				return false
 			},
-			remove: deleteLink,
+			remove: async (link) => {
+				if (link.kept !== true) await deleteLink(link)
+			},
 		},
 		veth: {
 			ensure: async (link) => {
@@ -73,7 +81,9 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		address: {
 			ensure: (address: Address) =>
 				unlessThere(rtnetlink.addAddress(indexOf(address.link), parseCidr(address.cidr), { nodad: true })),
-			remove: ({ link, cidr }) => onLink(link, (index) => rtnetlink.deleteAddress(index, parseCidr(cidr))),
+			remove: async ({ link, cidr, kept }) => {
+				if (kept !== true) await onLink(link, (index) => rtnetlink.deleteAddress(index, parseCidr(cidr)))
+			},
 		},
 		route: {
 			ensure: async (route: Route) => {
@@ -104,14 +114,15 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 			remove: ({ link }) => onLink(link, (index) => rtnetlink.setBridgePort({ index, hairpin: false })),
 		},
 		sysctl: {
-			// Never undone, hence never "made": nobody knows who relies on it by then.
-			ensure: async ({ key, value }: Sysctl) => {
+			ensure: async ({ key, value, undone }: Sysctl) => {
 				// A host without IPv6 (ipv6.disable=1) has none of its settings, and no IPv6 that they could tame.
 				if (key.startsWith('net/ipv6/') && !existsSync('/proc/sys/net/ipv6/conf')) return false
-				await writeSysctl(key, value)
-				return false
+				const changed = await writeSysctl(key, value)
+				return changed && undone !== undefined
 			},
-			remove: async () => undefined,
+			remove: async ({ key, undone }) => {
+				if (undone !== undefined) await unlessGone(writeSysctl(key, undone))
+			},
 		},
 		port: {
 			ensure: async (port: HostPort) => {
@@ -136,7 +147,7 @@ async function unlessThere(work: Promise<void>): Promise<boolean> {
 }
 
 /** The kernel's ways to say that something is not there. */
-async function unlessGone(work: Promise<void>): Promise<void> {
+async function unlessGone(work: Promise<unknown>): Promise<void> {
 	try {
 		await work
 	} catch (error) {

@@ -1,11 +1,21 @@
 /** What is observed of this host before something is decided: nothing here changes anything. */
 import { readFile } from 'node:fs/promises'
-import { type Cidr, tryParseIp, width } from '../model/address.ts'
+import { type Cidr, formatCidr, type Ip, tryParseIp, width } from '../model/address.ts'
+import type { BridgeState } from '../model/network.ts'
+import { isDockerName } from './docker-bridges.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { readSysctl } from './sysctl.ts'
 
 const MAIN_TABLE = 254
 const DEFAULT_MTU = 1500
+
+export interface LinkFacts {
+	/** As rtnetlink has it, such as `bridge`; absent for a device of hardware. */
+	readonly kind?: string
+	/** Bytes. */
+	readonly mtu: number
+	readonly state: BridgeState
+}
 
 /** What planning needs to know of the host. */
 export interface HostFacts {
@@ -13,6 +23,12 @@ export interface HostFacts {
 	occupied(): Promise<readonly Cidr[]>
 	/** Bytes: the MTU of the link with the default route, 1500 where there is none. */
 	defaultMtu(): Promise<number>
+	/** Undefined where there is no link of that name. */
+	link(name: string): Promise<LinkFacts | undefined>
+	/** The name of the link that has this address. */
+	linkWith(address: Ip): Promise<string | undefined>
+	/** Whether it is a name that Docker gives to its own bridges. */
+	isDockers(link: string): boolean
 	/** First and last port that the kernel itself chooses from. */
 	ephemeralPorts(): readonly [number, number]
 	/** Whether frames on a bridge can be filtered. */
@@ -34,6 +50,20 @@ export function hostFacts(rtnetlink: Rtnetlink, filtersBridges: boolean, resolvC
 			const link = (await rtnetlink.links()).find(({ index }) => index === route?.linkIndex)
 			return link?.mtu ?? DEFAULT_MTU
 		},
+		link: async (name) => {
+			const found = await rtnetlink.link(name)
+			if (found === undefined) return undefined
+			const addresses = (await rtnetlink.addresses(found.index)).map(({ cidr }) => formatCidr(cidr))
+			const routesLocalnet = readSysctl(`net/ipv4/conf/${name}/route_localnet`) === '1'
+			const { kind, mtu } = found
+			return { ...(kind === undefined ? {} : { kind }), mtu, state: { addresses, routesLocalnet } }
+		},
+		linkWith: async (address) => {
+			const route = await rtnetlink.routeTo(address)
+			if (route?.local !== true) return undefined
+			return (await rtnetlink.links()).find(({ index }) => index === route.linkIndex)?.name
+		},
+		isDockers: isDockerName,
 		ephemeralPorts: () => {
 			const [from, to] = readSysctl('net/ipv4/ip_local_port_range').split(/\s+/).map(Number)
 			return [from ?? 32768, to ?? 60999]

@@ -13,6 +13,7 @@ const PUBLISH_ANY: readonly Type[] = ['inet_proto', 'inet_service']
 
 const SETS: Readonly<Record<string, SetDefinition>> = {
 	bridges: { comment: 'every bridge of a weft network', key: ['ifname'] },
+	adopted: { comment: 'those of them that were there before, with others behind them too', key: ['ifname'] },
 	same_bridge: { comment: 'each bridge with itself, where containers may talk', key: ['ifname', 'ifname'] },
 	apart: { comment: 'each bridge with itself, where containers are kept apart', key: ['ifname', 'ifname'] },
 	internal: { comment: 'bridges with no way in or out', key: ['ifname'] },
@@ -105,7 +106,11 @@ const CHAINS = `
 		oifname . meta nfproto @routed jump published
 		oifname . meta nfproto @routed meta l4proto { icmp, ipv6-icmp } goto allow
 		oifname . meta nfproto @unprotected goto allow
-		oifname @bridges drop
+		oifname != @adopted oifname @bridges drop
+		oifname . ip daddr @endpoints4 drop
+		oifname . ip6 daddr @endpoints6 drop
+		# Between others, and those behind an adopted bridge who are no containers.
+		iifname != @bridges accept
 		# What Docker has published it lets in itself; anything else of Docker's is out of reach.
 		oifname @docker_bridges ct status dnat accept
 		oifname @docker_bridges drop
@@ -134,9 +139,16 @@ const CHAINS = `
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade
 		oifname @bridges ip6 saddr ${LOOPBACK6_ALIAS} masquerade
 		iifname . oifname @same_bridge accept
+		iifname . meta nfproto @masqueraded goto leaving
+	}
+
+	chain leaving {
+		# Of those behind an adopted bridge only the containers.
+		iifname @adopted iifname . ip saddr != @endpoints4 return
+		iifname @adopted iifname . ip6 saddr != @endpoints6 return
 		snat ip to iifname map @source4
 		snat ip6 to iifname map @source6
-		iifname . meta nfproto @masqueraded masquerade
+		masquerade
 	}
 `
 

@@ -10,13 +10,15 @@ import type { Protocol, PublishedPort } from '../model/network.ts'
  */
 export const LOOPBACK6_ALIAS = 'fe80::180'
 
-/** A Linux bridge. Adopted bridges are never listed: weft does not own them. */
+/** A Linux bridge. One that is there already is left as it is, but up, and a kept one with the MAC that it has. */
 export interface BridgeLink {
 	readonly kind: 'bridge'
 	readonly name: string
 	/** Bytes. */
 	readonly mtu: number
 	readonly mac: string
+	/** Somebody else's: made where it is missing, never taken away. */
+	readonly kept?: true
 }
 
 /** A veth pair whose host end is a port of `master`. Docker moves `peer` into the container. */
@@ -35,6 +37,8 @@ export interface Address {
 	readonly kind: 'address'
 	readonly link: string
 	readonly cidr: string
+	/** Somebody else's: added where it is missing, never taken away. */
+	readonly kept?: true
 }
 
 /** A route of the main table; without `via` the destination is on the link. */
@@ -68,11 +72,13 @@ export interface Hairpin {
 	readonly link: string
 }
 
-/** A kernel setting under /proc/sys, `key` with slashes: `net/ipv4/ip_forward`. Never undone. */
+/** A kernel setting under /proc/sys, `key` with slashes: `net/ipv4/ip_forward`. */
 export interface Sysctl {
 	readonly kind: 'sysctl'
 	readonly key: string
 	readonly value: string
+	/** What it is set to when it is taken away; absent: it stays, since nobody knows who relies on it by then. */
+	readonly undone?: string
 }
 
 /** One element of a set or map of the table `inet weft`; see firewall.ts for which there are. */

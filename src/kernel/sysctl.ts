@@ -18,19 +18,21 @@ export function readSysctl(key: string, root = ROOT): string {
 }
 
 /**
- * Writes only another value: some keys act on every write, whatever it says. The write itself runs on the thread pool,
- * because for some keys it waits for the RTNL lock; what is opened before belongs to the caller's namespace.
+ * Writes only another value, and answers whether it had to: some keys act on every write, whatever it says. The write
+ * itself runs on the thread pool, because for some keys it waits for the RTNL lock; what is opened before belongs to the
+ * caller's namespace.
  */
-export async function writeSysctl(key: string, value: string, root = ROOT): Promise<void> {
+export async function writeSysctl(key: string, value: string, root = ROOT): Promise<boolean> {
 	const path = pathOf(key, root)
 	try {
-		if (readFileSync(path, 'utf8').trimEnd() === value) return
+		if (readFileSync(path, 'utf8').trimEnd() === value) return false
 		const fd = openSync(path, 'w')
 		try {
 			await writeLater(fd, value)
 		} finally {
 			closeSync(fd)
 		}
+		return true
 	} catch (error) {
 		throw refused(`set ${key} to ${value}`, error)
 	}

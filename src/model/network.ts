@@ -13,6 +13,14 @@ export interface Subnet {
 	readonly reserved: Readonly<Record<string, string>>
 }
 
+/** What a bridge had before it became a network's, and keeps when the network goes. */
+export interface BridgeState {
+	/** With their mask length. */
+	readonly addresses: readonly string[]
+	/** Whether it let packets to 127.0.0.0/8 pass. */
+	readonly routesLocalnet: boolean
+}
+
 export interface Network {
 	/** Docker's id: 64 hex digits, or 25 of base 36 for a Swarm network. */
 	readonly id: string
@@ -23,6 +31,8 @@ export interface Network {
 	readonly ipv6: readonly Subnet[]
 	/** The device that containers hang on, chosen once: see names.ts. */
 	readonly bridge: string
+	/** Only where the bridge was there before the network: it is not taken away, and what it had neither. */
+	readonly adopted?: BridgeState
 	/** Bytes: the option's, or what was measured when the network was made. */
 	readonly mtu: number
 	/** False while it is being made or taken away: what a crash leaves so is taken away at the next start. */

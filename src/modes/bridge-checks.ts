@@ -22,6 +22,11 @@ export function validate(network: Network): void {
 			throw invalid(`gateway_mode_ipv${family}="isolated" is for internal networks; add --internal`)
 		}
 	}
+	if (network.adopted !== undefined && !network.options.icc) {
+		throw invalid(
+			`enable_icc="false" cannot be had on ${network.bridge}, which was there before: others are behind it too`,
+		)
+	}
 	if (network.ipv6.length > 0 && network.mtu < 1280) {
 		throw invalid(`mtu="${network.mtu}" is too small for IPv6, which needs 1280 bytes`)
 	}

@@ -1,8 +1,8 @@
 /**
  * bridge: containers on a Linux bridge of their own, the host as their gateway. What may pass is decided by elements of
- * the sets in kernel/inet-table.ts and kernel/bridge-table.ts; this file says which elements a network, an endpoint and a published port have.
+ * the sets in kernel/inet-table.ts and kernel/bridge-table.ts; this file says which elements a network and an endpoint have.
  */
-import { type Element, element, LOOPBACK6_ALIAS, type Resource } from '../kernel/resource.ts'
+import { type Element, element, LOOPBACK6_ALIAS, type Resource, type Sysctl } from '../kernel/resource.ts'
 import { type Family, formatIp, parseCidr } from '../model/address.ts'
 import { macFor, peerName } from '../model/names.ts'
 import type { Endpoint, Network, Subnet } from '../model/network.ts'
@@ -11,7 +11,7 @@ import { gatewayKey, validate } from './bridge-checks.ts'
 import { published } from './bridge-ports.ts'
 import type { Attachment, Mode } from './mode.ts'
 
-function setting(key: string, value: string): Resource {
+function setting(key: string, value: string): Sysctl {
 	return { kind: 'sysctl', key, value }
 }
 
@@ -26,36 +26,57 @@ function addressed(subnet: Subnet): boolean {
 }
 
 function networkPlan(network: Network): Resource[] {
-	const name = network.bridge
-	// Without IPv6 it must not be reached by fe80::, and isolated it has no address at all.
-	const ipv6 = network.ipv6.length > 0 && network.options.gatewayModes[6] !== 'isolated'
+	const { bridge: name, adopted } = network
 	return [
-		{ kind: 'bridge', name, mtu: network.mtu, mac: macFor(network.id) },
-		// Lets a packet to 127.0.0.1:PORT leave for the container; the ruleset keeps containers away from 127.0.0.0/8.
-		setting(`net/ipv4/conf/${name}/route_localnet`, '1'),
-		// A container must not be able to give the host a default route.
-		setting(`net/ipv6/conf/${name}/accept_ra`, '0'),
-		setting(`net/ipv6/conf/${name}/disable_ipv6`, ipv6 ? '0' : '1'),
-		// Without an address of its own that is settled it asks no neighbour, for a second after the first container.
-		...(ipv6 ? [setting(`net/ipv6/conf/${name}/accept_dad`, '0')] : []),
-		...bridgeAddresses(network).map((cidr): Resource => ({ kind: 'address', link: name, cidr })),
-		...(ipv6 && !network.internal ? [alias(name)] : []),
+		{ kind: 'bridge', name, mtu: network.mtu, mac: macFor(network.id), ...kept(adopted !== undefined) },
+		...settings(network),
+		...bridgeAddresses(network).map((cidr): Resource => {
+			return { kind: 'address', link: name, cidr, ...kept(adopted?.addresses.includes(cidr) === true) }
+		}),
 		element('bridges', [name]),
+		...(adopted === undefined ? [] : [element('adopted', [name])]),
 		element(network.options.icc ? 'same_bridge' : 'apart', [name, name]),
 		...(network.internal ? [element('internal', [name])] : ways(network)),
 	]
 }
 
-/** For what is published on ::1. */
-function alias(link: string): Resource {
-	return { kind: 'address', link, cidr: `${LOOPBACK6_ALIAS}/64` }
+function kept(was: boolean): { readonly kept?: true } {
+	return was ? { kept: true } : {}
 }
 
-/** The gateways that the bridge itself is. */
-function bridgeAddresses({ options, ipv4, ipv6 }: Network): string[] {
+function settings(network: Network): Resource[] {
+	const { bridge: name, adopted } = network
+	const ipv6 = speaksIpv6(network)
+	// Lets a packet to 127.0.0.1:PORT leave for the container. The ruleset keeps everybody else away from 127.0.0.0/8, as
+	// long as it knows the bridge: one that stays must not stay open.
+	const localnet = setting(`net/ipv4/conf/${name}/route_localnet`, '1')
+	const enabled = setting(`net/ipv6/conf/${name}/disable_ipv6`, '0')
+	if (adopted !== undefined) {
+		const opened = adopted.routesLocalnet ? localnet : { ...localnet, undone: '0' }
+		return ipv6 ? [opened, enabled] : [opened]
+	}
+	return [
+		localnet,
+		// A container must not be able to give the host a default route.
+		setting(`net/ipv6/conf/${name}/accept_ra`, '0'),
+		...(ipv6 ? [enabled] : [setting(`net/ipv6/conf/${name}/disable_ipv6`, '1')]),
+		// Without an address of its own that is settled it asks no neighbour, for a second after the first container.
+		...(ipv6 ? [setting(`net/ipv6/conf/${name}/accept_dad`, '0')] : []),
+	]
+}
+
+/** Without IPv6 a bridge must not be reached by fe80:: either, and isolated it has no address at all. */
+function speaksIpv6({ options, ipv6 }: Network): boolean {
+	return ipv6.length > 0 && options.gatewayModes[6] !== 'isolated'
+}
+
+/** The gateways that the bridge itself is, and what stands for ::1 on the way to published ports. */
+function bridgeAddresses(network: Network): string[] {
+	const { options, ipv4, ipv6, internal } = network
 	const own4 = options.gatewayModes[4] === 'isolated' || options.inhibitIpv4 ? [] : ipv4
-	const own6 = options.gatewayModes[6] === 'isolated' ? [] : ipv6
-	return [...own4, ...own6].filter(addressed).flatMap(({ gateway }) => gateway ?? [])
+	const own6 = speaksIpv6(network) ? ipv6 : []
+	const gateways = [...own4, ...own6].filter(addressed).flatMap(({ gateway }) => gateway ?? [])
+	return speaksIpv6(network) && !internal ? [...gateways, `${LOOPBACK6_ALIAS}/64`] : gateways
 }
 
 /** The ways in and out, family by family. */

@@ -1,11 +1,13 @@
 /** Networks come and go. A record is written before the kernel is touched and goes after it. */
 import { isDeepStrictEqual } from 'node:util'
 import { invalid, WeftError } from '../errors.ts'
-import { overlaps, parseCidr } from '../model/address.ts'
+import type { Resource } from '../kernel/resource.ts'
+import { covers, overlaps, parseCidr } from '../model/address.ts'
 import { bridgeName, freeName } from '../model/names.ts'
 import type { Network } from '../model/network.ts'
 import type { PerFamily } from '../model/options.ts'
 import { modes } from '../modes/index.ts'
+import { findBridge } from './adoption.ts'
 import { removeEndpoint } from './endpoints.ts'
 import { drop, type Host, keepPassage, keepSpares, put } from './host.ts'
 import { checkFamilies, parseOptions } from './options.ts'
@@ -43,14 +45,15 @@ async function design(host: Host, request: NetworkRequest): Promise<Network> {
 	const others = host.store.list('network', '')
 	const taken = (name: string) => host.kernel.hasLink(name) || others.some(({ bridge }) => bridge === name)
 	const bridge = options.bridgeName ?? freeName((n) => bridgeName(id, n), taken)
-	if (options.bridgeName !== undefined && taken(bridge)) {
-		throw new WeftError('in-use', `com.docker.network.bridge.name="${bridge}": a link of that name exists already`)
-	}
-	const mtu = options.mtu ?? (await host.facts.defaultMtu())
-	const network: Network = { id, options, internal, ipv4, ipv6, bridge, mtu, settled: false }
-	modes[options.mode].validate(network)
+	const found = options.bridgeName === undefined ? undefined : await findBridge(host, bridge, others)
+	const mtu = options.mtu ?? found?.mtu ?? (await host.facts.defaultMtu())
+	const made: Network = { id, options, internal, ipv4, ipv6, bridge, mtu, settled: false }
+	const network = found === undefined ? made : { ...made, adopted: found.state }
+	const mode = modes[options.mode]
+	mode.validate(network)
 	mustBeFilterable(host, network)
 	mustNotOverlap(network, others)
+	await mustBeFree(host, mode.network(network))
 	return network
 }
 
@@ -59,6 +62,18 @@ function mustBeFilterable(host: Host, { options }: Network): void {
 	if (host.facts.filtersBridges || options.icc) return
 	const lacking = 'this kernel is built without nftables for bridges'
 	throw invalid(`com.docker.network.bridge.enable_icc="false" cannot be had: ${lacking}`)
+}
+
+const LINK_LOCAL = parseCidr('fe80::/10')
+
+/** The kernel would give an address to two links, and answer by whichever it likes. */
+async function mustBeFree(host: Host, plan: readonly Resource[]): Promise<void> {
+	for (const resource of plan) {
+		if (resource.kind !== 'address' || covers(LINK_LOCAL, parseCidr(resource.cidr))) continue
+		const holder = await host.facts.linkWith(parseCidr(resource.cidr))
+		if (holder === undefined || holder === resource.link) continue
+		throw new WeftError('in-use', `the gateway ${resource.cidr} is an address of this host already, on ${holder}`)
+	}
 }
 
 /** Docker's own IPAM gives the same subnet to two networks when asked to; two bridges of one host cannot have it. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isCode, messageOf, WeftError } from '../../src/errors.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
-import type { Address, BridgeLink, Element, HostPort, Resource, VethLink } from '../../src/kernel/resource.ts'
+import type { Address, BridgeLink, Element, HostPort, Resource, Sysctl, VethLink } from '../../src/kernel/resource.ts'
 
 /** A kernel with nothing in it, and a look at it from outside. */
 export interface KernelBed {
@@ -16,6 +16,10 @@ export interface KernelBed {
 	targetOf(set: string, key: string): Promise<string | undefined>
 	/** A link of somebody else's, which is no bridge. */
 	addForeignLink(name: string): Promise<void>
+	/** A bridge of somebody else's with an address. */
+	addForeignBridge(name: string, cidr: string): Promise<void>
+	/** A kernel setting that was written. */
+	setting(key: string): Promise<string | undefined>
 	/** Somebody takes away a link. */
 	loseLink(name: string): Promise<void>
 	/** Somebody takes away the firewall's table. */
@@ -39,6 +43,8 @@ const PUBLISH: Element = { kind: 'element', set: 'publish4_any', key: ['tcp', '8
 const PORT: HostPort = { kind: 'port', protocol: 'tcp', address: '127.0.0.1', port: 8080, owner: 'one' }
 const OTHERS_PORT: HostPort = { ...PORT, owner: 'two' }
 const LOST: Address = { kind: 'address', link: 'nowhere', cidr: '10.0.0.1/24' }
+
+const LOCALNET: Sysctl = { kind: 'sysctl', key: 'net/ipv4/conf/weft0/route_localnet', value: '1' }
 
 const NETWORK: readonly Resource[] = [BRIDGE, GATEWAY, GATEWAY6, ON_BRIDGE]
 const ALL: readonly Resource[] = [...NETWORK, VETH, ENDPOINT, PORT, PUBLISH]
@@ -198,6 +204,48 @@ export function kernelContract(name: string, open: () => Promise<KernelBed>): vo
 				await kernel.renewTables()
 				assert.deepEqual(await objects(), ALL_OBJECTS)
 			}
+		})
+	})
+
+	describe(`${name}: what was there before`, () => {
+		const [bridge, gateway] = [
+			{ ...BRIDGE, kept: true as const },
+			{ ...GATEWAY, kept: true as const },
+		]
+		const plan: readonly Resource[] = [bridge, gateway, GATEWAY6, { ...LOCALNET, undone: '0' }]
+
+		it('is used, and left as it was', async () => {
+			const { kernel, objects, setting, addForeignBridge } = await open()
+			await addForeignBridge('weft0', GATEWAY.cidr)
+			const before = await objects()
+			await kernel.ensure(plan)
+			assert.deepEqual(await objects(), [...before.slice(0, 1), 'address weft0 fd00::1/64', ...before.slice(1)])
+			assert.equal(await setting(LOCALNET.key), '1')
+			await kernel.remove(plan)
+			assert.deepEqual(await objects(), before)
+			assert.equal(await setting(LOCALNET.key), '0')
+		})
+
+		it('is left as it was also by what failed, and by what changed nothing', async () => {
+			const { kernel, objects, setting, addForeignBridge } = await open()
+			await addForeignBridge('weft0', GATEWAY.cidr)
+			const before = await objects()
+			await assert.rejects(kernel.ensure([...plan, LOST]))
+			assert.deepEqual(await objects(), before)
+			assert.equal(await setting(LOCALNET.key), '0')
+			await kernel.ensure([LOCALNET])
+			await assert.rejects(kernel.ensure([...plan, LOST]))
+			assert.equal(await setting(LOCALNET.key), '1')
+		})
+
+		it('is made anew where it is gone, and then left too', async () => {
+			const { kernel, objects, loseLink, addForeignBridge } = await open()
+			await addForeignBridge('weft0', GATEWAY.cidr)
+			const before = await objects()
+			await loseLink('weft0')
+			assert.deepEqual(await kernel.restore(plan), [])
+			await kernel.remove(plan)
+			assert.deepEqual(await objects(), before)
 		})
 	})
 

@@ -57,6 +57,8 @@ describe('bad input', { skip: noHost() }, () => {
 		['a bridge name with a slash', ['-o', 'com.docker.network.bridge.name=../../x'], /bridge\.name/],
 		['a bridge name with a quote', ['-o', 'com.docker.network.bridge.name=a"; drop'], /bridge\.name/],
 		['a link that is no bridge', ['-o', 'com.docker.network.bridge.name=eth0'], /eth0/],
+		["a bridge of Docker's", ['-o', 'com.docker.network.bridge.name=docker0'], /docker0/],
+		['a gateway that the host has elsewhere', ['--subnet', '203.0.113.0/24', '--gateway', '203.0.113.2'], /on eth0/],
 		['a prefix that makes long names', ['-o', 'com.docker.network.container_iface_prefix=abcdefghijklmnop'], /prefix/],
 		['a prefix with a slash', ['-o', 'com.docker.network.container_iface_prefix=a/b'], /prefix/],
 		['a binding address that is none', ['-o', 'com.docker.network.bridge.host_binding_ipv4=300.1.2.3'], /300\.1\.2\.3/],

@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { type Host, noHost } from '../support/host.ts'
 import { HOST_V4, HOST_V6, INTERNET_V4, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
 import { dial, inContainer, onHost, outsideOf, pings, reaches, type Server, serve } from '../support/traffic.ts'
+import { assertFootprint, footprint } from './footprint.ts'
 import { addressOf, createNetwork, endpointOf, runContainer, startDockerHost } from './networks.ts'
 
 const PORT = 9000
@@ -116,6 +117,37 @@ describe('the options of a bridge network', { skip: noHost() }, () => {
 		await host.docker('exec', 'router', 'ip', 'addr', 'add', '10.91.0.9/24', 'dev', 'eth0')
 		assert.ok(await pings(await inContainer(host, 'elsewhere'), '10.91.0.9'))
 		assert.ok(await pings(onHost(host), await addressOf(host, 'elsewhere', 'elsewhere')))
+	})
+
+	it('take over a bridge that is there, and leave it as it was', async () => {
+		await host.exec(['ip', 'link', 'add', 'brook', 'mtu', '1400', 'type', 'bridge'])
+		await host.exec(['ip', 'addr', 'add', '10.92.0.1/24', 'dev', 'brook'])
+		await host.exec(['ip', 'link', 'set', 'brook', 'up'])
+		const clean = await footprint(host)
+		const subnet = ['--subnet', '10.92.0.0/24', '--gateway', '10.92.0.1']
+		await createNetwork(host, 'brook', ...subnet, ...option(`${BRIDGE}.name`, 'brook'))
+		await runContainer(host, 'angler', 'brook', '-p', '8005:80')
+		const place = await inContainer(host, 'angler')
+		servers.push(await serve(place, 'tcp', 80))
+		assert.ok(await pings(place, '10.92.0.1'))
+		assert.equal(await host.docker('exec', 'angler', 'cat', '/sys/class/net/eth0/mtu'), '1400')
+		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, 8005), OUTSIDE_V4)
+		await host.docker('rm', '-f', 'angler')
+		await host.docker('network', 'rm', 'brook')
+		await assertFootprint(host, clean)
+	})
+
+	it('make a bridge that was taken over anew where it is gone after a boot', async () => {
+		await host.exec(['ip', 'link', 'add', 'ford', 'type', 'bridge'])
+		await createNetwork(host, 'ford', '--subnet', '10.93.0.0/24', ...option(`${BRIDGE}.name`, 'ford'))
+		await host.killWeftd('SIGKILL')
+		await host.exec(['ip', 'link', 'del', 'ford'])
+		await host.startWeftd()
+		await runContainer(host, 'ford', 'ford')
+		assert.ok(await pings(onHost(host), await addressOf(host, 'ford', 'ford')))
+		await host.docker('rm', '-f', 'ford')
+		await host.docker('network', 'rm', 'ford')
+		assert.equal(await host.exec(['ip', '-4', '-br', 'addr', 'show', 'dev', 'ford']), '')
 	})
 
 	it('bind to an IPv6 address by default', async () => {

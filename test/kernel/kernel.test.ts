@@ -10,6 +10,10 @@ kernelContract('FakeKernel', async () => {
 		masterOf: async (link) => kernel.masterOf(link),
 		targetOf: async (set, key) => kernel.targetOf(set, key),
 		addForeignLink: async (name) => kernel.addForeignLink(name),
+		addForeignBridge: async (name, cidr) => {
+			kernel.addForeignLink(name, { kind: 'bridge', state: { addresses: [cidr], routesLocalnet: false } })
+		},
+		setting: async (key) => kernel.settings.get(key),
 		loseLink: async (name) => kernel.loseLink(name),
 		loseTable: async () => kernel.loseTable(),
 	}

@@ -22,9 +22,9 @@ test('a value is read without its line feed and written as it is, dots in a link
 test('only another value is written', async () => {
 	writeFileSync(file, '1\n')
 	utimesSync(file, 1, 1)
-	await writeSysctl('net/ipv4/conf/eth0.100/route_localnet', '1', root)
+	assert.equal(await writeSysctl('net/ipv4/conf/eth0.100/route_localnet', '1', root), false)
 	assert.equal(statSync(file).mtimeMs, 1000)
-	await writeSysctl('net/ipv4/conf/eth0.100/route_localnet', '0', root)
+	assert.equal(await writeSysctl('net/ipv4/conf/eth0.100/route_localnet', '0', root), true)
 	assert.notEqual(statSync(file).mtimeMs, 1000)
 })
 

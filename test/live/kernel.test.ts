@@ -8,6 +8,7 @@ import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { Nft, runNftProgram } from '../../src/kernel/nftables.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
 import type { Resource } from '../../src/kernel/resource.ts'
+import { readSysctl } from '../../src/kernel/sysctl.ts'
 import { type KernelBed, kernelContract } from '../contract/kernel.ts'
 import { attempt, run } from '../support/command.ts'
 import { enterOwnNamespace, noBed } from './networks-bed.ts'
@@ -101,6 +102,11 @@ async function open(runner?: (commands: string) => Promise<void>): Promise<Kerne
 		addForeignLink: async (name) => {
 			await run(['ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}p`])
 		},
+		addForeignBridge: async (name, cidr) => {
+			await run(['ip', 'link', 'add', name, 'type', 'bridge'])
+			await run(['ip', 'addr', 'add', cidr, 'dev', name])
+		},
+		setting: async (key) => readSysctl(key),
 		loseLink: async (name) => {
 			await run(['ip', 'link', 'del', name])
 		},
@@ -190,6 +196,39 @@ describe('Linux', { skip: noBed() }, () => {
 		await run(['ip', 'link', 'set', 'weft0', 'down'])
 		await kernel.ensure([bridge])
 		assert.ok((await links()).find(({ ifname }) => ifname === 'weft0')?.flags.includes('UP'))
+	})
+
+	it('gives a bridge that was there a MAC that stays, whatever ports come and go', async () => {
+		const { kernel } = await open()
+		const macs = async () =>
+			(await links()).filter(({ ifname }) => ifname.startsWith('brook')).map((each) => each.address)
+		for (const name of ['brook0', 'brook1', 'brook2']) await run(['ip', 'link', 'add', name, 'type', 'bridge'])
+		const port = async (name: string) => {
+			await run([
+				'ip',
+				'link',
+				'add',
+				`p${name}`,
+				'address',
+				'02:00:00:00:00:01',
+				'type',
+				'veth',
+				'peer',
+				'name',
+				`q${name}`,
+			])
+			await run(['ip', 'link', 'set', `p${name}`, 'master', name])
+		}
+		await port('brook2')
+		await run(['ip', 'link', 'del', 'pbrook2'])
+		const [first, , bare] = await macs()
+		assert.equal(bare, '00:00:00:00:00:00')
+		const mac = '02:77:00:00:00:01'
+		for (const name of ['brook0', 'brook2']) await kernel.ensure([{ kind: 'bridge', name, mtu: 1500, mac, kept: true }])
+		for (const name of ['brook0', 'brook1', 'brook2']) await port(name)
+		assert.deepEqual(await macs(), [first, '02:00:00:00:00:01', mac])
+		for (const name of ['brook0', 'brook1', 'brook2']) await run(['ip', 'link', 'del', `p${name}`])
+		assert.deepEqual(await macs(), [first, '00:00:00:00:00:00', mac])
 	})
 
 	it('does the same through the nft program', async () => {

@@ -43,6 +43,25 @@ test('addresses have a broadcast address, come without detection where wanted, a
 	await assert.rejects(rtnetlink.addAddress(999_999, parseCidr('10.1.0.1/24')), withErrno('ENODEV'))
 })
 
+test('an address of the host is told from others by the route to it', live, async (t) => {
+	const netns = await openNetns(t)
+	const { rtnetlink } = netns
+	const index = await bridge(netns)
+	for (const cidr of ['10.1.0.1/24', 'fd00:1::1/64'].map(parseCidr)) {
+		await rtnetlink.addAddress(index, cidr, { nodad: true })
+	}
+	const local = async (address: string) => (await rtnetlink.routeTo(parseIp(address)))?.local
+	for (const own of ['10.1.0.1', 'fd00:1::1', '127.0.0.1', '::1']) assert.equal(await local(own), true, own)
+	assert.equal((await rtnetlink.routeTo(parseIp('10.1.0.1')))?.linkIndex, index)
+	assert.equal((await rtnetlink.routeTo(parseIp('fd00:1::1')))?.linkIndex, index)
+	for (const neighbour of ['10.1.0.2', 'fd00:1::2']) assert.equal(await local(neighbour), false, neighbour)
+	for (const nowhere of ['10.2.0.1', 'fd00:2::1']) assert.equal(await local(nowhere), undefined, nowhere)
+	await netns.run('ip', 'route', 'add', 'unreachable', '10.3.0.0/24')
+	await netns.run('ip', 'route', 'add', 'prohibit', '10.4.0.0/24')
+	await netns.run('ip', '-6', 'route', 'add', 'blackhole', 'fd00:3::/64')
+	for (const shut of ['10.3.0.1', '10.4.0.1', 'fd00:3::1']) assert.notEqual(await local(shut), true, shut)
+})
+
 interface IpRoute {
 	readonly dst: string
 	readonly gateway?: string
@@ -93,7 +112,7 @@ test('routes are added, replaced, listed and deleted', live, async (t) => {
 	await rtnetlink.addRoute({ destination: four, linkIndex, via: parseIp('10.1.0.7') })
 	const listed = (await rtnetlink.routes(4)).filter((route) => formatCidr(route.destination) === '10.9.0.0/16')
 	assert.deepEqual(listed, [
-		{ destination: four, via: parseIp('10.1.0.7'), linkIndex, table: 254, protocol: 4, scope: 0 },
+		{ destination: four, via: parseIp('10.1.0.7'), linkIndex, table: 254, protocol: 4, scope: 0, local: false },
 	])
 
 	await rtnetlink.deleteRoute({ destination: four, linkIndex })

@@ -37,11 +37,11 @@ test('a setting is that of the namespace visited', live, async (t) => {
 	const netns = await openNetns(t)
 	const key = 'net/ipv4/conf/lo/route_localnet'
 	const before = readSysctl(key)
-	let written = Promise.resolve()
+	let written = Promise.resolve(false)
 	withNetns(netns.path, () => {
 		written = writeSysctl(key, before === '1' ? '0' : '1')
 	})
-	await written
+	assert.equal(await written, true)
 	assert.notEqual(
 		withNetns(netns.path, () => readSysctl(key)),
 		before,

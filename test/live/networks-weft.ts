@@ -18,7 +18,7 @@ import { networkDriver } from '../../src/network/driver.ts'
 import type { Host } from '../../src/network/host.ts'
 import { Repairs } from '../../src/network/repairs.ts'
 import { resync } from '../../src/network/resync.ts'
-import type { NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
+import type { EndpointRequest, NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
 import { LevelStore } from '../../src/store/level.ts'
 import { type Bed, Peer } from './networks-bed.ts'
 import { answer } from './networks-talk.ts'
@@ -122,26 +122,34 @@ export interface Container {
 	readonly mac: string
 }
 
-/** The endpoint number `last` of a network, joined, its link moved and set up; a default route where there is a gateway. */
-export async function runContainer({ verbs }: Weft, number: number, last: number): Promise<Container> {
+/** The endpoint number `last` of a network, joined. */
+export async function runContainer(weft: Weft, number: number, last: number): Promise<Container> {
 	const networkId = idOf(`network ${number}`)
 	const endpointId = idOf(`endpoint ${number} ${last}`)
 	const address = { 4: `10.231.${number}.${last}`, 6: `fd00:231:${number}::${last}` } as const
+	const request = { networkId, id: endpointId, ipv4: `${address[4]}/24`, ipv6: `${address[6]}/64` }
+	const place = await attach(weft, request)
+	const [{ address: mac }] = JSON.parse(await place.run('ip', '-j', 'link', 'show', 'eth0'))
+	return { place, networkId, endpointId, address, mac }
+}
+
+/** A place whose link was moved, named, addressed and set up; with default routes where there are gateways. */
+export async function attach({ verbs }: Weft, request: EndpointRequest): Promise<Peer> {
+	const { networkId, id, ipv4, ipv6 } = request
 	const place = await Peer.start()
-	await verbs.createEndpoint({ networkId, id: endpointId, ipv4: `${address[4]}/24`, ipv6: `${address[6]}/64` })
-	const { link, gateway, gatewayIpv6 } = await verbs.join(networkId, endpointId)
+	await verbs.createEndpoint(request)
+	const { link, gateway, gatewayIpv6 } = await verbs.join(networkId, id)
 	// By name from the host's side, as dockerd does; the peer's side then gives it its final name and its addresses.
 	await answer({ verb: 'run', argv: ['ip', 'link', 'set', `${link}`, 'netns', String(place.pid)], input: '' })
 	await place.ip(
 		`link set ${link} name eth0`,
-		`addr add ${address[4]}/24 dev eth0`,
-		`addr add ${address[6]}/64 dev eth0 nodad`,
+		...(ipv4 === undefined ? [] : [`addr add ${ipv4} dev eth0`]),
+		...(ipv6 === undefined ? [] : [`addr add ${ipv6} dev eth0 nodad`]),
 		'link set eth0 up',
 		...(gateway === undefined ? [] : [`route add default via ${gateway}`]),
 		...(gatewayIpv6 === undefined ? [] : [`route add default via ${gatewayIpv6} dev eth0`]),
 	)
-	const [{ address: mac }] = JSON.parse(await place.run('ip', '-j', 'link', 'show', 'eth0'))
-	return { place, networkId, endpointId, address, mac }
+	return place
 }
 
 export async function endAll(bed: Bed, weft: Weft, containers: Iterable<Container>): Promise<void> {

@@ -124,6 +124,22 @@ const CASES: Readonly<Record<string, readonly [Network, Endpoint]>> = {
 		network({ ...DUAL, ...having({ sourceAddresses: { 4: '192.0.2.7' }, masquerade: false }) }),
 		endpoint(DUAL_ENDPOINT),
 	],
+	adopted: [
+		network({
+			...DUAL,
+			bridge: 'br0',
+			adopted: { addresses: ['10.210.1.1/24', '10.9.9.9/24'], routesLocalnet: false },
+		}),
+		endpoint(DUAL_ENDPOINT),
+	],
+	'adopted-ipv4-inhibited': [
+		network({
+			bridge: 'br0',
+			adopted: { addresses: ['10.210.1.7/24'], routesLocalnet: true },
+			...having({ inhibitIpv4: true }),
+		}),
+		endpoint(),
+	],
 	'other-gateways': [
 		network({
 			ipv4: [{ ...V4, reserved: { printer: '10.210.1.8/24', DefaultGatewayIPv4: '10.210.1.9/24' } }],
@@ -159,7 +175,7 @@ function wholePlan(network: Network, endpoint: Endpoint): Resource[] {
 /** The links that must be there before a resource. */
 function needs(resource: Resource): string[] {
 	if (resource.kind === 'veth') return [resource.master]
-	if (resource.kind === 'sysctl') return (/\/conf\/(weft\w+|mine)\//.exec(resource.key) ?? []).slice(1)
+	if (resource.kind === 'sysctl') return (/\/conf\/(weft\w+|mine|br0)\//.exec(resource.key) ?? []).slice(1)
 	return 'link' in resource ? [resource.link] : []
 }
 
@@ -244,6 +260,13 @@ describe('a bridge network', () => {
 		refused({ ipv4: [V4, second] }, /10\.211\.0\.0\/24/)
 		refused({ ipv6: [V6, { pool: 'fd01::/64', reserved: {} }] }, /fd01::\/64/)
 		bridge.validate(network(DUAL))
+	})
+
+	it('keeps its containers apart only on a bridge of its own', () => {
+		const adopted = { addresses: [], routesLocalnet: false }
+		refused({ bridge: 'br0', adopted, ...having({ icc: false }) }, /enable_icc="false" cannot be had on br0/)
+		bridge.validate(network({ bridge: 'br0', adopted }))
+		bridge.validate(network(having({ icc: false })))
 	})
 
 	it('has a family at least', () => {

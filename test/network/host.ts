@@ -29,7 +29,15 @@ export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filt
 	const host: Host = {
 		store,
 		kernel,
-		facts: { occupied: async () => [], defaultMtu: async () => 1450, ephemeralPorts: () => EPHEMERAL, filtersBridges },
+		facts: {
+			occupied: async () => [],
+			defaultMtu: async () => 1450,
+			link: async (name) => kernel.link(name),
+			linkWith: async (address) => kernel.linkWith(address),
+			isDockers: (name) => name === 'docker0',
+			ephemeralPorts: () => EPHEMERAL,
+			filtersBridges,
+		},
 		mutex: new KeyedMutex(),
 		prepared: new Set(),
 		warn: (_, message) => warnings.push(message),

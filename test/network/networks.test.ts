@@ -137,18 +137,60 @@ describe('createNetwork', () => {
 		assert.notEqual(networks(host)[0]?.bridge, name)
 	})
 
-	it('refuses a bridge name that is taken, by a link or by another network, and takes a free one', async () => {
+	it('refuses a bridge name that is taken, by a link, by another network or by Docker, and takes a free one', async () => {
 		const host = bench()
 		host.kernel.addForeignLink('eth0')
+		host.kernel.addForeignLink('docker0', { kind: 'bridge' })
 		const named = (number: number, name: string) => networkRequest(number, { options: { [BRIDGE]: name } })
 		const inUse = (error: unknown) => isCode(error, 'in-use') && error.message.includes(BRIDGE)
 		await assert.rejects(host.verbs.createNetwork(named(1, 'eth0')), inUse)
+		await assert.rejects(host.verbs.createNetwork(named(1, 'docker0')), inUse)
 		await host.verbs.createNetwork(named(2, 'mine'))
 		await assert.rejects(host.verbs.createNetwork(named(3, 'mine')), inUse)
 		assert.deepEqual(
 			networks(host).map(({ bridge }) => bridge),
 			['mine'],
 		)
+	})
+
+	it('takes over a bridge that is there, with its MTU, and leaves it as it was', async () => {
+		const host = bench()
+		const state = { addresses: ['10.210.1.1/24', '192.0.2.1/24'], routesLocalnet: false }
+		host.kernel.addForeignLink('brook', { kind: 'bridge', mtu: 1300, state })
+		const before = host.kernel.objects()
+		await host.verbs.createNetwork(networkRequest(1, { options: { [BRIDGE]: 'brook' } }))
+		const [network] = networks(host)
+		assert.deepEqual([network?.bridge, network?.mtu, network?.adopted], ['brook', 1300, state])
+		assert.ok(host.kernel.objects().includes('address brook fd00:1::1/64'))
+		await attach(host, endpointRequest())
+		await host.verbs.deleteNetwork(idOf('network 1'))
+		assert.deepEqual(host.kernel.objects(), before)
+		assert.equal(host.kernel.settings.get('net/ipv4/conf/brook/route_localnet'), '0')
+	})
+
+	it('makes a bridge that it took over anew after a boot without it, and leaves it then too', async () => {
+		const host = bench()
+		host.kernel.addForeignLink('brook', { kind: 'bridge' })
+		await host.verbs.createNetwork(networkRequest(1, { options: { [BRIDGE]: 'brook' } }))
+		host.kernel.reboot()
+		const again = bench(host.store, host.kernel)
+		await again.resync()
+		assert.deepEqual(again.kernel.objects(), objectsOf(planned(again)))
+		await attach(again, endpointRequest())
+		await again.verbs.deleteNetwork(idOf('network 1'))
+		assert.deepEqual(again.kernel.objects(), ['link brook'])
+	})
+
+	it('is refused for a gateway that another link of the host has as its address', async () => {
+		const host = bench()
+		host.kernel.addForeignLink('eth0', { state: { addresses: ['10.210.1.1/16'], routesLocalnet: false } })
+		await assert.rejects(host.verbs.createNetwork(networkRequest()), (error: unknown) => {
+			return isCode(error, 'in-use') && /10\.210\.1\.1\/24 .* on eth0/.test(error.message)
+		})
+		assert.deepEqual(networks(host), [])
+		const inhibited = { options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } }
+		await host.verbs.createNetwork(networkRequest(1, inhibited))
+		await host.verbs.createNetwork(networkRequest(2))
 	})
 
 	it('side by side lets one of two have a name or a subnet', async () => {

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { messageOf, WeftError, within } from '../../src/errors.ts'
+import type { LinkFacts } from '../../src/kernel/host.ts'
 import type { Kernel, PortHolder } from '../../src/kernel/kernel.ts'
 import {
 	type BridgeLink,
@@ -16,7 +17,7 @@ import {
 	type VethLink,
 } from '../../src/kernel/resource.ts'
 import { renderElements } from '../../src/kernel/ruleset.ts'
-import { parseCidr, parseIp } from '../../src/model/address.ts'
+import { formatIp, type Ip, parseCidr, parseIp } from '../../src/model/address.ts'
 import { peerName } from '../../src/model/names.ts'
 
 type Verb = 'ensure' | 'remove' | 'replace'
@@ -32,7 +33,7 @@ export class FakeKernel implements Kernel {
 	/** Calls of forgetFlows. */
 	readonly forgotten: PortChange[] = []
 	readonly #there = new Map<string, Resource>()
-	readonly #foreign = new Set<string>()
+	readonly #foreign = new Map<string, LinkFacts>()
 	/** Elements that are wanted and went with the table. */
 	readonly #lost: Element[] = []
 	/** Ends of pairs that dockerd has not moved yet. */
@@ -117,9 +118,11 @@ export class FakeKernel implements Kernel {
 
 	/** What is there, by identity; hairpins are attributes of their links and not listed. */
 	objects(): string[] {
-		const foreign = Array.from(this.#foreign, (name) => `link ${name}`)
+		const foreign = Array.from(this.#foreign, ([name, { state }]) => {
+			return [`link ${name}`, ...state.addresses.map((cidr) => `address ${name} ${cidr}`)]
+		}).flat()
 		const own = [...this.#there.values()].flatMap((each) => (each.kind === 'hairpin' ? [] : [identity(each)]))
-		return [...foreign, ...own].sort()
+		return [...new Set([...foreign, ...own])].sort()
 	}
 
 	has(resource: Resource): boolean {
@@ -139,8 +142,22 @@ export class FakeKernel implements Kernel {
 	}
 
 	/** A link of somebody else's. */
-	addForeignLink(name: string): void {
-		this.#foreign.add(name)
+	addForeignLink(name: string, more: Partial<LinkFacts> = {}): void {
+		this.#foreign.set(name, { mtu: 1500, state: { addresses: [], routesLocalnet: false }, ...more })
+	}
+
+	/** What HostFacts would tell. */
+	link(name: string): LinkFacts | undefined {
+		const own = this.#there.get(`link ${name}`)
+		if (own?.kind !== 'bridge' && own?.kind !== 'veth') return this.#foreign.get(name)
+		return { kind: own.kind, mtu: own.mtu, state: { addresses: [], routesLocalnet: false } }
+	}
+
+	/** The link with this address. */
+	linkWith(address: Ip): string | undefined {
+		const plain = formatIp(address)
+		const holder = this.objects().find((each) => each.startsWith('address ') && each.includes(` ${plain}/`))
+		return holder?.split(' ')[1]
 	}
 
 	/** A pair that is ready before anybody needs it. */
@@ -160,7 +177,7 @@ export class FakeKernel implements Kernel {
 	loseLink(name: string): void {
 		this.#foreign.delete(name)
 		const link = this.#there.get(`link ${name}`)
-		if (link?.kind === 'bridge' || link?.kind === 'veth') this.#take(link)
+		if (link?.kind === 'bridge' || link?.kind === 'veth') this.#forget(link)
 	}
 
 	/** Somebody deletes the firewall's table. */
@@ -250,16 +267,17 @@ export class FakeKernel implements Kernel {
 		return fresh
 	}
 
-	#set({ key, value }: Sysctl): boolean {
+	#set({ key, value, undone }: Sysctl): boolean {
 		const link = /^net\/ipv[46]\/conf\/([^/]+)\//.exec(key)?.[1]
 		if (link !== undefined && link !== 'all') this.#need(link)
+		const changed = this.settings.get(key) !== value
 		this.settings.set(key, value)
-		return false
+		return changed && undone !== undefined
 	}
 
 	#makeLink(link: BridgeLink | VethLink): boolean {
 		if (link.kind === 'veth') this.#need(link.master)
-		if (this.#there.get(identity(link))?.kind === link.kind) {
+		if (this.link(link.name)?.kind === link.kind) {
 			if (link.kind === 'veth') this.#put(link)
 			return false
 		}
@@ -287,7 +305,13 @@ export class FakeKernel implements Kernel {
 	}
 
 	#take(resource: Single): void {
+		if ('kept' in resource && resource.kept === true) return
+		if (resource.kind === 'sysctl' && resource.undone !== undefined) this.settings.set(resource.key, resource.undone)
 		if (resource.kind === 'address' && this.hasLink(resource.link)) parseCidr(resource.cidr)
+		this.#forget(resource)
+	}
+
+	#forget(resource: Single): void {
 		const there = this.#there.get(identity(resource))
 		if (there === undefined || (there.kind === 'port' && !isDeepStrictEqual(there, resource))) return
 		this.#there.delete(identity(resource))

@@ -1,5 +1,5 @@
 /** Routes of the main table: the bodies of their requests and the reading of their answers. Pure; see linux/rtnetlink.h. */
-import { type Cidr, type Family, type Ip, toBytes } from '../../model/address.ts'
+import { type Cidr, type Family, type Ip, toBytes, width } from '../../model/address.ts'
 import { AF_INET, AF_INET6 } from './address.ts'
 import {
 	type Attributes,
@@ -32,7 +32,10 @@ const SCOPE_UNIVERSE = 0
 const SCOPE_LINK = 253
 const SCOPE_NOWHERE = 255
 const TYPE_UNICAST = 1
+const TYPE_LOCAL = 2
 const NEXT_HOP_ONLINK = 4
+/** RTM_F_FIB_MATCH: the entry of the tables itself, whose link is that of the address, and not what a packet would do. */
+const ENTRY = 0x2000
 
 export interface RouteInfo {
 	readonly destination: Cidr
@@ -42,6 +45,8 @@ export interface RouteInfo {
 	readonly table: number
 	readonly protocol: number
 	readonly scope: number
+	/** The destination is an address of this host. Not told by the table, which IPv4 may name wrongly. */
+	readonly local: boolean
 }
 
 export interface NewRoute {
@@ -108,6 +113,15 @@ export function getRoutes(family: Family): Request {
 	return { type: RTM_GETROUTE, flags: 0, body: rtmsg }
 }
 
+/** The route that a packet to this address would take, of any table. */
+export function getRoute(to: Ip): Request {
+	const rtmsg = Buffer.alloc(HEADER)
+	rtmsg.writeUInt8(to.family === 4 ? AF_INET : AF_INET6, 0)
+	rtmsg.writeUInt8(width(to.family), 1)
+	rtmsg.writeUInt32LE(ENTRY, 8)
+	return { type: RTM_GETROUTE, flags: 0, body: Buffer.concat([rtmsg, ip(RTA_DST, to)]) }
+}
+
 export function readRoute(message: Message): RouteInfo | undefined {
 	const raw = message.body.readUInt8(0)
 	if (raw !== AF_INET && raw !== AF_INET6) return undefined
@@ -122,6 +136,7 @@ export function readRoute(message: Message): RouteInfo | undefined {
 		table: readU32(found, RTA_TABLE) ?? message.body.readUInt8(4),
 		protocol: message.body.readUInt8(5),
 		scope: message.body.readUInt8(6),
+		local: message.body.readUInt8(7) === TYPE_LOCAL,
 	}
 }
 

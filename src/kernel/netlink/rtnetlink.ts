@@ -108,6 +108,18 @@ export class Rtnetlink {
 		return this.#list(route.getRoutes(family), route.readRoute)
 	}
 
+	/** The route to an address, of any table; undefined where it cannot be reached. */
+	async routeTo(address: Ip): Promise<route.RouteInfo | undefined> {
+		try {
+			const [answer] = await this.#ask(route.getRoute(address))
+			return answer === undefined ? undefined : route.readRoute(answer)
+		} catch (error) {
+			// The route is unreachable, prohibited or a hole; the last is of a host without IPv6.
+			if (isErrno(error, 'ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL', 'EOPNOTSUPP')) return undefined
+			throw error
+		}
+	}
+
 	/** Into the main table, in the place of one to the same destination. */
 	async addRoute(added: route.NewRoute): Promise<void> {
 		await this.#ask(route.newRoute(added))

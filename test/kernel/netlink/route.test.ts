@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { deleteRoute, getRoutes, newRoute, readRoute } from '../../../src/kernel/netlink/route.ts'
+import { deleteRoute, getRoute, getRoutes, newRoute, readRoute } from '../../../src/kernel/netlink/route.ts'
 import { parseCidr, parseIp } from '../../../src/model/address.ts'
 import { anyIp, anyNetwork } from './arbitraries.ts'
 import { hex } from './hex.ts'
@@ -42,6 +42,16 @@ test('a route is deleted whatever its scope, and asked for by family', () => {
 	assert.equal(getRoutes(6).body.toString('hex'), hex('0a 00 00 00 00 00 00 00 00000000'))
 })
 
+test('the route to an address is asked for as an entry of the tables', () => {
+	const request = getRoute(parseIp('10.9.0.1'))
+	assert.deepEqual([request.type, request.flags], [26, 0])
+	assert.equal(request.body.toString('hex'), hex('02 20 00 00 00 00 00 00 00200000', '0800 0100 0a090001'))
+	assert.equal(
+		getRoute(parseIp('fd00::1')).body.toString('hex'),
+		hex('0a 80 00 00 00 00 00 00 00200000', '1400 0100 fd000000000000000000000000000001'),
+	)
+})
+
 test('a route is read as it was written', () => {
 	const via = fc.option(anyIp, { nil: undefined })
 	const check = fc.property(
@@ -52,7 +62,7 @@ test('a route is read as it was written', () => {
 			const route = { destination, linkIndex, ...(gateway === undefined ? {} : { via: gateway }) }
 			const { type, flags, body } = newRoute(route)
 			const { scope, ...found } = readRoute({ type, flags, sequence: 1, body }) ?? { scope: -1 }
-			assert.deepEqual(found, { ...route, table: 254, protocol: 4 })
+			assert.deepEqual(found, { ...route, table: 254, protocol: 4, local: false })
 			assert.equal(scope, gateway === undefined && destination.family === 4 ? 253 : 0)
 		},
 	)
@@ -67,5 +77,6 @@ test('a default route has no destination in its message', () => {
 		table: 254,
 		protocol: 3,
 		scope: 0,
+		local: false,
 	})
 })

@@ -1,0 +1,53 @@
+/** What is observed of a host before a bridge is taken over and before an address is given to it. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { hostFacts } from '../../src/kernel/host.ts'
+import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
+import { parseIp } from '../../src/model/address.ts'
+import { enterOwnNamespace, noBed, setSysctl } from './networks-bed.ts'
+
+describe('a host', { skip: noBed() }, () => {
+	const rtnetlink = new Rtnetlink()
+	const facts = hostFacts(rtnetlink, true)
+
+	before(async () => {
+		const host = await enterOwnNamespace()
+		await host.ip(
+			'link add brook type bridge',
+			'link set brook mtu 1400',
+			'addr add 10.1.0.1/24 dev brook',
+			'addr add fd00:1::1/64 dev brook nodad',
+			'link add veth0 type veth peer name veth1',
+		)
+		setSysctl('net/ipv4/conf/veth0/route_localnet', '1')
+		rtnetlink.open()
+	})
+	after(() => rtnetlink.close())
+
+	it('tells of a link what it is and what it has', async () => {
+		assert.deepEqual(await facts.link('brook'), {
+			kind: 'bridge',
+			mtu: 1400,
+			state: { addresses: ['10.1.0.1/24', 'fd00:1::1/64'], routesLocalnet: false },
+		})
+		assert.deepEqual(await facts.link('veth0'), {
+			kind: 'veth',
+			mtu: 1500,
+			state: { addresses: [], routesLocalnet: true },
+		})
+		assert.equal(await facts.link('nobody'), undefined)
+	})
+
+	it('tells which link has an address', async () => {
+		assert.equal(await facts.linkWith(parseIp('10.1.0.1')), 'brook')
+		assert.equal(await facts.linkWith(parseIp('fd00:1::1')), 'brook')
+		for (const other of ['10.1.0.2', 'fd00:1::2', '192.0.2.1', '2001:db8::1']) {
+			assert.equal(await facts.linkWith(parseIp(other)), undefined, other)
+		}
+	})
+
+	it('knows Docker’s names for bridges', () => {
+		for (const name of ['docker0', 'docker_gwbridge', 'br-0123456789ab']) assert.ok(facts.isDockers(name), name)
+		for (const name of ['br0', 'br-mine', 'br-0123456789abc', 'docker1']) assert.ok(!facts.isDockers(name), name)
+	})
+})
