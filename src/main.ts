@@ -51,10 +51,8 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		await restore(host, rtnetlink, log)
 	})
 	const repairs = new Repairs(host, ready, repairLog(log))
-	const watch = new Watch(
-		repairs,
-		followDockerBridges(kernel, () => rtnetlink.links(), ready, warn),
-	)
+	const followed = followDockerBridges(kernel, () => rtnetlink.links(), ready, warn)
+	const watch = new Watch(repairs, rtnetlink, followed)
 	watch.openLinks()
 	const server = buildServer({ network: networkDriver(host), ipam, ready, scope: config.scope, logger: log })
 	const stopServing = await listenOnSocket(server, config.socket)

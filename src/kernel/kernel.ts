@@ -1,5 +1,6 @@
 /** Makes resources exist on this host, and go: the interface, and Linux behind it. */
 import { WeftError, within } from '../errors.ts'
+import { drift } from './drift.ts'
 import { type Effect, type Effects, effects, type Single } from './effects.ts'
 import type { Firewall } from './firewall.ts'
 import { connectionless, type Flows } from './flows.ts'
@@ -25,6 +26,11 @@ export interface Kernel {
 	 * other resource is ensured. Failures are returned, not thrown: one broken network must not keep back the others.
 	 */
 	restore(resources: readonly Resource[]): Promise<unknown[]>
+	/**
+	 * Puts back what others took away of these links and addresses, and with it all of these resources but the firewall's
+	 * elements. What that was, for people: nothing where nothing was amiss.
+	 */
+	repair(resources: readonly Resource[]): Promise<readonly string[]>
 	/** Whether there is a link of that name. */
 	hasLink(name: string): boolean
 	/** The host's end of a veth pair that was made ahead of need, the caller's from now on; undefined while none is ready. */
@@ -114,6 +120,16 @@ export class LinuxKernel implements Kernel {
 		const master = this.#rtnetlink.indexOf(veth.master)
 		if (link === undefined || master === undefined || link.masterIndex === master) return
 		await this.#rtnetlink.setLink({ index: link.index, master, up: true })
+	}
+
+	async repair(resources: readonly Resource[]): Promise<readonly string[]> {
+		// A pair that is gone took the container's end with it.
+		const there = split(resources).others.filter((each) => each.kind !== 'veth' || this.hasLink(each.name))
+		const amiss = await Promise.all(there.map((resource) => drift(this.#rtnetlink, resource)))
+		const found = amiss.filter((each) => each !== undefined)
+		// All of them: a bridge loses its settings with itself, and a port what is set on it with its place there.
+		if (found.length > 0) await this.#ensureInOrder(there, [])
+		return found
 	}
 
 	hasLink(name: string): boolean {

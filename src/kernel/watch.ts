@@ -1,19 +1,30 @@
 /** Everything that tells of what others do on this host. Opened in the network namespace of the calling thread. */
 import { LegacyIptables } from './legacy-iptables.ts'
+import type { LinkInfo } from './netlink/link.ts'
 import { type LinkListener, linkMonitor } from './netlink/link-monitor.ts'
 import type { Monitor } from './netlink/monitor.ts'
+import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import type { Nft } from './nftables.ts'
 import { type RuleListener, ruleMonitor } from './rule-monitor.ts'
 
+export interface Onlooker extends RuleListener {
+	linkChanged(link: LinkInfo): void
+	linkGone(link: LinkInfo): void
+	/** A link has lost an address. */
+	linkBared(name: string): void
+	/** More links changed than could be followed. */
+	linksLost(): void
+}
+
 export class Watch {
-	readonly #listener: RuleListener
+	readonly #listener: Onlooker
 	readonly #links: Monitor
 	readonly #legacy: LegacyIptables
 	#rules: Monitor | undefined
 
-	constructor(listener: RuleListener, ...links: readonly LinkListener[]) {
+	constructor(listener: Onlooker, rtnetlink: Rtnetlink, ...links: readonly LinkListener[]) {
 		this.#listener = listener
-		this.#links = linkMonitor(...links)
+		this.#links = linkMonitor(linkListener(listener, rtnetlink), ...links)
 		this.#legacy = new LegacyIptables(() => listener.passageChanged('legacy iptables was used'))
 	}
 
@@ -39,5 +50,18 @@ export class Watch {
 		this.#links.close()
 		this.#rules?.close()
 		this.#legacy.close()
+	}
+}
+
+function linkListener(listener: Onlooker, rtnetlink: Rtnetlink): LinkListener {
+	return {
+		changed: (link) => listener.linkChanged(link),
+		gone: (link) => listener.linkGone(link),
+		bared: async (index) => {
+			// One that is gone by now is told of as well.
+			const link = await rtnetlink.link(index).catch(() => undefined)
+			if (link !== undefined) listener.linkBared(link.name)
+		},
+		lost: () => listener.linksLost(),
 	}
 }

@@ -37,6 +37,11 @@ export function isSpareName(name: string): boolean {
 	return /^wvs[0-9a-f]{10}$/.test(name)
 }
 
+/** Whether an endpoint may have it, or have it as a spare. */
+export function mayBeLinkName(name: string): boolean {
+	return name.startsWith('wv')
+}
+
 /** The end that goes into the container, under which Docker finds it: the host's end and a p. */
 export function peerName(link: string): string {
 	return `${link}p`

@@ -64,6 +64,10 @@ export async function forgetFlows(host: Host, change: PortChange): Promise<void>
 		.catch((error: unknown) => host.warn(error, 'connections go on to where published ports no longer lead'))
 }
 
+export function settledNetworks(host: Host): Network[] {
+	return host.store.list('network', '').filter(({ settled }) => settled)
+}
+
 export function settledBridges(host: Host): string[] {
-	return host.store.list('network', '').flatMap((network) => (network.settled ? [network.bridge] : []))
+	return settledNetworks(host).map(({ bridge }) => bridge)
 }

@@ -1,27 +1,45 @@
 /** What others take away from weft's networks in the kernel is made good. Told by the kernel's own notifications. */
 import { Keeper, type KeeperLog } from '../keeper.ts'
-import { type Host, settledBridges } from './host.ts'
+import { mayBeLinkName } from '../model/names.ts'
+import type { Network } from '../model/network.ts'
+import { type Host, settledBridges, settledNetworks } from './host.ts'
+import { repairNetwork } from './resync.ts'
+
+/** What is seen of a link when it changes. */
+interface Seen {
+	readonly name: string
+	readonly kind?: string
+	readonly up: boolean
+	readonly masterIndex?: number
+}
 
 export class Repairs {
-	readonly #table: Keeper
+	readonly #host: Host
+	readonly #tables: Keeper
 	readonly #passage: Keeper
+	readonly #links: Keeper
+	/** Names of links with which something is amiss, as far as has been seen. */
+	#suspects = new Set<string>()
 
 	/** Nothing is repaired before `ready`, when all has been made true for the first time. */
 	constructor(host: Host, ready: Promise<void>, log: KeeperLog) {
 		const keeper = (repair: () => Promise<readonly string[]>, settle?: number): Keeper => {
 			return new Keeper(() => ready.catch(() => undefined).then(repair), log, settle)
 		}
-		// At once: without the table the host itself answers for published ports, and resets their connections.
-		this.#table = keeper(async () => {
+		const renewTables = async (): Promise<readonly string[]> => {
 			await host.kernel.renewTables()
 			return ["made weft's tables anew"]
-		}, 0)
+		}
+		this.#host = host
+		// At once: without its table the host itself answers for published ports, and resets their connections.
+		this.#tables = keeper(renewTables, 0)
 		this.#passage = keeper(() => host.kernel.keepPassage(() => settledBridges(host), true))
+		this.#links = keeper(() => this.#repairLinks())
 	}
 
-	/** Somebody else changed weft's own table; `cause` is for people. */
+	/** Somebody else changed a table of weft's; `cause` is for people. */
 	tableChanged(cause: string): void {
-		this.#table.tell(cause)
+		this.#tables.tell(cause)
 	}
 
 	/** Somebody changed what may stop weft's packets. */
@@ -29,8 +47,63 @@ export class Repairs {
 		this.#passage.tell(cause)
 	}
 
+	/** A link came or changed. One that looks right again before the next look is none to look at. */
+	linkChanged({ name, kind, up, masterIndex }: Seen): void {
+		const astray = kind === 'veth' && masterIndex === undefined && mayBeLinkName(name)
+		if (kind === 'bridge' && !up && this.#isBridge(name)) this.#suspect(name, `link ${name} was set down`)
+		else if (astray) this.#suspect(name, `link ${name} left its bridge`)
+		else this.#suspects.delete(name)
+	}
+
+	/** A pair that is gone cannot be put back. */
+	linkGone({ name }: Seen): void {
+		if (this.#isBridge(name)) this.#suspect(name, `link ${name} was deleted`)
+	}
+
+	/** A link has lost an address. */
+	linkBared(name: string): void {
+		if (this.#isBridge(name)) this.#suspect(name, `link ${name} lost an address`)
+	}
+
+	/** More links changed than could be followed. */
+	linksLost(): void {
+		for (const name of settledBridges(this.#host)) this.#suspect(name, 'more links changed than could be followed')
+	}
+
 	/** Waits for the repairs under way; there will be no others. */
 	async close(): Promise<void> {
-		await Promise.all([this.#table.close(), this.#passage.close()])
+		await Promise.all([this.#tables, this.#passage, this.#links].map((keeper) => keeper.close()))
 	}
+
+	/** Not of a network that weft itself is taking away. */
+	#isBridge(name: string): boolean {
+		return settledBridges(this.#host).includes(name)
+	}
+
+	#suspect(name: string, cause: string): void {
+		this.#suspects.add(name)
+		this.#links.tell(cause)
+	}
+
+	async #repairLinks(): Promise<readonly string[]> {
+		const suspects = this.#suspects
+		this.#suspects = new Set()
+		const done: string[] = []
+		for (const network of settledNetworks(this.#host)) {
+			if (!this.#has(network, suspects)) continue
+			const found = await repairNetwork(this.#host, network.id)
+			if (found.length > 0) done.push(`put network ${network.id.slice(0, 12)} right, of which ${few(found)}`)
+		}
+		return done
+	}
+
+	#has({ id, bridge }: Network, links: ReadonlySet<string>): boolean {
+		return links.has(bridge) || this.#host.store.list('endpoint', id).some(({ link }) => links.has(link))
+	}
+}
+
+/** A bridge with many ports loses all of them at once. */
+function few(found: readonly string[]): string {
+	const rest = found.length - 3
+	return rest > 0 ? `${found.slice(0, 3).join(', ')}, and so on (${rest} more)` : found.join(', ')
 }

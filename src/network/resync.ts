@@ -1,9 +1,10 @@
-/** At start: what is stored is made true again, and what a crash left half made is taken away. */
+/** What is stored is made true again: at start, with what a crash left half made taken away, and after others' changes. */
 import { messageOf } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
+import type { Network } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
 import { detach, isAlive, resourcesOf } from './endpoints.ts'
-import { type Host, keepSpares } from './host.ts'
+import { type Host, keepSpares, settledNetworks } from './host.ts'
 import { unmake } from './networks.ts'
 
 export interface Resynced {
@@ -15,8 +16,7 @@ export interface Resynced {
 
 /** Docker replays nothing: after a reboot there is no bridge, and no call that would ask for one. */
 export async function resync(host: Host, observed: readonly Resource[]): Promise<Resynced> {
-	const all = host.store.list('network', '')
-	const networks = all.filter((network) => network.settled)
+	const networks = settledNetworks(host)
 	const endpoints = networks.flatMap((network) =>
 		host.store.list('endpoint', network.id).map((each) => ({ network, each })),
 	)
@@ -31,12 +31,33 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
 	for (const { network, each } of dead) {
 		await attempt(host, `what is left of endpoint ${each.id}`, () => detach(host, network, each))
 	}
-	for (const network of all.filter(({ settled }) => !settled)) {
+	for (const network of host.store.list('network', '').filter(({ settled }) => !settled)) {
 		await attempt(host, `network ${network.id}`, () => unmake(host, network))
 	}
 	await attempt(host, 'spare links', () => host.kernel.adoptSpares(new Set(endpoints.map(({ each }) => each.link))))
 	void keepSpares(host)
 	return { networks: networks.length, endpoints: alive.length, dead: dead.length }
+}
+
+/** The same of one network, while weft runs: what others took away of its links and addresses, in words. */
+export function repairNetwork(host: Host, id: string): Promise<readonly string[]> {
+	return host.mutex.run(id, async () => {
+		const network = host.store.get('network', '', id)
+		if (network?.settled !== true) return []
+		const found = [...(await host.kernel.repair(modes[network.options.mode].network(network)))]
+		for (const endpoint of host.store.list('endpoint', id))
+			found.push(...(await repairEndpoint(host, network, endpoint.id)))
+		return found
+	})
+}
+
+function repairEndpoint(host: Host, network: Network, id: string): Promise<readonly string[]> {
+	return host.mutex.run(id, async () => {
+		const endpoint = host.store.get('endpoint', network.id, id)
+		return endpoint === undefined || !host.kernel.hasLink(endpoint.link)
+			? []
+			: host.kernel.repair(resourcesOf(network, endpoint))
+	})
 }
 
 async function attempt(host: Host, what: string, work: () => Promise<void>): Promise<void> {

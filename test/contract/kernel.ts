@@ -22,6 +22,8 @@ export interface KernelBed {
 	setting(key: string): Promise<string | undefined>
 	/** Somebody takes away a link. */
 	loseLink(name: string): Promise<void>
+	/** Somebody takes away an address. */
+	loseAddress(link: string, cidr: string): Promise<void>
 	/** Somebody takes away the firewall's table. */
 	loseTable(): Promise<void>
 }
@@ -190,6 +192,56 @@ export function kernelContract(name: string, open: () => Promise<KernelBed>): vo
 			await assert.rejects(kernel.remove(bad), (error: unknown) => {
 				return error instanceof AggregateError && /folly.*nonsense/.test(messageOf(error))
 			})
+		})
+	})
+
+	describe(`${name}: repair`, () => {
+		it('finds nothing where nothing is amiss', async () => {
+			const { kernel, objects } = await open()
+			await kernel.ensure(ALL)
+			assert.deepEqual(await kernel.repair(ALL), [])
+			assert.deepEqual(await objects(), ALL_OBJECTS)
+		})
+
+		it('puts back an address, and says so', async () => {
+			const { kernel, objects, loseAddress } = await open()
+			await kernel.ensure(ALL)
+			await loseAddress('weft0', GATEWAY.cidr)
+			assert.deepEqual(await kernel.repair(ALL), ['address weft0 10.0.0.1/24 was gone'])
+			assert.deepEqual(await objects(), ALL_OBJECTS)
+		})
+
+		it('puts back a bridge with all that was on it', async () => {
+			const { kernel, objects, masterOf, loseLink } = await open()
+			await kernel.ensure(ALL)
+			await loseLink('weft0')
+			assert.deepEqual(await kernel.repair(ALL), [
+				'link weft0 was gone',
+				'address weft0 10.0.0.1/24 was gone',
+				'address weft0 fd00::1/64 was gone',
+				'link wv0 was not on weft0',
+			])
+			assert.equal(await masterOf('wv0'), 'weft0')
+			assert.deepEqual(await objects(), ALL_OBJECTS)
+			assert.deepEqual(await kernel.repair(ALL), [])
+		})
+
+		it('makes no pair, whose other end is gone, and no element', async () => {
+			const { kernel, objects, loseLink, loseTable } = await open()
+			await kernel.ensure(ALL)
+			await loseLink('wv0')
+			await loseTable()
+			assert.deepEqual(await kernel.repair(ALL), [])
+			await loseLink('weft0')
+			assert.deepEqual((await kernel.repair(ALL)).length, 3)
+			assert.deepEqual(await objects(), ['address weft0 10.0.0.1/24', 'address weft0 fd00::1/64', 'link weft0'])
+		})
+
+		it('fails where it cannot, and names the resource', async () => {
+			const { kernel, loseLink } = await open()
+			await kernel.ensure(ALL)
+			await loseLink('weft0')
+			await assert.rejects(kernel.repair([GATEWAY]), /address weft0 10\.0\.0\.1\/24: .*No such device/)
 		})
 	})
 

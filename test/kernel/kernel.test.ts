@@ -15,6 +15,7 @@ kernelContract('FakeKernel', async () => {
 		},
 		setting: async (key) => kernel.settings.get(key),
 		loseLink: async (name) => kernel.loseLink(name),
+		loseAddress: async (link, cidr) => kernel.loseAddress(link, cidr),
 		loseTable: async () => kernel.loseTable(),
 	}
 })

@@ -110,6 +110,9 @@ async function open(runner?: (commands: string) => Promise<void>): Promise<Kerne
 		loseLink: async (name) => {
 			await run(['ip', 'link', 'del', name])
 		},
+		loseAddress: async (link, cidr) => {
+			await run(['ip', 'addr', 'del', cidr, 'dev', link])
+		},
 		loseTable: async () => {
 			await run(['nft', 'delete', 'table', 'inet', 'weft'])
 		},

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { linkMonitor } from '../../src/kernel/netlink/link-monitor.ts'
 import { withNetns } from '../../src/kernel/netns.ts'
-import { noNetns, openNetns } from '../support/netns.ts'
+import { bridge, noNetns, openNetns } from '../support/netns.ts'
 
 test('a link that comes and goes is told of by name and kind', { skip: noNetns() }, async (t) => {
 	const netns = await openNetns(t)
@@ -51,6 +51,29 @@ test('after more events than the socket holds it says so, and goes on', { skip: 
 	await until(() => lost > 0)
 	await netns.run('ip', 'link', 'add', 'late', 'type', 'bridge')
 	await until(() => names.has('late'))
+})
+
+test('a link that loses an address is told of by its index, unless the address counts on the link only', {
+	skip: noNetns(),
+}, async (t) => {
+	const netns = await openNetns(t)
+	const bared: number[] = []
+	const monitor = linkMonitor({
+		changed: () => undefined,
+		gone: () => undefined,
+		bared: (index) => bared.push(index),
+		lost: () => undefined,
+	})
+	const index = await bridge(netns)
+	withNetns(netns.path, () => monitor.open())
+	t.after(() => monitor.close())
+
+	for (const address of ['fe80::1/64', '10.0.0.1/24', 'fd00::1/64']) {
+		await netns.run('ip', 'addr', 'add', address, 'dev', 'weft0', ...(address.includes(':') ? ['nodad'] : []))
+		await netns.run('ip', 'addr', 'del', address, 'dev', 'weft0')
+	}
+	await until(() => bared.length === 2)
+	assert.deepEqual(bared, [index, index])
 })
 
 async function until(holds: () => boolean): Promise<void> {

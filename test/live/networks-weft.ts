@@ -65,7 +65,7 @@ export async function startWeft(): Promise<Weft> {
 		verbs: networkDriver(host),
 		openForward: () => kernel.keepPassage(() => ['weft0'], true),
 		renewTables: () => kernel.renewTables(),
-		watch: () => watch(host, nft),
+		watch: () => watch(host, rtnetlink, nft),
 		look: async () => {
 			await resync(host, dockerBridges(await rtnetlink.links()))
 		},
@@ -78,13 +78,13 @@ export async function startWeft(): Promise<Weft> {
 	}
 }
 
-async function watch(host: Host, nft: Nft): Promise<Watching> {
+async function watch(host: Host, rtnetlink: Rtnetlink, nft: Nft): Promise<Watching> {
 	const repairs: string[] = []
 	const keepers = new Repairs(host, Promise.resolve(), {
 		repaired: ({ cause, done }) => repairs.push(`${cause}: ${done.join(', ')}`),
 		failed: (error) => host.warn(error, 'not repaired'),
 	})
-	const watch = new Watch(keepers)
+	const watch = new Watch(keepers, rtnetlink)
 	watch.openLinks()
 	await watch.openRules(nft)
 	const end = (): Promise<void> => {

@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import { Repairs } from '../../src/network/repairs.ts'
-import { attach, type Bench, bench, endpointRequest, networkRequest, networks } from './host.ts'
+import {
+	attach,
+	type Bench,
+	bench,
+	endpointRequest,
+	endpoints,
+	idOf,
+	networkRequest,
+	networks,
+	planned,
+} from './host.ts'
 
 interface Watched extends Bench {
 	readonly repairs: Repairs
@@ -22,7 +32,7 @@ function watched(ready: Promise<void> = Promise.resolve()): Watched {
 
 async function pass(milliseconds: number): Promise<void> {
 	mock.timers.tick(milliseconds)
-	for (let i = 0; i < 10; i++) await new Promise(setImmediate)
+	for (let i = 0; i < 50; i++) await new Promise(setImmediate)
 }
 
 describe('repairs', () => {
@@ -53,6 +63,90 @@ describe('repairs', () => {
 			host.kernel.passage,
 			networks(host).map(({ bridge }) => bridge),
 		)
+	})
+
+	/** A network with two containers, and its bridge's name. */
+	async function populated(): Promise<Watched & { readonly bridge: string }> {
+		const host = watched()
+		await host.verbs.createNetwork(networkRequest())
+		await attach(host, endpointRequest(2))
+		await attach(host, endpointRequest(3))
+		return { ...host, bridge: networks(host)[0]?.bridge ?? '' }
+	}
+
+	const NAME = `put network ${idOf('network 1').slice(0, 12)} right, of which`
+
+	it('put back a bridge with what was on it', async () => {
+		const host = await populated()
+		const before = host.kernel.objects()
+		host.kernel.loseLink(host.bridge)
+		host.repairs.linkGone({ name: host.bridge, kind: 'bridge', up: true })
+		await pass(1000)
+		assert.deepEqual(host.kernel.objects(), before)
+		assert.ok(planned(host).every((resource) => host.kernel.has(resource)))
+		const lost = ['10.210.1.1/24', 'fd00:1::1/64'].map((cidr) => `address ${host.bridge} ${cidr} was gone`)
+		assert.deepEqual(host.log, [
+			`link ${host.bridge} was deleted: ${NAME} link ${host.bridge} was gone, ${lost.join(', ')}, and so on (1 more)`,
+		])
+	})
+
+	it('put back an address', async () => {
+		const host = await populated()
+		const before = host.kernel.objects()
+		host.kernel.loseAddress(host.bridge, '10.210.1.1/24')
+		host.repairs.linkBared(host.bridge)
+		await pass(1000)
+		assert.deepEqual(host.kernel.objects(), before)
+		assert.deepEqual(host.log, [
+			`link ${host.bridge} lost an address: ${NAME} address ${host.bridge} 10.210.1.1/24 was gone`,
+		])
+	})
+
+	it('look at every network where more happened than could be followed', async () => {
+		const host = await populated()
+		await host.verbs.createNetwork(networkRequest(2))
+		const before = host.kernel.objects()
+		for (const { bridge } of networks(host)) host.kernel.loseLink(bridge)
+		host.repairs.linksLost()
+		await pass(1000)
+		assert.deepEqual(host.kernel.objects(), before)
+	})
+
+	it('are not made of what weft itself takes away', async () => {
+		const host = await populated()
+		const [link] = endpoints(host).map((each) => each.link)
+		await host.verbs.leave(idOf('network 1'), idOf('endpoint 1 2'))
+		host.repairs.linkChanged({ name: link ?? '', kind: 'veth', up: false })
+		await pass(1000)
+		await host.verbs.deleteNetwork(idOf('network 1'))
+		host.repairs.linkChanged({ name: host.bridge, kind: 'bridge', up: false })
+		host.repairs.linkGone({ name: host.bridge, kind: 'bridge', up: false })
+		host.repairs.linkBared(host.bridge)
+		await pass(1000)
+		assert.deepEqual([host.log, host.kernel.objects()], [[], []])
+	})
+
+	it('are not made where all is right again, or of links that are not weft’s', async () => {
+		const host = await populated()
+		const [link] = endpoints(host).map((each) => each.link)
+		const repair = mock.method(host.kernel, 'repair')
+		host.repairs.linkChanged({ name: link ?? '', kind: 'veth', up: true })
+		host.repairs.linkChanged({ name: link ?? '', kind: 'veth', up: true, masterIndex: 7 })
+		host.repairs.linkChanged({ name: 'docker0', kind: 'bridge', up: false })
+		host.repairs.linkChanged({ name: 'veth1', kind: 'veth', up: true })
+		host.repairs.linkGone({ name: 'eth0', up: false })
+		host.repairs.linkBared('eth0')
+		await pass(1000)
+		assert.equal(repair.mock.callCount(), 0)
+	})
+
+	it('tell of what cannot be repaired', async () => {
+		const host = await populated()
+		host.kernel.loseLink(host.bridge)
+		host.kernel.addForeignLink(host.bridge)
+		host.repairs.linkGone({ name: host.bridge, kind: 'bridge', up: true })
+		await pass(100)
+		assert.match(host.log[0] ?? '', /was deleted: .*exists and is not a bridge/)
 	})
 
 	it('wait until the start is over', async () => {

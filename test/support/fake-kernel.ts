@@ -83,6 +83,16 @@ export class FakeKernel implements Kernel {
 		return errors
 	}
 
+	async repair(resources: readonly Resource[]): Promise<readonly string[]> {
+		const there = split(resources).others.filter((each) => each.kind !== 'veth' || this.hasLink(each.name))
+		const found = there.flatMap((each) => {
+			const what = this.#amiss(each)
+			return what === undefined ? [] : [`${identity(each)} was ${what}`]
+		})
+		if (found.length > 0) await this.#ensureInOrder(there, [])
+		return found
+	}
+
 	hasLink(name: string): boolean {
 		return this.#foreign.has(name) || this.#peers.has(name) || this.#there.has(`link ${name}`)
 	}
@@ -180,6 +190,10 @@ export class FakeKernel implements Kernel {
 		if (link?.kind === 'bridge' || link?.kind === 'veth') this.#forget(link)
 	}
 
+	loseAddress(link: string, cidr: string): void {
+		this.#there.delete(`address ${link} ${cidr}`)
+	}
+
 	/** Somebody deletes the firewall's table. */
 	loseTable(): void {
 		for (const [id, each] of this.#there) {
@@ -200,6 +214,14 @@ export class FakeKernel implements Kernel {
 		this.#foreign.clear()
 		this.#peers.clear()
 		this.settings.clear()
+	}
+
+	#amiss(resource: Single): string | undefined {
+		if (resource.kind === 'veth') {
+			return this.masterOf(resource.name) === resource.master ? undefined : `not on ${resource.master}`
+		}
+		const shows = resource.kind === 'bridge' || resource.kind === 'address'
+		return shows && !this.#there.has(identity(resource)) ? 'gone' : undefined
 	}
 
 	async #replace(elements: readonly Element[]): Promise<void> {

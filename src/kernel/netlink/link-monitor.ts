@@ -9,11 +9,12 @@ const NETLINK_ROUTE = 0
 const RTNLGRP_LINK = 1
 const RTNLGRP_IPV4_IFADDR = 5
 const RTNLGRP_IPV6_IFADDR = 9
+const RT_SCOPE_LINK = 253
 
 export interface LinkListener {
 	changed(link: LinkInfo): void
 	gone(link: LinkInfo): void
-	/** The link with this index has lost an address. */
+	/** The link with this index has lost an address that others can reach. */
 	bared?(index: number): void
 	/** More happened than could be heard: what is known of links must be taken anew. */
 	lost(): void
@@ -29,8 +30,9 @@ export function linkMonitor(...listeners: readonly LinkListener[]): Monitor {
 
 function hear(message: Message, each: (tell: (listener: LinkListener) => void) => void): void {
 	if (message.type === RTM_DELADDR) {
+		// struct ifaddrmsg; every link that goes has an address of its own that counts on the link only.
 		const index = message.body.readUInt32LE(4)
-		each((listener) => listener.bared?.(index))
+		if (message.body[3] !== RT_SCOPE_LINK) each((listener) => listener.bared?.(index))
 	}
 	// Of a bridge's family: a port that changes or leaves, with the same types.
 	if (message.body[0] !== AF_UNSPEC) return

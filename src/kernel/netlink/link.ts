@@ -201,9 +201,11 @@ export function getLinks(): Request {
 	}
 }
 
-export function getLink(name: string): Request {
+/** By its name or its index. */
+export function getLink(which: string | number): Request {
 	const mask = u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
-	return { type: RTM_GETLINK, flags: 0, body: Buffer.concat([header(0), text(IFLA_IFNAME, name), mask]) }
+	const parts = typeof which === 'number' ? [header(which), mask] : [header(0), text(IFLA_IFNAME, which), mask]
+	return { type: RTM_GETLINK, flags: 0, body: Buffer.concat(parts) }
 }
 
 export function readLink(message: Message): LinkInfo {

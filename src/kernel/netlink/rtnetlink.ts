@@ -37,9 +37,10 @@ export class Rtnetlink {
 		return this.#list(link.getLinks(), link.readLink)
 	}
 
-	async link(name: string): Promise<link.LinkInfo | undefined> {
+	/** By its name or its index. */
+	async link(which: string | number): Promise<link.LinkInfo | undefined> {
 		try {
-			const [answer] = await this.#ask(link.getLink(name))
+			const [answer] = await this.#ask(link.getLink(which))
 			return answer === undefined ? undefined : link.readLink(answer)
 		} catch (error) {
 			if (isErrno(error, 'ENODEV')) return undefined

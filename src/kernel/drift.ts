@@ -1,0 +1,44 @@
+/** In what the kernel's links and addresses are not as they should be: what others can take away, and weft puts back. */
+import { formatCidr, parseCidr } from '../model/address.ts'
+import type { Single } from './effects.ts'
+import type { Rtnetlink } from './netlink/rtnetlink.ts'
+import { type Address, type BridgeLink, identity, type VethLink } from './resource.ts'
+
+/** For people, what is amiss with a resource; undefined where nothing is, or nothing that would show. */
+export async function drift(rtnetlink: Rtnetlink, resource: Single): Promise<string | undefined> {
+	const what = await amiss(rtnetlink, resource)
+	return what === undefined ? undefined : `${identity(resource)} was ${what}`
+}
+
+async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | undefined> {
+	switch (resource.kind) {
+		case 'bridge':
+			return amissOfBridge(rtnetlink, resource)
+		case 'veth':
+			return amissOfPair(rtnetlink, resource)
+		case 'address':
+			return amissOfAddress(rtnetlink, resource)
+		default:
+			return undefined
+	}
+}
+
+async function amissOfBridge(rtnetlink: Rtnetlink, { name }: BridgeLink): Promise<string | undefined> {
+	const link = await rtnetlink.link(name)
+	if (link === undefined) return 'gone'
+	return link.up ? undefined : 'down'
+}
+
+/** A pair that is gone took the container's end with it, and cannot be put back. */
+async function amissOfPair(rtnetlink: Rtnetlink, { name, master }: VethLink): Promise<string | undefined> {
+	const link = await rtnetlink.link(name)
+	if (link === undefined) return undefined
+	if (link.masterIndex === undefined || link.masterIndex !== rtnetlink.indexOf(master)) return `not on ${master}`
+	return link.up ? undefined : 'down'
+}
+
+async function amissOfAddress(rtnetlink: Rtnetlink, { link, cidr }: Address): Promise<string | undefined> {
+	const index = rtnetlink.indexOf(link)
+	const there = index === undefined ? [] : await rtnetlink.addresses(index)
+	return there.some((each) => formatCidr(each.cidr) === formatCidr(parseCidr(cidr))) ? undefined : 'gone'
+}
