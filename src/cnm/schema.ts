@@ -33,6 +33,7 @@ export const ENABLE_IPV6 = 'com.docker.network.enable_ipv6'
 export const INTERNAL = 'com.docker.network.internal'
 export const PORTMAP = 'com.docker.network.portmap'
 export const MAC_ADDRESS = 'com.docker.network.endpoint.macaddress'
+export const INTERFACE_NAME = 'com.docker.network.endpoint.ifname'
 export const GATEWAY = 'com.docker.network.gateway'
 
 const PoolData = Type.Object({
@@ -72,7 +73,7 @@ export const CreateEndpoint = Type.Object({
 	NetworkID: Id,
 	EndpointID: Id,
 	Interface: maybe(Type.Object({ Address: Text, AddressIPv6: Text, MacAddress: Text })),
-	Options: maybe(Type.Object({ [MAC_ADDRESS]: Text })),
+	Options: maybe(Type.Object({ [MAC_ADDRESS]: Text, [INTERFACE_NAME]: Text })),
 })
 export type CreateEndpoint = Static<typeof CreateEndpoint>
 

@@ -11,6 +11,7 @@ import {
 	parseIp,
 	parseMac,
 } from '../model/address.ts'
+import { checkLinkName } from '../model/names.ts'
 import type { PortRequest, Protocol, Subnet } from '../model/network.ts'
 import type { EndpointAnswer, EndpointRequest, JoinAnswer, NetworkRequest, RouteAnswer } from '../network/verbs.ts'
 import {
@@ -19,6 +20,7 @@ import {
 	ENABLE_IPV4,
 	ENABLE_IPV6,
 	GENERIC,
+	INTERFACE_NAME,
 	INTERNAL,
 	MAC_ADDRESS,
 	type NetworkOptions,
@@ -71,12 +73,14 @@ function toSubnet(family: Family, data: PoolData): Subnet {
 export function toEndpoint(body: CreateEndpoint): EndpointRequest {
 	const wanted = body.Interface ?? {}
 	const mac = toMac(wanted.MacAddress, body.Options?.[MAC_ADDRESS])
+	const name = body.Options?.[INTERFACE_NAME]
 	return {
 		networkId: body.NetworkID,
 		id: body.EndpointID,
 		...(wanted.Address ? { ipv4: toAddress('Interface.Address', 4, wanted.Address) } : {}),
 		...(wanted.AddressIPv6 ? { ipv6: toAddress('Interface.AddressIPv6', 6, wanted.AddressIPv6) } : {}),
 		...(mac === undefined ? {} : { mac }),
+		...(name ? { interfaceName: checkLinkName(name, INTERFACE_NAME) } : {}),
 	}
 }
 
@@ -116,15 +120,20 @@ function fromRoute(route: RouteAnswer) {
 		: { Destination: route.destination, RouteType: NEXT_HOP, NextHop: route.via }
 }
 
-/** Without a link the name is left out, and dockerd moves nothing; an empty prefix would give an interface named `0`. */
+/** Without a link all names are left out, and dockerd moves nothing. */
 export function fromJoin(answer: JoinAnswer) {
 	return {
-		...(answer.link === undefined ? {} : { InterfaceName: { SrcName: answer.link, DstPrefix: answer.prefix } }),
+		...(answer.link === undefined ? {} : { InterfaceName: interfaceName(answer.link, answer) }),
 		...(answer.gateway === undefined ? {} : { Gateway: answer.gateway }),
 		...(answer.gatewayIpv6 === undefined ? {} : { GatewayIPv6: answer.gatewayIpv6 }),
 		StaticRoutes: answer.routes.map(fromRoute),
 		DisableGatewayService: answer.noGatewayService,
 	}
+}
+
+/** Always with a prefix: an empty one would give `0`, and no dockerd up to 29.7 heeds a whole name. */
+function interfaceName(link: string, { prefix, name }: JoinAnswer) {
+	return { SrcName: link, DstPrefix: prefix, ...(name === undefined ? {} : { DstName: name }) }
 }
 
 export function toPorts(body: ProgramExternalConnectivity): PortRequest[] {

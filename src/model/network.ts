@@ -67,6 +67,8 @@ export interface Endpoint {
 	readonly ipv4?: string
 	readonly ipv6?: string
 	readonly mac: string
+	/** What the interface is to be called inside the container; absent: its network's prefix and a number. */
+	readonly interfaceName?: string
 	/** The host's end of the container's link, chosen once: see names.ts. */
 	readonly link: string
 	readonly published: readonly PublishedPort[]

@@ -1,6 +1,6 @@
 /** Endpoints are made, joined to a sandbox, left and deleted. The container's link exists between Join and Leave. */
 import { isDeepStrictEqual } from 'node:util'
-import { WeftError } from '../errors.ts'
+import { invalid, WeftError } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
 import { parseCidr, parseMac, toBytes } from '../model/address.ts'
 import { freeName, linkName, macFor, peerName } from '../model/names.ts'
@@ -60,8 +60,10 @@ function newLinkName(host: Host, id: string): string {
 }
 
 function design(request: EndpointRequest): Designed {
-	const { id, networkId, ipv4, ipv6 } = request
-	if (request.mac !== undefined) parseMac(request.mac)
+	const { id, networkId, ipv4, ipv6, interfaceName } = request
+	if (request.mac !== undefined && parseMac(request.mac).every((byte) => byte === 0)) {
+		throw invalid(`the MAC address ${request.mac} is none that a link can have`)
+	}
 	const mac = request.mac ?? macFor(id, ipv4 === undefined ? undefined : toBytes(parseCidr(ipv4)))
 	return {
 		id,
@@ -69,12 +71,13 @@ function design(request: EndpointRequest): Designed {
 		...(ipv4 === undefined ? {} : { ipv4 }),
 		...(ipv6 === undefined ? {} : { ipv6 }),
 		mac,
+		...(interfaceName === undefined ? {} : { interfaceName }),
 		published: [],
 	}
 }
 
-function identityOf({ ipv4, ipv6, mac }: Designed) {
-	return { ipv4, ipv6, mac }
+function identityOf({ ipv4, ipv6, mac, interfaceName }: Designed) {
+	return { ipv4, ipv6, mac, interfaceName }
 }
 
 /**
@@ -138,7 +141,9 @@ export function join(host: Host, networkId: string, endpointId: string): Promise
 		const mode = modes[network.options.mode]
 		if (!host.prepared.delete(endpointId)) await host.kernel.ensure(mode.attached(network, endpoint))
 		const attachment = mode.attachment(network, endpoint)
-		return { ...attachment, link: peerName(endpoint.link), prefix: network.options.interfacePrefix, routes: [] }
+		const { interfaceName } = endpoint
+		const names = { prefix: network.options.interfacePrefix, ...(interfaceName ? { name: interfaceName } : {}) }
+		return { ...attachment, link: peerName(endpoint.link), ...names, routes: [] }
 	})
 }
 

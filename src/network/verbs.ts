@@ -19,6 +19,8 @@ export interface EndpointRequest {
 	readonly ipv6?: string
 	/** Only when the user asked for it with `--mac-address`. */
 	readonly mac?: string
+	/** What the interface is to be called inside the container, where the user asked for a name. */
+	readonly interfaceName?: string
 }
 
 export interface EndpointAnswer {
@@ -37,6 +39,8 @@ export interface JoinAnswer {
 	readonly link?: string
 	/** Name prefix inside the container: `eth` gives eth0, eth1. */
 	readonly prefix: string
+	/** The whole name, where the user asked for one. */
+	readonly name?: string
 	readonly gateway?: string
 	readonly gatewayIpv6?: string
 	readonly routes: readonly RouteAnswer[]

@@ -106,6 +106,18 @@ describe('toEndpoint', () => {
 		)
 	})
 
+	it('takes the name of the interface, and refuses one that no link can have', () => {
+		const named = (name: string) => toEndpoint({ ...ref, Options: { 'com.docker.network.endpoint.ifname': name } })
+		assert.equal(named('lan0').interfaceName, 'lan0')
+		assert.ok(!('interfaceName' in named('')))
+		for (const bad of ['a/b', 'a b', '..', 'a234567890123456', 'eth0\n']) {
+			assert.throws(() => named(bad), {
+				code: 'invalid',
+				message: /^com\.docker\.network\.endpoint\.ifname=".*letters/,
+			})
+		}
+	})
+
 	for (const text of ['AkKsEQA=', 'AkKsEQACAA==', 'AkKs EQAC', '02:42:ac:11:00:02', 'AwAAAAAA']) {
 		it(`refuses ${text} as a MAC in base64`, () => {
 			const Options = { 'com.docker.network.endpoint.macaddress': text }
@@ -203,6 +215,11 @@ describe('answers', () => {
 			],
 			DisableGatewayService: false,
 		})
+	})
+
+	it('a Join answers the name that the interface is to have beside the prefix', () => {
+		const answer = fromJoin({ link: 'wv1', prefix: 'eth', name: 'lan0', routes: [], noGatewayService: true })
+		assert.deepEqual(answer.InterfaceName, { SrcName: 'wv1', DstPrefix: 'eth', DstName: 'lan0' })
 	})
 
 	it('without a link there is no interface to move', () => {

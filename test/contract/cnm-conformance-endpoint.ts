@@ -34,6 +34,16 @@ export function endpointTests(subject: Subject): void {
 				})
 			})
 
+			it('the name that is asked for the interface is answered beside the prefix', async () => {
+				await withNetwork(subject, era, {}, async (network) => {
+					const driverOptions = { 'com.docker.network.endpoint.ifname': 'lan0', 'com.example.unknown': 'x' }
+					const container = await run(subject.wire, era, network, { driverOptions })
+					const { InterfaceName } = container.join
+					assert.deepEqual([text(InterfaceName, 'DstPrefix'), text(InterfaceName, 'DstName')], ['eth', 'lan0'])
+					await stop(subject.wire, container)
+				})
+			})
+
 			it('--ip and --ip6, and an IPv6 gateway', async () => {
 				const [four, six] = [subject.prefix4(), subject.prefix6()]
 				const flags = { ipv4: [{ subnet: `${four}.0/24` }], ipv6: [{ subnet: `${six}::/64` }] }

@@ -17,6 +17,8 @@ export interface RunFlags {
 	readonly ip?: string
 	readonly ip6?: string
 	readonly mac?: string
+	/** `--network name=…,driver-opt=KEY=VALUE` */
+	readonly driverOptions?: Readonly<Record<string, string>>
 	readonly ports?: readonly Port[]
 	/** False where another network of the container is its gateway. */
 	readonly isGateway?: boolean
@@ -103,6 +105,7 @@ async function createEndpoint(
 	const Options = {
 		...(flags.mac === undefined ? {} : { 'com.docker.network.endpoint.macaddress': base64Mac(flags.mac) }),
 		...sandboxOptions(flags),
+		...flags.driverOptions,
 	}
 	const answer = await wire.call('NetworkDriver.CreateEndpoint', { ...ref, Interface: wanted, Options })
 	for (const [name, value] of Object.entries(wanted)) {

@@ -57,6 +57,21 @@ describe('a container on a network', { skip: noHost() }, () => {
 		await assertAtHome('marked')
 	})
 
+	it('is refused with a MAC address that no link can have', async () => {
+		for (const mac of ['00:00:00:00:00:00', '01:00:5e:00:00:01']) {
+			await refused(host, ['run', '--rm', '--net', 'home', '--mac-address', mac, IMAGE, 'true'], new RegExp(mac))
+		}
+	})
+
+	it('takes options of the endpoint, and refuses a name that no interface can have', async () => {
+		await createNetwork(host, 'named')
+		const option = (name: string) => ['--driver-opt', `com.docker.network.endpoint.ifname=${name}`]
+		await runContainer(host, 'caller', 'home')
+		await refused(host, ['network', 'connect', ...option('a/b'), 'named', 'caller'], /ifname="a\/b"/)
+		await host.docker('network', 'connect', ...option('lan0'), '--driver-opt', 'com.example.any=1', 'named', 'caller')
+		assert.ok(await pings(await inContainer(host, 'caller'), (await endpointOf(host, 'caller', 'named')).Gateway))
+	})
+
 	it('has the MAC address that docker inspect shows', async () => {
 		const { MacAddress } = await endpointOf(host, 'peer', 'home')
 		assert.match(MacAddress, /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/)

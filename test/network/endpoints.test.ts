@@ -110,7 +110,8 @@ describe('createEndpoint', () => {
 	it('is refused with the same id and another content', async () => {
 		const host = await withNetwork()
 		await host.verbs.createEndpoint(endpointRequest())
-		for (const more of [{ ipv4: '10.210.1.9/24' }, { ipv6: 'fd00:1::9/64' }, { mac: '02:00:00:00:00:01' }]) {
+		const others = [{ ipv4: '10.210.1.9/24' }, { ipv6: 'fd00:1::9/64' }, { mac: '02:00:00:00:00:01' }]
+		for (const more of [...others, { interfaceName: 'lan0' }]) {
 			await assert.rejects(host.verbs.createEndpoint(endpointRequest(2, 1, more)), (error: unknown) => {
 				return isCode(error, 'exists') && error.message.includes(ENDPOINT)
 			})
@@ -121,7 +122,7 @@ describe('createEndpoint', () => {
 	it('is refused on an unknown network, and with a MAC that is none', async () => {
 		const host = await withNetwork()
 		await assert.rejects(host.verbs.createEndpoint(endpointRequest(2, 7)), notFound)
-		for (const mac of ['no', '01:00:00:00:00:00', '02:42:0a:d2:01:02:03']) {
+		for (const mac of ['no', '01:00:00:00:00:00', '00:00:00:00:00:00', '02:42:0a:d2:01:02:03']) {
 			await assert.rejects(host.verbs.createEndpoint(endpointRequest(2, 1, { mac })), (error: unknown) => {
 				return isCode(error, 'invalid') && error.message.includes(mac)
 			})
@@ -197,6 +198,13 @@ describe('join', () => {
 			routes: [],
 		})
 		assert.ok(planned(host).every((resource) => host.kernel.has(resource)))
+	})
+
+	it('names the interface as it was asked for, also by another daemon', async () => {
+		const host = await withNetwork()
+		await host.verbs.createEndpoint(endpointRequest(2, 1, { interfaceName: 'lan0' }))
+		const { name, prefix } = await bench(host.store, host.kernel).verbs.join(NETWORK, ENDPOINT)
+		assert.deepEqual([name, prefix], ['lan0', 'eth'])
 	})
 
 	it('repeated gives the same answer', async () => {

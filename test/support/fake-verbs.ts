@@ -110,7 +110,8 @@ export function fakeNetworks(): FakeNetworks {
 			const { request } = networkOf(networkId)
 			const endpoint = endpointOf(networkId, endpointId)
 			endpoint.joined = true
-			return joinAnswer(request, endpointId)
+			const { interfaceName } = endpoint.request
+			return { ...joinAnswer(request, endpointId), ...(interfaceName ? { name: interfaceName } : {}) }
 		},
 
 		async leave(networkId, endpointId) {
