@@ -58,6 +58,23 @@ describe('the options of a bridge network', { skip: noHost() }, () => {
 		assert.ok(!(await reaches(outside, 'tcp', plain, 80)) && !(await pings(outside, plain)))
 	})
 
+	it('move published ports from a network with NAT to a routed one and back, as the gateway moves', async () => {
+		await settle('nat', [], '-p', '8010:80')
+		// Docker takes one with both families as the gateway, and of those the first by name.
+		const subnets = ['--subnet', '10.94.0.0/24', '--ipv6', '--subnet', 'fd00:94::/64']
+		await createNetwork(host, 'highway', ...subnets, ...option(`${BRIDGE}.gateway_mode_ipv4`, 'routed'))
+		await host.outside(['ip', 'route', 'add', '10.94.0.0/24', 'via', HOST_V4])
+		const outside = outsideOf(host)
+		assert.equal(await dial(outside, 'tcp', HOST_V4, 8010), OUTSIDE_V4)
+		await host.docker('network', 'connect', 'highway', 'nat')
+		assert.equal(await dial(outside, 'tcp', await addressOf(host, 'nat', 'highway'), 80), OUTSIDE_V4)
+		assert.ok(!(await reaches(outside, 'tcp', HOST_V4, 8010)))
+		await (await serve(onHost(host), 'tcp', 8010)).stop()
+		await host.docker('network', 'disconnect', 'highway', 'nat')
+		assert.equal(await dial(outside, 'tcp', HOST_V4, 8010), OUTSIDE_V4)
+		await assert.rejects(serve(onHost(host), 'tcp', 8010))
+	})
+
 	it('open every port with gateway_mode_ipv6=nat-unprotected, of that family', async () => {
 		await settle('bare', option(`${BRIDGE}.gateway_mode_ipv6`, 'nat-unprotected'), '-p', '8002:80')
 		const outside = outsideOf(host)

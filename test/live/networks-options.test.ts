@@ -7,9 +7,11 @@ import { after, before, describe, it } from 'node:test'
 import { type Bed, makeBed, noBed } from './networks-bed.ts'
 import { EACH, FAMILIES, HOST, OUTSIDE, PROTOCOLS, PUBLISHED, routeTo, SERVICE, serve } from './networks-scene.ts'
 import {
+	attach,
 	type Container,
 	endAll,
 	gatewayOf,
+	idOf,
 	networkRequest,
 	port,
 	runContainer,
@@ -28,6 +30,7 @@ const TRUSTING_ANOTHER = 3
 const SOURCED = 4
 const SOURCED_BARE = 5
 const INHIBITED = 6
+const ONLY_V6 = 7
 
 const BRIDGE = 'com.docker.network.bridge'
 const SOURCES = { 'com.docker.network.host_ipv4': SOURCE[4], 'com.docker.network.host_ipv6': SOURCE[6] }
@@ -119,6 +122,31 @@ describe('packets of networks with options', { skip: noBed() }, () => {
 			}
 		} finally {
 			await neighbour.place.end()
+		}
+	})
+
+	it('of IPv6 alone come and go as beside IPv4, and there is no IPv4 on the bridge', async () => {
+		const { weft, outside, host } = scene
+		const request = networkRequest(ONLY_V6, { ipv4: [] })
+		await weft.verbs.createNetwork(request)
+		const [own, neighbour] = ['fd00:231:7::2', 'fd00:231:7::3']
+		const join = (address: string) => {
+			return attach(weft, { networkId: request.id, id: idOf(address), ipv6: `${address}/64` })
+		}
+		const [place, other] = [await join(own), await join(neighbour)]
+		try {
+			await serve(place)
+			await weft.verbs.publish(request.id, idOf(own), port(PUBLISHED + ONLY_V6, SERVICE))
+			for (const protocol of PROTOCOLS) {
+				assert.equal(await place.dial(protocol, OUTSIDE[6], SERVICE), HOST[6])
+				assert.equal(await other.dial(protocol, own, SERVICE), neighbour)
+				assert.equal(await outside.dial(protocol, HOST[6], PUBLISHED + ONLY_V6), OUTSIDE[6])
+				assert.ok(await outside.isShutOut(protocol, HOST[4], PUBLISHED + ONLY_V6))
+			}
+			const bridge = `weft${request.id.slice(0, 11)}`
+			assert.equal(await host.run('ip', '-4', '-br', 'addr', 'show', 'dev', bridge), '')
+		} finally {
+			await Promise.all([place.end(), other.end()])
 		}
 	})
 
