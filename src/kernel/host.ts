@@ -6,7 +6,6 @@ import { isDockerName } from './docker-bridges.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { readSysctl } from './sysctl.ts'
 
-const MAIN_TABLE = 254
 const DEFAULT_MTU = 1500
 
 export interface LinkFacts {
@@ -36,18 +35,15 @@ export interface HostFacts {
 }
 
 export function hostFacts(rtnetlink: Rtnetlink, filtersBridges: boolean, resolvConf = '/etc/resolv.conf'): HostFacts {
-	const routes = async () => {
-		const both = await Promise.all([rtnetlink.routes(4), rtnetlink.routes(6)])
-		return both.flat().filter((route) => route.table === MAIN_TABLE)
-	}
 	return {
 		occupied: async () => {
-			const prefixes = (await routes()).map((route) => route.destination).filter((cidr) => cidr.prefix > 0)
+			const routes = (await Promise.all([rtnetlink.routes(4), rtnetlink.routes(6)])).flat()
+			const prefixes = routes.map((route) => route.destination).filter((cidr) => cidr.prefix > 0)
 			return [...prefixes, ...nameservers(await readFile(resolvConf, 'utf8').catch(() => ''))]
 		},
 		defaultMtu: async () => {
-			const route = (await routes()).find(({ destination }) => destination.prefix === 0)
-			const link = (await rtnetlink.links()).find(({ index }) => index === route?.linkIndex)
+			const [route] = (await Promise.all([rtnetlink.defaultRoutes(4), rtnetlink.defaultRoutes(6)])).flat()
+			const link = route?.linkIndex === undefined ? undefined : await rtnetlink.link(route.linkIndex)
 			return link?.mtu ?? DEFAULT_MTU
 		},
 		link: async (name) => {

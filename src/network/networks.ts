@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { invalid, WeftError } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
-import { covers, overlaps, parseCidr } from '../model/address.ts'
+import { type Cidr, covers, overlaps, parseCidr } from '../model/address.ts'
 import { bridgeName, freeName } from '../model/names.ts'
 import type { Network } from '../model/network.ts'
 import type { PerFamily } from '../model/options.ts'
@@ -78,15 +78,24 @@ async function mustBeFree(host: Host, plan: readonly Resource[]): Promise<void> 
 
 /** Docker's own IPAM gives the same subnet to two networks when asked to; two bridges of one host cannot have it. */
 function mustNotOverlap(network: Network, others: readonly Network[]): void {
-	const pools = (each: Network) =>
-		[...each.ipv4, ...each.ipv6].map(({ pool }) => parseCidr(pool)).filter((p) => p.prefix > 0)
-	const mine = pools(network)
+	const mine = poolsOf(network)
 	for (const other of others) {
-		const clash = pools(other).find((theirs) => mine.some((pool) => overlaps(pool, theirs)))
+		const clash = poolsOf(other).find((theirs) => mine.some((pool) => overlaps(pool, theirs)))
 		if (clash === undefined) continue
 		const subnets = [...network.ipv4, ...network.ipv6].map(({ pool }) => pool).join(', ')
 		throw new WeftError('exists', `the subnet ${subnets} overlaps with that of network ${other.id.slice(0, 12)}`)
 	}
+}
+
+/** Read once for each record: with a thousand networks this would be most of the work for one more. */
+const pools = new WeakMap<Network, readonly Cidr[]>()
+
+function poolsOf(network: Network): readonly Cidr[] {
+	const known = pools.get(network)
+	if (known !== undefined) return known
+	const read = [...network.ipv4, ...network.ipv6].map(({ pool }) => parseCidr(pool)).filter(({ prefix }) => prefix > 0)
+	pools.set(network, read)
+	return read
 }
 
 function mustBeSame(existing: Network, request: NetworkRequest): void {

@@ -112,7 +112,7 @@ test('routes are added, replaced, listed and deleted', live, async (t) => {
 	await rtnetlink.addRoute({ destination: four, linkIndex, via: parseIp('10.1.0.7') })
 	const listed = (await rtnetlink.routes(4)).filter((route) => formatCidr(route.destination) === '10.9.0.0/16')
 	assert.deepEqual(listed, [
-		{ destination: four, via: parseIp('10.1.0.7'), linkIndex, table: 254, protocol: 4, scope: 0, local: false },
+		{ destination: four, via: parseIp('10.1.0.7'), linkIndex, protocol: 4, scope: 0, local: false },
 	])
 
 	await rtnetlink.deleteRoute({ destination: four, linkIndex })

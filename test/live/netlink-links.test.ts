@@ -94,7 +94,9 @@ test('links are listed and found as ip shows them', live, async (t) => {
 		await netns.rtnetlink.link('v0'),
 		found.find((link) => link.name === 'v0'),
 	)
-	assert.equal(await netns.rtnetlink.link('nope'), undefined)
+	const v0 = netns.rtnetlink.indexOf('v0') ?? 0
+	assert.deepEqual(await netns.rtnetlink.link(v0), await netns.rtnetlink.link('v0'))
+	assert.deepEqual([await netns.rtnetlink.link('nope'), await netns.rtnetlink.link(9999)], [undefined, undefined])
 })
 
 test('an index is found by a whole name only', live, async (t) => {

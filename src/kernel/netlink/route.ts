@@ -23,7 +23,6 @@ const HEADER = 12
 const RTA_DST = 1
 const RTA_OIF = 4
 const RTA_GATEWAY = 5
-const RTA_TABLE = 15
 const RTA_VIA = 18
 
 const TABLE_MAIN = 254
@@ -42,7 +41,6 @@ export interface RouteInfo {
 	readonly via?: Ip
 	/** Absent for a route with several next hops and for one that leads nowhere. */
 	readonly linkIndex?: number
-	readonly table: number
 	readonly protocol: number
 	readonly scope: number
 	/** The destination is an address of this host. Not told by the table, which IPv4 may name wrongly. */
@@ -133,11 +131,20 @@ export function readRoute(message: Message): RouteInfo | undefined {
 		destination: { ...destination, prefix: message.body.readUInt8(1) },
 		...(via === undefined ? {} : { via }),
 		...(linkIndex === undefined ? {} : { linkIndex }),
-		table: readU32(found, RTA_TABLE) ?? message.body.readUInt8(4),
 		protocol: message.body.readUInt8(5),
 		scope: message.body.readUInt8(6),
 		local: message.body.readUInt8(7) === TYPE_LOCAL,
 	}
+}
+
+/** Undefined for one of another table: the local one has several for each address of the host. */
+export function readMainRoute(message: Message): RouteInfo | undefined {
+	return message.body.readUInt8(4) === TABLE_MAIN ? readRoute(message) : undefined
+}
+
+/** The same for a default route only, without a look into all others. */
+export function readDefaultRoute(message: Message): RouteInfo | undefined {
+	return message.body.readUInt8(1) === 0 ? readMainRoute(message) : undefined
 }
 
 function readForeignGateway(found: Attributes): Ip | undefined {

@@ -104,9 +104,14 @@ export class Rtnetlink {
 		await this.#ask(address.deleteAddress(index, cidr))
 	}
 
-	/** Of all tables. */
+	/** Of the main table. */
 	routes(family: Family): Promise<route.RouteInfo[]> {
-		return this.#list(route.getRoutes(family), route.readRoute)
+		return this.#list(route.getRoutes(family), route.readMainRoute)
+	}
+
+	/** Of the main table, the one that is used first in front. */
+	defaultRoutes(family: Family): Promise<route.RouteInfo[]> {
+		return this.#list(route.getRoutes(family), route.readDefaultRoute)
 	}
 
 	/** The route to an address, of any table; undefined where it cannot be reached. */

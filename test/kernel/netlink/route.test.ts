@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { deleteRoute, getRoute, getRoutes, newRoute, readRoute } from '../../../src/kernel/netlink/route.ts'
+import {
+	deleteRoute,
+	getRoute,
+	getRoutes,
+	newRoute,
+	readDefaultRoute,
+	readMainRoute,
+	readRoute,
+} from '../../../src/kernel/netlink/route.ts'
 import { parseCidr, parseIp } from '../../../src/model/address.ts'
 import { anyIp, anyNetwork } from './arbitraries.ts'
 import { hex } from './hex.ts'
@@ -62,7 +70,7 @@ test('a route is read as it was written', () => {
 			const route = { destination, linkIndex, ...(gateway === undefined ? {} : { via: gateway }) }
 			const { type, flags, body } = newRoute(route)
 			const { scope, ...found } = readRoute({ type, flags, sequence: 1, body }) ?? { scope: -1 }
-			assert.deepEqual(found, { ...route, table: 254, protocol: 4, local: false })
+			assert.deepEqual(found, { ...route, protocol: 4, local: false })
 			assert.equal(scope, gateway === undefined && destination.family === 4 ? 253 : 0)
 		},
 	)
@@ -74,9 +82,21 @@ test('a default route has no destination in its message', () => {
 	assert.deepEqual(readRoute({ type: 24, flags: 0, sequence: 1, body }), {
 		destination: parseCidr('0.0.0.0/0'),
 		via: parseIp('10.0.0.1'),
-		table: 254,
 		protocol: 3,
 		scope: 0,
 		local: false,
 	})
+	assert.deepEqual(
+		readDefaultRoute({ type: 24, flags: 0, sequence: 1, body }),
+		readRoute({ type: 24, flags: 0, sequence: 1, body }),
+	)
+	const other = newRoute({ destination: parseCidr('10.9.0.0/16'), linkIndex: 3 })
+	assert.equal(readDefaultRoute({ ...other, sequence: 1 }), undefined)
+})
+
+test('a route of another table is none of ours', () => {
+	const body = Buffer.from(hex('02 20 00 00 ff 02 fe 02 00000000', '0800 0100 0a000001', '0800 0400 03000000'), 'hex')
+	assert.equal(readMainRoute({ type: 24, flags: 0, sequence: 1, body }), undefined)
+	body.writeUInt8(254, 4)
+	assert.deepEqual(readMainRoute({ type: 24, flags: 0, sequence: 1, body })?.destination, parseCidr('10.0.0.1/32'))
 })

@@ -1,0 +1,49 @@
+/** Many networks with containers on a host without dockerd: the calls that Docker would make, and the containers' ends moved away. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type EndpointState, run, stop } from '../contract/cnm-order-endpoint.ts'
+import { type NetworkState, networkCreate, networkRm } from '../contract/cnm-order-network.ts'
+import type { Host } from './host.ts'
+import type { Wire } from './wire.ts'
+
+const TCP = 6
+
+export interface Member {
+	readonly network: NetworkState
+	readonly endpoints: readonly EndpointState[]
+}
+
+/** A network with two containers that publish two ports each; `number` keeps the ports apart. */
+export async function addMember(wire: Wire, number: number): Promise<Member> {
+	const network = await networkCreate(wire, '20.10', {})
+	const port = (i: number) => {
+		const HostPort = 2000 + 4 * number + i
+		return { Proto: TCP, Port: 80 + i, HostPort, HostPortEnd: HostPort }
+	}
+	const endpoints = [
+		await run(wire, '20.10', network, { ports: [port(0), port(1)] }),
+		await run(wire, '20.10', network, { ports: [port(2), port(3)] }),
+	]
+	return { network, endpoints }
+}
+
+export async function removeMember(wire: Wire, { network, endpoints }: Member): Promise<void> {
+	for (const endpoint of endpoints) await stop(wire, endpoint)
+	await networkRm(wire, network)
+}
+
+/** A namespace that stands for all containers; gives it the ends of their links, in one run of ip. */
+export async function moveIn(host: Host, members: readonly Member[]): Promise<{ end(): Promise<void> }> {
+	const [program = '', ...args] = host.enter(['unshare', '--net', 'sh', '-c', 'echo $$; exec sleep infinity'])
+	const sandbox = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+	const [pid] = await once(sandbox.stdout, 'data')
+	const links = members.flatMap(({ endpoints }) => endpoints.map(({ link }) => link))
+	const input = links.map((link) => `link set ${link} netns ${String(pid).trim()}\n`).join('')
+	await host.exec(['ip', '-batch', '-'], { input, timeout: 300_000 })
+	return {
+		end: async () => {
+			await host.exec(['kill', String(pid).trim()])
+			await once(sandbox, 'exit')
+		},
+	}
+}
