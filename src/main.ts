@@ -42,7 +42,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const firewall = new Firewall(run, bridges ? TABLES : [INET_TABLE])
 	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), flows)
 	const warn: Host['warn'] = (error, message) => log.warn({ err: error }, message)
-	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), prepared: new Set(), warn }
+	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), links: new Set(), prepared: new Set(), warn }
 	const ipam = new Ipam(store, config.pools, facts.occupied)
 	ipam.load()
 	// In the next turn, when links are watched already: a bridge that comes in between would be missed.

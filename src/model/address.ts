@@ -89,8 +89,10 @@ export function covers(outer: Cidr, inner: Cidr): boolean {
 	return outer.prefix <= inner.prefix && contains(outer, first(inner))
 }
 
+/** Two networks overlap where they agree in all bits of the shorter mask: one contains the other. */
 export function overlaps(a: Cidr, b: Cidr): boolean {
-	return covers(a, b) || covers(b, a)
+	if (a.family !== b.family) return false
+	return (a.value ^ b.value) >> BigInt(width(a.family) - Math.min(a.prefix, b.prefix)) === 0n
 }
 
 /** The address in network byte order: 4 or 16 bytes. */

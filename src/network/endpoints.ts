@@ -32,10 +32,12 @@ type Designed = Omit<Endpoint, 'link'>
 async function record(host: Host, network: Network, designed: Designed): Promise<Endpoint> {
 	const spare = host.kernel.takeSpare()
 	const endpoint: Endpoint = { ...designed, link: spare ?? newLinkName(host, designed.id) }
+	host.links.add(endpoint.link)
 	try {
 		await host.store.commit([put(endpoint)])
 		return endpoint
 	} catch (error) {
+		host.links.delete(endpoint.link)
 		if (spare !== undefined) await host.kernel.remove(resourcesOf(network, endpoint)).catch(() => undefined)
 		throw error
 	}
@@ -52,10 +54,9 @@ function prepare(host: Host, network: Network, endpoint: Endpoint): void {
 
 function newLinkName(host: Host, id: string): string {
 	// Also one that is only written down: its endpoint has yet to join.
-	const others = host.store.list('network', '').flatMap((network) => host.store.list('endpoint', network.id))
 	return freeName(
 		(n) => linkName(id, n),
-		(name) => host.kernel.hasLink(name) || others.some((other) => other.link === name),
+		(name) => host.kernel.hasLink(name) || host.links.has(name),
 	)
 }
 
@@ -119,6 +120,7 @@ export function removeEndpoint(host: Host, network: Network, endpoint: Endpoint)
 async function remove(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
 	await takeAway(host, network, endpoint)
 	await host.store.commit([drop(endpoint)])
+	host.links.delete(endpoint.link)
 }
 
 async function takeAway(host: Host, network: Network, endpoint: Endpoint): Promise<void> {

@@ -14,6 +14,8 @@ export interface Host {
 	readonly facts: HostFacts
 	/** Keys are ids of networks and endpoints; a network's is taken before an endpoint's. */
 	readonly mutex: KeyedMutex
+	/** Names of the links that endpoints have on record, of all networks. */
+	readonly links: Set<string>
 	/** Ids of endpoints for which all that Join needs was made ahead of it. */
 	readonly prepared: Set<string>
 	readonly warn: (error: unknown, message: string) => void

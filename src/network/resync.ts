@@ -16,6 +16,8 @@ export interface Resynced {
 
 /** Docker replays nothing: after a reboot there is no bridge, and no call that would ask for one. */
 export async function resync(host: Host, observed: readonly Resource[]): Promise<Resynced> {
+	const all = host.store.list('network', '')
+	for (const { link } of all.flatMap(({ id }) => host.store.list('endpoint', id))) host.links.add(link)
 	const networks = settledNetworks(host)
 	const endpoints = networks.flatMap((network) =>
 		host.store.list('endpoint', network.id).map((each) => ({ network, each })),
@@ -31,10 +33,10 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
 	for (const { network, each } of dead) {
 		await attempt(host, `what is left of endpoint ${each.id}`, () => detach(host, network, each))
 	}
-	for (const network of host.store.list('network', '').filter(({ settled }) => !settled)) {
+	for (const network of all.filter(({ settled }) => !settled)) {
 		await attempt(host, `network ${network.id}`, () => unmake(host, network))
 	}
-	await attempt(host, 'spare links', () => host.kernel.adoptSpares(new Set(endpoints.map(({ each }) => each.link))))
+	await attempt(host, 'spare links', () => host.kernel.adoptSpares(host.links))
 	void keepSpares(host)
 	return { networks: networks.length, endpoints: alive.length, dead: dead.length }
 }

@@ -58,6 +58,7 @@ export async function startWeft(): Promise<Weft> {
 		kernel,
 		facts: hostFacts(rtnetlink, true),
 		mutex: new KeyedMutex(),
+		links: new Set(),
 		prepared: new Set(),
 		warn,
 	}

@@ -39,6 +39,7 @@ export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filt
 			filtersBridges,
 		},
 		mutex: new KeyedMutex(),
+		links: new Set(),
 		prepared: new Set(),
 		warn: (_, message) => warnings.push(message),
 	}
