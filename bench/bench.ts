@@ -13,9 +13,12 @@ const JSON_FILE = fileURLToPath(new URL('../bench.json', import.meta.url))
 
 const obstacle = noHost()
 if (obstacle) throw new Error(`make bench ${obstacle}`)
-// On the disk, where a commit costs what it costs; Docker's own state is in memory here.
+// Of both on the disk, where a commit costs what it costs.
 const state = await mkdtemp(join(tmpdir(), 'weft-bench-'))
-const host = await startHost({ env: { WEFT_LOG_LEVEL: 'info', WEFT_STATE_DIR: state } })
+const host = await startHost({
+	env: { WEFT_LOG_LEVEL: 'info', WEFT_STATE_DIR: join(state, 'weft') },
+	dockerdArgs: ['--data-root', join(state, 'docker')],
+})
 try {
 	const api = engine(host.path('/run/docker.sock'))
 	const version = (await api.call('GET', '/version')) as { Version: string; KernelVersion: string }
