@@ -2,30 +2,18 @@
  * The arguments of Docker's plugin calls in Docker's spelling; nothing below this folder knows it. Strict on the type of
  * what weft reads, tolerant of all else: unknown fields, `null` for an absent map or list, missing Options.
  */
-// Not the package as a whole, which loads 300 more files before the daemon can serve.
+import type { Static } from 'typebox/type'
+import { anything, array, boolean, integer, maybe, object, record, string } from './json-schema.ts'
 
-import type { Static, TSchema } from 'typebox/type'
-import * as Type from 'typebox/type'
-
-/** Go writes an absent map, list or pointer as `null`; `nullable` is Ajv's word for it and keeps its errors short. */
-function nullable<T extends TSchema>(schema: T) {
-	return Type.Unsafe<Static<T> | null>({ ...schema, nullable: true })
-}
-
-function maybe<T extends TSchema>(schema: T) {
-	return Type.Optional(nullable(schema))
-}
-
-const Text = maybe(Type.String())
-const Flag = maybe(Type.Boolean())
-/** Not Type.Record: its pattern does not match a key with a newline, whose value would pass unchecked. */
-const Strings = Type.Unsafe<Record<string, string>>(Type.Object({}, { additionalProperties: Type.String() }))
-const AnyOptions = maybe(Type.Unsafe<Record<string, unknown>>(Type.Object({})))
+const Text = maybe(string())
+const Flag = maybe(boolean())
+const Strings = record(string())
+const AnyOptions = maybe(anything())
 
 /** Docker's ids end up in the names of links, sets and records: nothing but letters and digits gets that far. */
-const Id = Type.String({ pattern: '^[a-zA-Z0-9]{1,64}$', description: '1 to 64 letters and digits' })
-const PortNumber = Type.Integer({ minimum: 1, maximum: 65535 })
-const PortOrNone = Type.Integer({ minimum: 0, maximum: 65535 })
+const Id = string({ pattern: '^[a-zA-Z0-9]{1,64}$', description: '1 to 64 letters and digits' })
+const PortNumber = integer({ minimum: 1, maximum: 65535 })
+const PortOrNone = integer({ minimum: 0, maximum: 65535 })
 
 export const GENERIC = 'com.docker.network.generic'
 export const ENABLE_IPV4 = 'com.docker.network.enable_ipv4'
@@ -36,19 +24,19 @@ export const MAC_ADDRESS = 'com.docker.network.endpoint.macaddress'
 export const INTERFACE_NAME = 'com.docker.network.endpoint.ifname'
 export const GATEWAY = 'com.docker.network.gateway'
 
-const PoolData = Type.Object({
-	Pool: Type.String(),
+const PoolData = object({
+	Pool: string(),
 	Gateway: Text,
 	AuxAddresses: maybe(Strings),
 })
 export type PoolData = Static<typeof PoolData>
 
-export const NetworkRef = Type.Object({ NetworkID: Id })
-export const EndpointRef = Type.Object({ NetworkID: Id, EndpointID: Id })
+export const NetworkRef = object({ NetworkID: Id })
+export const EndpointRef = object({ NetworkID: Id, EndpointID: Id })
 export type EndpointRef = Static<typeof EndpointRef>
 
 const NetworkOptions = maybe(
-	Type.Object({
+	object({
 		[GENERIC]: maybe(Strings),
 		[ENABLE_IPV4]: Flag,
 		[ENABLE_IPV6]: Flag,
@@ -57,28 +45,28 @@ const NetworkOptions = maybe(
 )
 export type NetworkOptions = Static<typeof NetworkOptions>
 
-export const GwAllocCheck = Type.Object({ Options: NetworkOptions })
+export const GwAllocCheck = object({ Options: NetworkOptions })
 
-export const AllocateNetwork = Type.Object({ NetworkID: Id, Options: maybe(Strings) })
+export const AllocateNetwork = object({ NetworkID: Id, Options: maybe(Strings) })
 
-export const CreateNetwork = Type.Object({
+export const CreateNetwork = object({
 	NetworkID: Id,
 	Options: NetworkOptions,
-	IPv4Data: maybe(Type.Array(PoolData)),
-	IPv6Data: maybe(Type.Array(PoolData)),
+	IPv4Data: maybe(array(PoolData)),
+	IPv6Data: maybe(array(PoolData)),
 })
 export type CreateNetwork = Static<typeof CreateNetwork>
 
-export const CreateEndpoint = Type.Object({
+export const CreateEndpoint = object({
 	NetworkID: Id,
 	EndpointID: Id,
-	Interface: maybe(Type.Object({ Address: Text, AddressIPv6: Text, MacAddress: Text })),
-	Options: maybe(Type.Object({ [MAC_ADDRESS]: Text, [INTERFACE_NAME]: Text })),
+	Interface: maybe(object({ Address: Text, AddressIPv6: Text, MacAddress: Text })),
+	Options: maybe(object({ [MAC_ADDRESS]: Text, [INTERFACE_NAME]: Text })),
 })
 export type CreateEndpoint = Static<typeof CreateEndpoint>
 
-const PortBinding = Type.Object({
-	Proto: Type.Integer(),
+const PortBinding = object({
+	Proto: integer(),
 	Port: PortNumber,
 	HostIP: Text,
 	HostPort: maybe(PortOrNone),
@@ -86,19 +74,19 @@ const PortBinding = Type.Object({
 })
 export type PortBinding = Static<typeof PortBinding>
 
-export const ProgramExternalConnectivity = Type.Object({
+export const ProgramExternalConnectivity = object({
 	NetworkID: Id,
 	EndpointID: Id,
-	Options: maybe(Type.Object({ [PORTMAP]: maybe(Type.Array(PortBinding)) })),
+	Options: maybe(object({ [PORTMAP]: maybe(array(PortBinding)) })),
 })
 export type ProgramExternalConnectivity = Static<typeof ProgramExternalConnectivity>
 
 /** Nothing of it is read: weft learns of other hosts through its own cluster. */
-export const Discovery = Type.Object({})
+export const Discovery = object({})
 
-export const RequestPool = Type.Object({
+export const RequestPool = object({
 	/** Becomes a part of the pool's id, whose parts are kept apart by slashes. */
-	AddressSpace: Type.String({ pattern: '^[a-zA-Z0-9._-]{1,64}$', description: 'the name of an address space' }),
+	AddressSpace: string({ pattern: '^[a-zA-Z0-9._-]{1,64}$', description: 'the name of an address space' }),
 	Pool: Text,
 	SubPool: Text,
 	Options: AnyOptions,
@@ -106,9 +94,9 @@ export const RequestPool = Type.Object({
 })
 export type RequestPool = Static<typeof RequestPool>
 
-export const PoolRef = Type.Object({ PoolID: Type.String() })
+export const PoolRef = object({ PoolID: string() })
 
-export const RequestAddress = Type.Object({ PoolID: Type.String(), Address: Text, Options: AnyOptions })
+export const RequestAddress = object({ PoolID: string(), Address: Text, Options: AnyOptions })
 export type RequestAddress = Static<typeof RequestAddress>
 
-export const ReleaseAddress = Type.Object({ PoolID: Type.String(), Address: Text })
+export const ReleaseAddress = object({ PoolID: string(), Address: Text })
