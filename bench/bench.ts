@@ -8,34 +8,47 @@ import { burst, single, withBed } from './control-plane.ts'
 import { type CallFigures, callTimes, type DaemonFigures, daemonFigures } from './daemon.ts'
 import { engine } from './engine.ts'
 import { compare, type Row } from './figures.ts'
+import { type ScaleFigures, scaleFigures } from './scale.ts'
 
 const JSON_FILE = fileURLToPath(new URL('../bench.json', import.meta.url))
 
 const obstacle = noHost()
 if (obstacle) throw new Error(`make bench ${obstacle}`)
-// Of both on the disk, where a commit costs what it costs.
-const state = await mkdtemp(join(tmpdir(), 'weft-bench-'))
-const host = await startHost({
-	env: { WEFT_LOG_LEVEL: 'info', WEFT_STATE_DIR: join(state, 'weft') },
-	dockerdArgs: ['--data-root', join(state, 'docker')],
-})
-try {
-	const api = engine(host.path('/run/docker.sock'))
-	const version = (await api.call('GET', '/version')) as { Version: string; KernelVersion: string }
-	const machine = `${cpus().length} x ${cpus()[0]?.model}, Linux ${version.KernelVersion}, dockerd ${version.Version}`
-	const { calls, rows } = await withBed(api, async (bed) => {
-		const alone = await single(api, bed)
-		// Before the crowd, in which a call's time is mostly that of its predecessors.
-		const calls = callTimes(host.weftd.log)
-		return { calls, rows: [...alone, ...(await burst(api, bed))].map(compare) }
+const beside = await besideDocker()
+const scale = await scaleFigures()
+console.log([`${beside.machine}\n`, ...table(beside.rows), '', ...list(beside), '', sentence(scale)].join('\n'))
+await writeFile(JSON_FILE, JSON.stringify({ ...beside, scale }, undefined, '\t'))
+
+interface Beside {
+	readonly machine: string
+	readonly rows: readonly Row[]
+	readonly daemon: DaemonFigures
+	readonly calls: readonly CallFigures[]
+}
+
+async function besideDocker(): Promise<Beside> {
+	// Of both on the disk, where a commit costs what it costs.
+	const state = await mkdtemp(join(tmpdir(), 'weft-bench-'))
+	const host = await startHost({
+		env: { WEFT_LOG_LEVEL: 'info', WEFT_STATE_DIR: join(state, 'weft') },
+		dockerdArgs: ['--data-root', join(state, 'docker')],
 	})
-	api.close()
-	const daemon = await daemonFigures(host)
-	console.log([`${machine}\n`, ...table(rows), '', ...list(daemon, calls)].join('\n'))
-	await writeFile(JSON_FILE, JSON.stringify({ machine, rows, daemon, calls }, undefined, '\t'))
-} finally {
-	await host.stop()
-	await rm(state, { recursive: true, force: true })
+	try {
+		const api = engine(host.path('/run/docker.sock'))
+		const version = (await api.call('GET', '/version')) as { Version: string; KernelVersion: string }
+		const machine = `${cpus().length} x ${cpus()[0]?.model}, Linux ${version.KernelVersion}, dockerd ${version.Version}`
+		const measured = await withBed(api, async (bed) => {
+			const alone = await single(api, bed)
+			// Before the crowd, in which a call's time is mostly that of its predecessors.
+			const calls = callTimes(host.weftd.log)
+			return { calls, rows: [...alone, ...(await burst(api, bed))].map(compare) }
+		})
+		api.close()
+		return { machine, ...measured, daemon: await daemonFigures(host) }
+	} finally {
+		await host.stop()
+		await rm(state, { recursive: true, force: true })
+	}
 }
 
 function table(rows: readonly Row[]): string[] {
@@ -56,7 +69,7 @@ function table(rows: readonly Row[]): string[] {
 	]
 }
 
-function list({ start, memory }: DaemonFigures, calls: readonly CallFigures[]): string[] {
+function list({ daemon: { start, memory }, calls }: Beside): string[] {
 	return [
 		`weftd serves ${start.toFixed(0)} ms after its start and keeps ${memory.toFixed(0)} MiB.`,
 		'',
@@ -64,4 +77,9 @@ function list({ start, memory }: DaemonFigures, calls: readonly CallFigures[]): 
 		'|---|---|---|---|',
 		...calls.map(({ method, p50, p99, count }) => `| ${method} | ${p50.toFixed(2)} | ${p99.toFixed(1)} | ${count} |`),
 	]
+}
+
+function sentence({ networks, early, late, restart }: ScaleFigures): string {
+	const [first, last, ratio] = [early.toFixed(1), late.toFixed(1), (late / early).toFixed(2)]
+	return `Of ${networks} networks an early one costs ${first} ms and the last ${last} ms (${ratio}); all are true again ${restart.toFixed(0)} ms after a start.`
 }
