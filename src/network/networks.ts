@@ -23,9 +23,9 @@ export function createNetwork(host: Host, request: NetworkRequest): Promise<void
 		const existing = host.store.get('network', '', request.id)
 		if (existing !== undefined) mustBeSame(existing, request)
 		await make(host, existing ?? (await intend(host, request)))
-		// Not worth making Docker wait for.
-		void keepPassage(host)
 		void keepSpares(host)
+		// Looks only for the first network. Up to 27 Docker takes its chain out of FORWARD for a moment when this returns.
+		await keepPassage(host)
 	})
 }
 

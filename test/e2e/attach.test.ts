@@ -1,22 +1,22 @@
 /** A container's own wishes: fixed addresses and MACs, several networks, coming and going, restarts. */
 
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, before, it } from 'node:test'
 import { run } from '../support/command.ts'
-import { type Host, noHost } from '../support/host.ts'
+import type { Host } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
 import { dial, inContainer, outsideOf, pings, type Server, serve } from '../support/traffic.ts'
-import { addressOf, createNetwork, endpointOf, refused, runContainer, startDockerHost } from './networks.ts'
+import { addressOf, createNetwork, endpointOf, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
 
 const PORT = 9000
 
-describe('a container on a network', { skip: noHost() }, () => {
+onEngines('a container on a network', (engine) => {
 	let host: Host
 	let server: Server | undefined
 
 	before(async () => {
-		host = await startDockerHost()
+		host = await startDockerHost(engine)
 		server = await serve(outsideOf(host), 'tcp', PORT)
 		await createNetwork(host, 'home', '--subnet', '10.70.0.0/24', '--gateway', '10.70.0.254')
 		await runContainer(host, 'peer', 'home')

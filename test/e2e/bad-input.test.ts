@@ -1,42 +1,44 @@
 /** What people and their scripts get wrong: one clear line in Docker's answer, nothing left behind, weft lives on. */
 
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'node:test'
-import { type Host, noHost } from '../support/host.ts'
+import { after, afterEach, before, it } from 'node:test'
+import { isSince } from '../support/engine.ts'
+import type { Host } from '../support/host.ts'
 import { IMAGE } from '../support/image.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
-import { createNetwork, refused, runContainer, startDockerHost } from './networks.ts'
+import { createNetwork, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
 
+/** Lines around the complaint: the client's hint, and from Docker 25 on a heading over what dockerd itself refuses. */
+const DOCKERS_OWN = /^(Run|See) 'docker|: invalid network config:$/
 const CREATE = ['network', 'create', '--driver', 'weft', '--ipam-driver', 'weft']
 
-describe('bad input', { skip: noHost() }, () => {
+onEngines('bad input', (engine) => {
 	let host: Host
 	let clean: Footprint
 
 	before(async () => {
-		host = await startDockerHost()
+		host = await startDockerHost(engine)
 		await createNetwork(host, 'warm-up')
 		await host.docker('network', 'rm', 'warm-up')
-	})
-	beforeEach(async () => {
 		clean = await footprint(host)
 	})
+	afterEach(() => host.attemptDocker('network', 'rm', 'bad'))
 	after(async () => {
 		await host?.stop()
 	})
 
 	/** Refused in one line, without a trace, and the next network works. */
-	async function assertRefused(words: readonly string[], expected: RegExp): Promise<void> {
+	async function assertRefused(words: readonly string[], expected: RegExp, before = clean): Promise<void> {
 		const complaint = await refused(host, words, expected)
 		assert.equal(
 			complaint
 				.trim()
 				.split('\n')
-				.filter((line) => !/^(Run|See) 'docker/.test(line) && line).length,
+				.filter((line) => !DOCKERS_OWN.test(line) && line).length,
 			1,
 			complaint,
 		)
-		await assertFootprint(host, clean)
+		await assertFootprint(host, before)
 		assert.ok(host.weftd.running, host.weftd.tail())
 		await createNetwork(host, 'alive')
 		await host.docker('network', 'rm', 'alive')
@@ -74,8 +76,6 @@ describe('bad input', { skip: noHost() }, () => {
 			['-o', 'com.docker.network.bridge.trusted_host_interfaces=a b"'],
 			/trusted/,
 		],
-		['IPv6 by a label without the flag', ['-o', 'com.docker.network.enable_ipv6=true'], /enable_ipv6="true".*--ipv6/],
-		['no IPv4 where Docker cannot leave it out', ['-o', 'com.docker.network.enable_ipv4=false'], /enable_ipv4="false"/],
 		[
 			'another gateway on an internal network',
 			['--internal', '--subnet', '10.80.0.0/24', '--aux-address', 'DefaultGatewayIPv4=10.80.0.9'],
@@ -86,7 +86,12 @@ describe('bad input', { skip: noHost() }, () => {
 		['a gateway outside of the subnet', ['--subnet', '10.80.0.0/24', '--gateway', '10.81.0.1'], /10\.81\.0\.1/],
 		['a range outside of the subnet', ['--subnet', '10.80.0.0/24', '--ip-range', '10.81.0.0/28'], /10\.81\.0\.0/],
 	]
-	for (const [title, options, expected] of refusals) {
+	/** From 28 on Docker takes the labels as the flags that they stand for. */
+	const labels: typeof refusals = [
+		['IPv6 by a label without the flag', ['-o', 'com.docker.network.enable_ipv6=true'], /enable_ipv6="true".*--ipv6/],
+		['no IPv4 where Docker cannot leave it out', ['-o', 'com.docker.network.enable_ipv4=false'], /enable_ipv4="false"/],
+	]
+	for (const [title, options, expected] of [...refusals, ...(isSince(engine, 28) ? [] : labels)]) {
 		it(`refuses ${title}`, () => assertRefused([...CREATE, ...options, 'bad'], expected))
 	}
 
@@ -97,28 +102,28 @@ describe('bad input', { skip: noHost() }, () => {
 
 	it('refuses a pool that overlaps with another, and takes the one beside it', async () => {
 		await createNetwork(host, 'first', '--subnet', '10.82.0.0/24')
-		clean = await footprint(host)
-		await assertRefused([...CREATE, '--subnet', '10.82.0.128/25', 'bad'], /10\.82\.0\.(128|0)/)
-		await assertRefused([...CREATE, '--subnet', '10.82.0.0/16', 'bad'], /10\.82\.0\.0/)
+		const before = await footprint(host)
+		await assertRefused([...CREATE, '--subnet', '10.82.0.128/25', 'bad'], /10\.82\.0\.(128|0)/, before)
+		await assertRefused([...CREATE, '--subnet', '10.82.0.0/16', 'bad'], /10\.82\.0\.0/, before)
 		await createNetwork(host, 'beside', '--subnet', '10.82.1.0/24')
 		await host.docker('network', 'rm', 'first', 'beside')
 	})
 
 	it('refuses a bridge that another network has', async () => {
 		await createNetwork(host, 'owner', '-o', 'com.docker.network.bridge.name=brook')
-		clean = await footprint(host)
-		await assertRefused([...CREATE, '-o', 'com.docker.network.bridge.name=brook', 'bad'], /brook/)
+		const before = await footprint(host)
+		await assertRefused([...CREATE, '-o', 'com.docker.network.bridge.name=brook', 'bad'], /brook/, before)
 		await host.docker('network', 'rm', 'owner')
 	})
 
 	it('refuses a container when the pool is full, and takes it when there is room again', async () => {
 		await createNetwork(host, 'tiny', '--subnet', '10.83.0.0/30')
 		await runContainer(host, 'tiny-1', 'tiny')
-		clean = await footprint(host)
+		const before = await footprint(host)
 		const options = ['run', '-d', '--name', 'tiny-2', '--net', 'tiny', IMAGE]
 		const complaint = await refused(host, options, /10\.83\.0\.0\/30|tiny/)
 		assert.match(complaint, /full|no .*address|exhausted|free/i)
-		await assertFootprint(host, clean)
+		await assertFootprint(host, before)
 		await host.docker('rm', '-f', 'tiny-1', 'tiny-2')
 		await runContainer(host, 'tiny-2', 'tiny')
 		await host.docker('rm', '-f', 'tiny-2')
@@ -127,10 +132,10 @@ describe('bad input', { skip: noHost() }, () => {
 
 	it('refuses a fixed address outside of the pool', async () => {
 		await createNetwork(host, 'fixed', '--subnet', '10.84.0.0/24')
-		clean = await footprint(host)
+		const before = await footprint(host)
 		await refused(host, ['run', '--rm', '--net', 'fixed', '--ip', '10.85.0.7', IMAGE, 'true'], /10\.85\.0\.7|subnet/)
 		await refused(host, ['run', '--rm', '--net', 'fixed', '--ip', '10.84.0.1', IMAGE, 'true'], /10\.84\.0\.1/)
-		await assertFootprint(host, clean)
+		await assertFootprint(host, before)
 		await host.docker('network', 'rm', 'fixed')
 	})
 })

@@ -1,21 +1,30 @@
 /** A bridge network from Docker's side: who talks to whom, how the world sees it, and what the options change. */
 
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, before, it } from 'node:test'
 import { run } from '../support/command.ts'
-import { type Host, noHost } from '../support/host.ts'
+import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, INTERNET_V4, INTERNET_V6 } from '../support/host-namespaces.ts'
 import { dial, inContainer, onHost, outsideOf, pings, reaches, type Server, serve } from '../support/traffic.ts'
-import { addressOf, createNetwork, endpointOf, runContainer, startDockerHost, subnetOf, WEFT_IPAM } from './networks.ts'
+import {
+	addressOf,
+	createNetwork,
+	endpointOf,
+	onEngines,
+	runContainer,
+	startDockerHost,
+	subnetOf,
+	WEFT_IPAM,
+} from './networks.ts'
 
 const PORT = 9000
 
-describe('a bridge network', { skip: noHost() }, () => {
+onEngines('a bridge network', (engine) => {
 	let host: Host
 	const servers: Server[] = []
 
 	before(async () => {
-		host = await startDockerHost()
+		host = await startDockerHost(engine)
 		servers.push(await serve(outsideOf(host), 'tcp', PORT, '::'))
 		servers.push(await serve(outsideOf(host), 'udp', PORT, INTERNET_V4))
 		await createNetwork(host, 'plain')

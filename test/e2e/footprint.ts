@@ -1,7 +1,12 @@
 /** What a host's kernel holds that somebody could have left behind: links, addresses, routes, rules of every kind. */
 
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host } from '../support/host.ts'
+
+/** Milliseconds: longer than weft waits with what it puts off, and for how long it may take. */
+const CALM = 200
+const PATIENCE = 5_000
 
 /** One line for each thing, sorted. */
 export type Footprint = readonly string[]
@@ -37,7 +42,17 @@ function located(text: string): string[] {
 	})
 }
 
+/** What two looks agree on: some things weft does after it has answered Docker. */
 export async function footprint(host: Host): Promise<Footprint> {
+	for (let last = await look(host); ; ) {
+		await sleep(CALM)
+		const now = await look(host)
+		if (now.join() === last.join()) return now
+		last = now
+	}
+}
+
+async function look(host: Host): Promise<Footprint> {
 	const looks = await Promise.all(
 		LOOKS.map(async ([what, command]) => {
 			const lines = located(await host.exec(['sh', '-c', command]))
@@ -50,10 +65,15 @@ export async function footprint(host: Host): Promise<Footprint> {
 	return networks ? lines.filter((line) => !line.startsWith('link: wvs')) : lines
 }
 
-/** Fails with what is there now and was not, and what was there and is not. */
+/** Fails with what is there now and was not, and what was there and is not, when it stays so. */
 export async function assertFootprint(host: Host, clean: Footprint): Promise<void> {
-	const now = await footprint(host)
-	const added = now.filter((line) => !clean.includes(line))
-	const missing = clean.filter((line) => !now.includes(line))
-	assert.deepEqual({ added, missing }, { added: [], missing: [] })
+	const deadline = Date.now() + PATIENCE
+	for (;;) {
+		const now = await look(host)
+		const added = now.filter((line) => !clean.includes(line))
+		const missing = clean.filter((line) => !now.includes(line))
+		if (added.length + missing.length === 0) return
+		if (Date.now() > deadline) assert.deepEqual({ added, missing }, { added: [], missing: [] })
+		await sleep(CALM)
+	}
 }

@@ -1,12 +1,12 @@
 /** Networks are apart from each other and from Docker's own; every refusal has a twin that shows the same path open. */
 
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, before, it } from 'node:test'
 import { run } from '../support/command.ts'
-import { type Host, noHost } from '../support/host.ts'
+import type { Host } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
 import { inContainer, outsideOf, type Place, pings, reaches, type Server, serve } from '../support/traffic.ts'
-import { addressOf, createNetwork, runContainer, startDockerHost, subnetOf } from './networks.ts'
+import { addressOf, createNetwork, onEngines, runContainer, startDockerHost, subnetOf } from './networks.ts'
 
 const PORT = 7000
 
@@ -15,7 +15,7 @@ interface Spot {
 	readonly address: string
 }
 
-describe('isolation', { skip: noHost() }, () => {
+onEngines('isolation', (engine) => {
 	let host: Host
 	const servers: Server[] = []
 
@@ -38,7 +38,7 @@ describe('isolation', { skip: noHost() }, () => {
 	}
 
 	before(async () => {
-		host = await startDockerHost()
+		host = await startDockerHost(engine)
 		servers.push(await serve(outsideOf(host), 'tcp', PORT))
 	})
 	after(async () => {

@@ -2,23 +2,23 @@
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { after, afterEach, before, describe, it } from 'node:test'
-import { type Host, noHost } from '../support/host.ts'
+import { after, afterEach, before, it } from 'node:test'
+import type { Host } from '../support/host.ts'
 import { HOST_V4, OUTSIDE_V4 } from '../support/host-namespaces.ts'
 import { converse, dial, inContainer, outsideOf, pings, type Server, serve } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
-import { addressOf, createNetwork, runContainer, startDockerHost } from './networks.ts'
+import { addressOf, createNetwork, onEngines, runContainer, startDockerHost } from './networks.ts'
 import { assertCleanUp, assertTalking, PORT, removePair, setUpPair } from './pair.ts'
 
 const SOCKET = '/run/docker/plugins/weft.sock'
 
-describe('the life of a network', { skip: noHost() }, () => {
+onEngines('the life of a network', (engine) => {
 	let host: Host
 	let clean: Footprint
 	const servers: Server[] = []
 
 	before(async () => {
-		host = await startDockerHost()
+		host = await startDockerHost(engine)
 		servers.push(await serve(outsideOf(host), 'tcp', PORT))
 		await cycle(async () => {})
 		await restartWeftd()

@@ -1,17 +1,29 @@
 /**
  * What every end-to-end test does with Docker: a network of weft's, containers on it, their addresses.
  * WEFT_E2E_DRIVER=bridge runs the same tests on Docker's own driver: what differs there is a question to the test.
+ * WEFT_E2E_ENGINE=28 runs those on the engines alone whose version begins so.
  */
 
 import assert from 'node:assert/strict'
-import { type Host, type HostOptions, startHost } from '../support/host.ts'
+import { describe } from 'node:test'
+import { ENGINES, type Engine, isSince } from '../support/engine.ts'
+import { type Host, type HostOptions, noHost, startHost } from '../support/host.ts'
 import { IMAGE } from '../support/image.ts'
 
 const DRIVER = process.env.WEFT_E2E_DRIVER ?? 'weft'
+const ONLY = process.env.WEFT_E2E_ENGINE ?? ''
 export const WEFT_IPAM: readonly string[] = DRIVER === 'weft' ? ['--ipam-driver', 'weft'] : []
 
-export function startDockerHost(options: HostOptions = {}): Promise<Host> {
-	return startHost({ weftd: DRIVER === 'weft', ...options })
+/** The same tests on every engine, or on those from a major version of Docker on. */
+export function onEngines(title: string, tests: (engine: Engine) => void, since = 0): void {
+	for (const engine of ENGINES.filter((each) => each.version.startsWith(ONLY))) {
+		if (since > 0 && !isSince(engine, since)) continue
+		describe(`${title}, Docker ${engine.version}`, { skip: noHost(engine) }, () => tests(engine))
+	}
+}
+
+export function startDockerHost(engine: Engine, options: HostOptions = {}): Promise<Host> {
+	return startHost({ weftd: DRIVER === 'weft', engine, ...options })
 }
 
 /** `docker network create` with weft as driver and, unless the words name another or a test says so, as IPAM. */

@@ -1,12 +1,12 @@
 /** Docker's own labels on a bridge network: what a person types with -o, and what then reaches whom. */
 
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { type Host, noHost } from '../support/host.ts'
+import { after, before, it } from 'node:test'
+import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, INTERNET_V4, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
 import { dial, inContainer, onHost, outsideOf, pings, reaches, type Server, serve } from '../support/traffic.ts'
 import { assertFootprint, footprint } from './footprint.ts'
-import { addressOf, createNetwork, endpointOf, runContainer, startDockerHost } from './networks.ts'
+import { addressOf, createNetwork, endpointOf, onEngines, runContainer, startDockerHost } from './networks.ts'
 
 const PORT = 9000
 const BRIDGE = 'com.docker.network.bridge'
@@ -15,13 +15,13 @@ function option(name: string, value: string): string[] {
 	return ['-o', `${name}=${value}`]
 }
 
-describe('the options of a bridge network', { skip: noHost() }, () => {
+onEngines('the options of a bridge network', (engine) => {
 	let host: Host
 	const servers: Server[] = []
 	let number = 100
 
 	before(async () => {
-		host = await startDockerHost()
+		host = await startDockerHost(engine)
 		servers.push(await serve(outsideOf(host), 'tcp', PORT, '::'))
 		await settle('plain', [], '-p', '8000:80')
 	})

@@ -1,24 +1,24 @@
 /** Published ports when containers move, end and follow each other: who has a port, and whom its clients reach. */
 
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, before, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Host, noHost } from '../support/host.ts'
+import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
 import { converse, dial, inContainer, onHost, outsideOf, reaches, type Server, serve } from '../support/traffic.ts'
-import { createNetwork, refused, runContainer, startDockerHost } from './networks.ts'
+import { createNetwork, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
 import { numberOf } from './port-numbers.ts'
 
 /** The client's own port. */
 const CLIENT = 4000
 
-describe('published ports that move', { skip: noHost() }, () => {
+onEngines('published ports that move', (engine) => {
 	let host: Host
 	const servers: Server[] = []
 
 	before(async () => {
-		host = await startDockerHost({ dockerdArgs: ['--live-restore'] })
+		host = await startDockerHost(engine, { dockerdArgs: ['--live-restore'] })
 		for (const name of ['aaa', 'bbb', 'ccc']) await createNetwork(host, name)
 		await createNetwork(host, 'six', '--ipv6', '--subnet', 'fd00:98::/64')
 	})

@@ -1,21 +1,21 @@
 /** Published ports: open to whom they should be, from everywhere a person would try, and closed again afterwards. */
 
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { type Host, noHost } from '../support/host.ts'
+import { after, before, it } from 'node:test'
+import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
 import { dial, inContainer, onHost, outsideOf, type Protocol, reaches, type Server, serve } from '../support/traffic.ts'
 import { assertFootprint, footprint } from './footprint.ts'
-import { createNetwork, endpointOf, refused, runContainer, startDockerHost, subnetOf } from './networks.ts'
+import { createNetwork, endpointOf, onEngines, refused, runContainer, startDockerHost, subnetOf } from './networks.ts'
 import { numberOf } from './port-numbers.ts'
 
-describe('published ports', { skip: noHost() }, () => {
+onEngines('published ports', (engine) => {
 	let host: Host
 	const servers: Server[] = []
 
 	before(async () => {
-		host = await startDockerHost()
+		host = await startDockerHost(engine)
 		await createNetwork(host, 'shop')
 		await createNetwork(host, 'town')
 		await host.docker('network', 'create', 'docks')

@@ -1,20 +1,20 @@
 /** What weft does when something else failed: the machine, dockerd, somebody's hand on the rules, or weft itself for a while. */
 
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, it } from 'node:test'
-import { type Host, noHost } from '../support/host.ts'
+import { after, afterEach, before, it } from 'node:test'
+import type { Host } from '../support/host.ts'
 import { onHost, outsideOf, type Server, serve } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
-import { createNetwork, runContainer, startDockerHost } from './networks.ts'
+import { createNetwork, onEngines, runContainer, startDockerHost } from './networks.ts'
 import { assertCleanUp, assertTalking, PORT, removePair, setUpPair } from './pair.ts'
 
-describe('a network', { skip: noHost() }, () => {
+onEngines('a network', (engine) => {
 	let host: Host
 	let clean: Footprint
 	let server: Server | undefined
 
 	before(async () => {
-		host = await startDockerHost({ dockerdArgs: ['--live-restore'] })
+		host = await startDockerHost(engine, { dockerdArgs: ['--live-restore'] })
 		server = await serve(outsideOf(host), 'tcp', PORT)
 		await setUpPair(host)
 		await removePair(host)

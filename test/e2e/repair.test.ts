@@ -1,22 +1,22 @@
 /** What other programs do to a Docker host's rules is made good within seconds, and counted in weftd's log. */
 
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, it } from 'node:test'
+import { after, afterEach, before, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Host, noHost } from '../support/host.ts'
+import type { Host } from '../support/host.ts'
 import { HOST_V4 } from '../support/host-namespaces.ts'
 import { converse, inContainer, outsideOf, type Server, serve } from '../support/traffic.ts'
-import { createNetwork, startDockerHost } from './networks.ts'
+import { createNetwork, onEngines, startDockerHost } from './networks.ts'
 import { assertTalking, PORT, removePair, runPair, setUpPair } from './pair.ts'
 
 /** Milliseconds in which a repair is promised. */
 const PROMISE = 5_000
 
-describe('a network of Docker', { skip: noHost() }, () => {
+onEngines('a network of Docker', (engine) => {
 	let host: Host
 	let server: Server | undefined
 	before(async () => {
-		host = await startDockerHost()
+		host = await startDockerHost(engine)
 		server = await serve(outsideOf(host), 'tcp', PORT)
 	})
 	afterEach(() => removePair(host))

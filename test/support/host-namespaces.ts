@@ -29,9 +29,10 @@ exec sleep infinity
 const INIT = `
 set -e
 read -r self _ </proc/self/stat
+mount --make-rprivate /
+[ -z "$WEFT_BED_USR" ] || mount -t overlay -o "ro,lowerdir=$WEFT_BED_USR:/usr" usr /usr
 coproc unshare --net -- bash -c "$WEFT_BED_OUTSIDE"
 read -r outside <&"\${COPROC[0]}"
-mount --make-rprivate /
 ip link set lo up
 ip link add eth0 type veth peer name up0
 ip link set up0 netns "/proc/$outside/ns/net"
@@ -73,11 +74,18 @@ export interface Namespaces {
 	end(): Promise<void>
 }
 
-export async function holdNamespaces(cgroup: string): Promise<Namespaces> {
+/** `usr` is a folder that lies over this machine's /usr in there. */
+export async function holdNamespaces(cgroup: string, usr = ''): Promise<Namespaces> {
 	const supervisor = spawn('bash', ['-c', SUPERVISOR], {
 		detached: true,
 		stdio: ['pipe', 'pipe', 'pipe'],
-		env: { ...process.env, WEFT_BED_INIT: INIT, WEFT_BED_OUTSIDE: OUTSIDE, WEFT_BED_CGROUP: cgroup },
+		env: {
+			...process.env,
+			WEFT_BED_INIT: INIT,
+			WEFT_BED_OUTSIDE: OUTSIDE,
+			WEFT_BED_CGROUP: cgroup,
+			WEFT_BED_USR: usr,
+		},
 	})
 	const gone = once(supervisor, 'exit')
 	const [, host, outside] = await readyLine(supervisor)

@@ -8,6 +8,7 @@ import { accessSync, constants } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { attempt, type CommandOptions, type Outcome, run } from './command.ts'
 import { Daemon } from './daemon.ts'
+import { type Engine, OWN_ENGINE } from './engine.ts'
 import { holdNamespaces, type Namespaces } from './host-namespaces.ts'
 import { loadImage } from './image.ts'
 import { answers } from './unix-socket.ts'
@@ -19,6 +20,8 @@ const DOCKER_SOCKET = '/run/docker.sock'
 const WEFT_SOCKET = '/run/docker/plugins/weft.sock'
 
 export interface HostOptions {
+	/** Default: this machine's own. */
+	readonly engine?: Engine
 	/** Start dockerd, and have the test image in it; default true. */
 	readonly dockerd?: boolean
 	readonly dockerdArgs?: readonly string[]
@@ -29,10 +32,10 @@ export interface HostOptions {
 }
 
 /** Why no host can be made on this machine, as a `skip` of node:test: false when one can. */
-export function noHost(): string | false {
+export function noHost(engine: Engine = OWN_ENGINE): string | false {
 	if (process.getuid?.() !== 0) return 'needs root, to make namespaces and a private Docker host'
 	const missing = ['dockerd', 'docker', 'ip', 'iptables', 'busybox', 'nsenter'].filter((name) => !inPath(name))
-	return missing.length > 0 ? `needs ${missing.join(', ')} for a private Docker host` : false
+	return missing.length > 0 ? `needs ${missing.join(', ')} for a private Docker host` : engine.missing
 }
 
 function inPath(name: string): boolean {
@@ -48,7 +51,7 @@ function inPath(name: string): boolean {
 
 export async function startHost(options: HostOptions = {}): Promise<Host> {
 	const cgroup = `weft-test-${randomBytes(4).toString('hex')}`
-	const host = new Host(await holdNamespaces(cgroup), cgroup, options)
+	const host = new Host(await holdNamespaces(cgroup, options.engine?.usr), cgroup, options)
 	try {
 		if (options.weftd !== false) await host.startWeftd()
 		if (options.dockerd !== false) {
