@@ -23,6 +23,8 @@ const LOOKS: readonly (readonly [what: string, command: string])[] = [
 	['iptables-legacy', 'iptables-legacy-save 2>/dev/null; ip6tables-legacy-save 2>/dev/null; true'],
 ]
 
+const OWN_TIME = /^link: wvs|--comment weft -j ACCEPT|chain (DOCKER-USER|FORWARD) \{ meta mark & 0x20000000 /
+
 /** Chains and rules carry the name of their table and chain, so that the order of tables does not matter. */
 function located(text: string): string[] {
 	let [table, chain] = ['', '']
@@ -60,9 +62,9 @@ async function look(host: Host): Promise<Footprint> {
 		}),
 	)
 	const lines = looks.flat().sort()
-	// While there is a network of weft's, spare pairs come and go in their own time.
+	// While there is a network of weft's, spare pairs and the rule for its packets come in their own time.
 	const networks = lines.some((line) => line.startsWith('nft: table inet weft { set bridges { elements = '))
-	return networks ? lines.filter((line) => !line.startsWith('link: wvs')) : lines
+	return networks ? lines.filter((line) => !OWN_TIME.test(line)) : lines
 }
 
 /** Fails with what is there now and was not, and what was there and is not, when it stays so. */
