@@ -185,4 +185,29 @@ describe('a daemon that starts', () => {
 			['port'],
 		)
 	})
+
+	it('leaves a bridge that was there before its network as it was, at whatever step', async () => {
+		const state = { addresses: ['10.210.1.1/24'], routesLocalnet: false }
+		const request = networkRequest(1, { options: { 'com.docker.network.bridge.name': 'brook' } })
+		let died = true
+		for (let step = 1; died; step++) {
+			const death = new Death()
+			const { store, kernel, verbs } = bench(new MortalStore(death))
+			kernel.addForeignLink('brook', { kind: 'bridge', state })
+			const before = kernel.objects()
+			kernel.before = () => death.step()
+			death.comeAt(step)
+			await verbs
+				.createNetwork(request)
+				.then(() => verbs.deleteNetwork(NETWORK))
+				.catch(() => undefined)
+			died = death.happened
+			death.comeAt(Number.POSITIVE_INFINITY)
+			const next = bench(store, kernel)
+			await next.resync()
+			await next.verbs.deleteNetwork(NETWORK)
+			assert.deepEqual([networks(next), kernel.objects()], [[], before], `step ${step}`)
+			assert.notEqual(kernel.settings.get('net/ipv4/conf/brook/route_localnet'), '1', `step ${step}`)
+		}
+	})
 })
