@@ -23,7 +23,7 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 	routed: { comment: 'bridges whose containers are reached by their own address', key: ['ifname', 'nf_proto'] },
 	unprotected: { comment: 'bridges on which every port is open to whoever has a route', key: ['ifname', 'nf_proto'] },
 	trusted: { comment: 'links with access to open ports of a bridge', key: ['ifname', 'ifname'] },
-	links: { comment: 'the host ends of the links of containers', key: ['ifname'] },
+	links: { comment: 'the host ends of the links of containers', key: ['ifname'], restricts: true },
 	docker_bridges: { comment: 'bridges of Docker, kept apart from weft networks', key: ['ifname'] },
 	endpoints4: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv4_addr'] },
 	endpoints6: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv6_addr'] },
@@ -104,7 +104,7 @@ const CHAINS = `
 		iifname . oifname @apart drop
 		iifname . oifname @trusted jump published
 		oifname . meta nfproto @routed jump published
-		oifname . meta nfproto @routed meta l4proto { icmp, ipv6-icmp } goto allow
+		oifname . meta nfproto @routed meta l4proto { icmp, icmpv6 } goto allow
 		oifname . meta nfproto @unprotected goto allow
 		oifname != @adopted oifname @bridges drop
 		oifname . ip daddr @endpoints4 drop

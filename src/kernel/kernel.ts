@@ -10,6 +10,7 @@ import { Passage } from './passage.ts'
 import { type Process, processAt } from './port-holder.ts'
 import type { HostPorts } from './ports.ts'
 import { type Element, type HostPort, identity, type PortChange, type Resource, type VethLink } from './resource.ts'
+import { SETS } from './ruleset.ts'
 import { SparePairs } from './spare-pairs.ts'
 
 export interface Kernel {
@@ -91,13 +92,15 @@ export class LinuxKernel implements Kernel {
 		const { elements, others } = split(resources)
 		const errors: unknown[] = []
 		const note = (error: unknown) => errors.push(within('remove', error))
-		const closed = this.#firewall.remove(elements).catch((error: unknown) => note(within('firewall', error)))
+		const take = (some: readonly Element[]) =>
+			this.#firewall.remove(some).catch((error: unknown) => note(within('firewall', error)))
+		const closed = take(elements.filter((each) => !restricts(each)))
 		for (const resource of others.reverse()) {
 			await this.#effect(resource)
 				.remove(resource)
 				.catch((error: unknown) => note(named(resource, error)))
 		}
-		await closed
+		await Promise.all([closed, take(elements.filter(restricts))])
 		if (errors.length === 1) throw errors[0]
 		if (errors.length > 1) throw new AggregateError(errors)
 	}
@@ -192,6 +195,11 @@ export class LinuxKernel implements Kernel {
 	#effect(resource: Single): Effect<Single> {
 		return this.#effects[resource.kind] as Effect<Single>
 	}
+}
+
+/** A container that is still running must not be let loose for the moment in which its link is taken away. */
+function restricts({ set }: Element): boolean {
+	return SETS[set]?.restricts === true
 }
 
 /** Elements name links without needing them to be there: they all go in one transaction, beside everything else. */

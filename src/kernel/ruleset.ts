@@ -6,7 +6,7 @@ import { WeftError } from '../errors.ts'
 import { BRIDGE_TABLE } from './bridge-table.ts'
 import { INET_TABLE } from './inet-table.ts'
 import type { Element } from './resource.ts'
-import { renderParts, type SetDefinition, type Table } from './table.ts'
+import { renderParts, type SetDefinition, type Table, type Type } from './table.ts'
 
 export const TABLES: readonly Table[] = [INET_TABLE, BRIDGE_TABLE]
 
@@ -22,12 +22,17 @@ export function renderTables(elements: readonly Element[], tables = TABLES): str
 
 function renderTable({ name, sets, chains }: Table): string {
 	const rendered = Object.entries(sets).map(([set, { comment, key, value }]) => {
-		const type = value === undefined ? key.join(' . ') : `${key.join(' . ')} : ${value.join(' . ')}`
 		const kind = value === undefined ? 'set' : 'map'
-		return `\t${kind} ${set} {\n\t\ttype ${type}\n\t\tcomment "${comment}"\n\t}\n`
+		return `\t${kind} ${set} {\n\t\t${renderType(key, value)}\n\t\tcomment "${comment}"\n\t}\n`
 	})
 	// Deleting what is not there is an error; adding what is there is not.
 	return `table ${name}\ndelete table ${name}\ntable ${name} {\n${rendered.join('\n')}${chains}}\n`
+}
+
+/** By its expressions where there is one in the key, since nft takes types and expressions not side by side. */
+function renderType(key: readonly Type[], value: readonly Type[] = []): string {
+	if (key.some((part) => part.startsWith('@'))) return `typeof ${key.join(' . ').replace('ifname', 'iifname')}`
+	return `type ${key.join(' . ')}${value.length === 0 ? '' : ` : ${value.join(' . ')}`}`
 }
 
 /** One line for each set that is touched. */

@@ -1,15 +1,27 @@
 /** What weft's nftables tables are made of: sets and maps of elements, and how each part of an element is written. */
 import { WeftError } from '../errors.ts'
-import { formatIp, tryParseIp } from '../model/address.ts'
+import { formatIp, formatMac, parseIp, parseMac, toBytes, tryParseIp } from '../model/address.ts'
 import { checkLinkName } from '../model/names.ts'
 
-export type Type = 'ifname' | 'nf_proto' | 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service'
+/** nft's own names of types, and an expression for an IPv6 address where nft has no name for the field that it is in. */
+export type Type =
+	| 'ifname'
+	| 'ether_addr'
+	| 'nf_proto'
+	| 'ipv4_addr'
+	| 'ipv6_addr'
+	| '@th,64,128'
+	| 'inet_proto'
+	| 'inet_service'
+	| 'verdict'
 
 export interface SetDefinition {
 	readonly comment: string
 	readonly key: readonly Type[]
 	/** Present for a map. */
 	readonly value?: readonly Type[]
+	/** Elements that hold back what comes from a link: they stay until the link is gone. */
+	readonly restricts?: true
 }
 
 /** A family and a name, sets and maps by their names, which no other table has, and the chains as text. */
@@ -27,12 +39,14 @@ export function renderParts(types: readonly Type[], parts: readonly string[]): s
 /** Each renders one part, or throws: no text reaches a rule that is not what it should be. */
 const RENDER: Readonly<Record<Type, (text: string) => string>> = {
 	ifname: (text) => `"${checkLinkName(text, 'link')}"`,
+	ether_addr: (text) => formatMac(parseMac(text)),
 	nf_proto: (text) => {
 		if (text === 'ipv4' || text === 'ipv6') return text
 		throw new WeftError('system', `${text} is not a family of addresses`)
 	},
 	ipv4_addr: (text) => address(4, text),
 	ipv6_addr: (text) => address(6, text),
+	'@th,64,128': (text) => `0x${Buffer.from(toBytes(parseIp(address(6, text)))).toString('hex')}`,
 	inet_proto: (text) => {
 		if (['tcp', 'udp', 'sctp'].includes(text)) return text
 		throw new WeftError('system', `${text} is not a protocol with ports`)
@@ -40,6 +54,10 @@ const RENDER: Readonly<Record<Type, (text: string) => string>> = {
 	inet_service: (text) => {
 		if (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535) return text
 		throw new WeftError('system', `${text} is not a port`)
+	},
+	verdict: (text) => {
+		if (/^goto [a-z_]+$/.test(text)) return text
+		throw new WeftError('system', `${text} is not a way to a chain`)
 	},
 }
 

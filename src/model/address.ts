@@ -58,6 +58,11 @@ export function parseCidr(text: string): Cidr {
 	return { family: ip.family, value: ip.value, prefix: Number(length) }
 }
 
+/** The address alone of one with a mask length. @throws WeftError `invalid` */
+export function plainAddress(cidr: string): string {
+	return formatIp(parseCidr(cidr))
+}
+
 export function formatCidr(cidr: Cidr): string {
 	return `${formatIp(cidr)}/${cidr.prefix}`
 }

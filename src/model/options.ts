@@ -25,6 +25,8 @@ export interface NetworkOptions {
 	readonly gatewayModes: PerFamily<GatewayMode>
 	/** Containers of the network reach each other, not only what they publish. */
 	readonly icc: boolean
+	/** Packets whose source is not the container's own are dropped. */
+	readonly antispoof: boolean
 	/** Source NAT on the way out, for the families whose gateway mode has NAT. */
 	readonly masquerade: boolean
 	/** The address that containers leave with, in the place of that of the link by which they leave. */

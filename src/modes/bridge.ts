@@ -3,21 +3,17 @@
  * the sets in kernel/inet-table.ts and kernel/bridge-table.ts; this file says which elements a network and an endpoint have.
  */
 import { type Element, element, LOOPBACK6_ALIAS, type Resource, type Sysctl } from '../kernel/resource.ts'
-import { type Family, formatIp, parseCidr } from '../model/address.ts'
+import { type Family, parseCidr, plainAddress } from '../model/address.ts'
 import { macFor, peerName } from '../model/names.ts'
 import type { Endpoint, Network, Subnet } from '../model/network.ts'
 import type { NetworkOptions, PerFamily } from '../model/options.ts'
 import { gatewayKey, validate } from './bridge-checks.ts'
+import { guarded } from './bridge-guard.ts'
 import { published } from './bridge-ports.ts'
 import type { Attachment, Mode } from './mode.ts'
 
 function setting(key: string, value: string): Sysctl {
 	return { kind: 'sysctl', key, value }
-}
-
-/** A plain address from its form with a mask length. */
-function plain(cidr: string): string {
-	return formatIp(parseCidr(cidr))
 }
 
 /** Docker's null IPAM names 0.0.0.0/0 or ::/0: containers then get no address from anybody. */
@@ -112,10 +108,10 @@ function attached(network: Network, endpoint: Endpoint): Resource[] {
 			mtu: network.mtu,
 		},
 		element('links', [endpoint.link]),
+		...guarded(network, endpoint),
 	]
-	if (endpoint.ipv4 !== undefined) resources.push(element('endpoints4', [bridge, plain(endpoint.ipv4)]))
-	if (endpoint.ipv6 !== undefined) resources.push(element('endpoints6', [bridge, plain(endpoint.ipv6)]))
-	if (!network.options.icc) resources.push(element('apart_links', [endpoint.link]))
+	if (endpoint.ipv4 !== undefined) resources.push(element('endpoints4', [bridge, plainAddress(endpoint.ipv4)]))
+	if (endpoint.ipv6 !== undefined) resources.push(element('endpoints6', [bridge, plainAddress(endpoint.ipv6)]))
 	if (network.internal) return resources
 	// With the container, not with the network: at boot dockerd sets FORWARD to DROP only if it is the first to ask.
 	if (endpoint.ipv4 !== undefined) resources.push(setting('net/ipv4/ip_forward', '1'))
@@ -138,7 +134,7 @@ function attachment(network: Network): Attachment {
 function gatewayOf(subnets: readonly Subnet[], family: Family): string | undefined {
 	const [subnet] = subnets.filter(addressed)
 	const gateway = subnet?.reserved[gatewayKey(family)] ?? subnet?.gateway
-	return gateway === undefined ? undefined : plain(gateway)
+	return gateway === undefined ? undefined : plainAddress(gateway)
 }
 
 /** An address that nothing would have: the bridge has none, and containers have no way out that would lead to it. */

@@ -59,9 +59,10 @@ async function design(host: Host, request: NetworkRequest): Promise<Network> {
 
 /** A rule that is promised and cannot be there is refused: to do without it in silence would be worse. */
 function mustBeFilterable(host: Host, { options }: Network): void {
-	if (host.facts.filtersBridges || options.icc) return
+	if (host.facts.filtersBridges) return
 	const lacking = 'this kernel is built without nftables for bridges'
-	throw invalid(`com.docker.network.bridge.enable_icc="false" cannot be had: ${lacking}`)
+	if (!options.icc) throw invalid(`com.docker.network.bridge.enable_icc="false" cannot be had: ${lacking}`)
+	if (options.antispoof) throw invalid(`antispoof cannot be had: ${lacking}; -o antispoof=false does without`)
 }
 
 const LINK_LOCAL = parseCidr('fe80::/10')

@@ -8,7 +8,7 @@ import type { GatewayMode } from '../model/options.ts'
 export const quote = JSON.stringify
 
 /** The spellings of Go's strconv.ParseBool, which Docker's drivers use. */
-export const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
 	...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true] as const),
 	...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false] as const),
 ])

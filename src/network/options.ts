@@ -3,7 +3,6 @@ import { invalid } from '../errors.ts'
 import { checkLinkName } from '../model/names.ts'
 import type { ModeName, NetworkOptions, PerFamily } from '../model/options.ts'
 import {
-	BOOLEANS,
 	parseBinding,
 	parseBoolean,
 	parseGatewayMode,
@@ -26,6 +25,7 @@ const DOCKER_MTU = 'com.docker.network.driver.mtu'
 const PREFIX = 'com.docker.network.container_iface_prefix'
 const BRIDGE = 'com.docker.network.bridge.name'
 const ICC = 'com.docker.network.bridge.enable_icc'
+const ANTISPOOF = 'antispoof'
 const MASQUERADE = 'com.docker.network.bridge.enable_ip_masquerade'
 const BINDING = 'com.docker.network.bridge.host_binding_ipv4'
 const GATEWAY_MODE = {
@@ -40,16 +40,8 @@ const SOURCE = { 4: 'com.docker.network.host_ipv4', 6: 'com.docker.network.host_
 /** What bridge mode understands; `mode` itself is read first. */
 const KNOWN = [
 	...['mode', MTU, DOCKER_MTU, PREFIX, BRIDGE, ICC, MASQUERADE, BINDING, GATEWAY_MODE[4], GATEWAY_MODE[6]],
-	...[INHIBIT, TRUSTED, SOURCE[4], SOURCE[6]],
+	...[ANTISPOOF, INHIBIT, TRUSTED, SOURCE[4], SOURCE[6]],
 ]
-
-/**
- * Options of bridge mode that are not built yet, with the value that they have all the same. Asked for with another
- * value they are refused: a rule that somebody relies on and that is not there would be worse.
- */
-const PLANNED: Raw = {
-	antispoof: 'false',
-}
 
 /** weft's own options of modes other than bridge, to say whose they are. */
 const OTHER_MODES: Raw = {
@@ -70,7 +62,7 @@ const OTHER_MODES: Raw = {
 /** @throws WeftError `invalid` naming the option, its value and what is accepted. */
 export function parseOptions(raw: Raw): NetworkOptions {
 	const mode = parseMode(given(raw, 'mode') ?? 'bridge')
-	for (const [name, value] of Object.entries(raw)) checkName(mode, name, value)
+	for (const name of Object.keys(raw)) checkName(mode, name)
 	const mtu = read(raw, mtuName(raw), parseMtu)
 	const bridgeName = read(raw, BRIDGE, (name, text) => checkLinkName(text, name))
 	const hostBinding = read(raw, BINDING, parseBinding)
@@ -84,6 +76,7 @@ export function parseOptions(raw: Raw): NetworkOptions {
 			6: read(raw, GATEWAY_MODE[6], parseGatewayMode) ?? 'nat',
 		},
 		icc: read(raw, ICC, parseBoolean) ?? true,
+		antispoof: read(raw, ANTISPOOF, parseBoolean) ?? true,
 		masquerade: read(raw, MASQUERADE, parseBoolean) ?? true,
 		sourceAddresses: {
 			...(source4 === undefined ? {} : { 4: source4 }),
@@ -129,25 +122,13 @@ function parseMode(mode: string): ModeName {
 	throw invalid(`${planned}; this version has ${MODES.join(', ')}`)
 }
 
-function checkName(mode: ModeName, name: string, value: string): void {
+function checkName(mode: ModeName, name: string): void {
 	if (KNOWN.includes(name)) return
-	const builtIn = Object.hasOwn(PLANNED, name) ? PLANNED[name] : undefined
-	if (builtIn !== undefined) {
-		if (sameValue(value, builtIn)) return
-		throw invalid(`${name}=${quote(value)} is not built yet; this version has only "${builtIn}"`)
-	}
 	const owner = Object.hasOwn(OTHER_MODES, name) ? OTHER_MODES[name] : undefined
 	if (owner !== undefined) throw invalid(`the option ${name} belongs to mode ${owner}; this network's mode is ${mode}`)
 	// Docker's daemon passes its defaults to every driver, and adds labels with each version.
 	if (name.startsWith('com.docker.')) return
-	throw invalid(
-		`the option ${quote(name)} is unknown; mode ${mode} has ${[...KNOWN, ...Object.keys(PLANNED)].join(', ')}`,
-	)
-}
-
-function sameValue(value: string, builtIn: string): boolean {
-	if (value === '' || value === builtIn) return true
-	return (builtIn === 'true' || builtIn === 'false') && String(BOOLEANS.get(value)) === builtIn
+	throw invalid(`the option ${quote(name)} is unknown; mode ${mode} has ${KNOWN.join(', ')}`)
 }
 
 /** Which of the two spellings was used; both only where they agree. */

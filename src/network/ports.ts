@@ -1,6 +1,6 @@
 /** Which ports of this host a container's `-p` become. Pure: whether a port is free is tried by the caller. */
 import { invalid, messageOf, WeftError } from '../errors.ts'
-import { formatIp, parseCidr, parseIp } from '../model/address.ts'
+import { formatIp, parseIp, plainAddress } from '../model/address.ts'
 import type { Endpoint, Network, PortRequest, PublishedPort } from '../model/network.ts'
 
 const ANY4 = '0.0.0.0'
@@ -26,7 +26,7 @@ export function bindingOf(network: Network, endpoint: Endpoint, request: PortReq
 				`port ${containerPort}/${protocol} cannot be published on ${hostIp}: the container has no IPv${family}`,
 			)
 		}
-		return { hostIp, containerIp: formatIp(parseCidr(containerIp)), routed: gatewayModes[family] === 'routed' }
+		return { hostIp, containerIp: plainAddress(containerIp), routed: gatewayModes[family] === 'routed' }
 	})
 	return (hostPort) =>
 		targets.map(({ hostIp, containerIp, routed }) =>

@@ -7,7 +7,7 @@ import { checkNames, nameOf, RecordTable } from './records.ts'
 import type { Change, Kind, Records, Store } from './store.ts'
 
 /** Raised when a record's shape changes. A state of another one is refused: see README. */
-const SCHEMA = '3'
+const SCHEMA = '4'
 const SCHEMA_NAME = 'meta!!schema'
 const FINGERPRINT_NAME = 'meta!!fingerprint'
 

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
-import { run } from '../support/command.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
 import { inContainer, outsideOf, type Place, pings, reaches, type Server, serve } from '../support/traffic.ts'
@@ -75,13 +74,6 @@ onEngines('isolation', (engine) => {
 		await assertShut(two, one)
 		assert.ok(await reaches(two.place, 'tcp', HOST_V4, 7100))
 		assert.ok(await reaches(two.place, 'tcp', INTERNET_V4, PORT))
-	})
-
-	it('lets a container use a second address with antispoof=false', async () => {
-		await createNetwork(host, 'trust', '--subnet', '10.89.0.0/24', '-o', 'antispoof=false')
-		const [one, two] = [await settle('trust-1', 'trust'), await settle('trust-2', 'trust')]
-		await run(one.place(['ip', 'addr', 'add', '10.89.0.200/24', 'dev', 'eth0']))
-		await run(one.place(['busybox', 'ping', '-c1', '-W1', '-I', '10.89.0.200', two.address]))
 	})
 
 	it("leaves Docker's networks as shut from outside as they are without weft", async () => {

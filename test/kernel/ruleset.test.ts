@@ -16,7 +16,12 @@ const GOOD: Readonly<Record<string, string>> = {
 	ipv6_addr: 'fd00::2',
 	inet_proto: 'tcp',
 	inet_service: '8080',
+	ether_addr: '02:42:0a:00:00:02',
+	'@th,64,128': 'fd00::2',
+	verdict: 'goto held',
 }
+/** Where it is not written as it is given. */
+const WRITTEN: Readonly<Record<string, string>> = { '@th,64,128': '0xfd000000000000000000000000000002' }
 
 /** Parts that are bad for every type; links may be named as the second lot is. */
 const HOSTILE = [
@@ -44,8 +49,28 @@ const HOSTILE = [
 	'weft*',
 	'tcp, udp',
 	'٣',
+	'02:42:0a:00:00:02; flush ruleset',
+	'01:80:c2:00:00:0e',
+	'02:42:0a:00:00',
+	'goto held; drop',
+	'goto held }',
+	'jump held',
 ]
-const ODD = ['80-90', '1e3', '0x50', '080', '-1', '65536', 'TCP', 'icmp', 'inet', '010.0.0.1', '1.2.3', '256.0.0.1']
+const ODD = [
+	'accept',
+	'80-90',
+	'1e3',
+	'0x50',
+	'080',
+	'-1',
+	'65536',
+	'TCP',
+	'icmp',
+	'inet',
+	'010.0.0.1',
+	'1.2.3',
+	'256.0.0.1',
+]
 
 const ALL_SETS = Object.entries(SETS)
 
@@ -86,7 +111,7 @@ describe('an element', () => {
 
 	for (const { set, at, type } of PLACES) {
 		it(`of ${set} takes a good ${type} at ${at}, and nothing hostile`, () => {
-			assert.ok(renderElements('add', [good(set)]).includes(GOOD[type] ?? ''))
+			assert.ok(renderElements('add', [good(set)]).includes(WRITTEN[type] ?? GOOD[type] ?? ''))
 			for (const text of type === 'ifname' ? HOSTILE : [...HOSTILE, ...ODD]) {
 				assert.throws(() => renderElements('add', [spoilt(set, at, text)]), WeftError, JSON.stringify(text))
 			}

@@ -192,6 +192,28 @@ describe('Linux', { skip: noBed() }, () => {
 		await run(['unshare', '--mount', '--net', 'sh', '-c', hide, process.execPath, script])
 	})
 
+	it('lets a link go before what holds it back', async () => {
+		const nft = Nft.open()
+		const early: string[] = []
+		const { kernel } = await open(async (commands) => {
+			const there = (await links()).some(({ ifname }) => ifname === 'wv0')
+			if (there && commands.startsWith('delete')) early.push(commands)
+			await nft.run(commands)
+		})
+		opened.push(async () => nft.close())
+		const all: Resource[] = [
+			{ kind: 'bridge', name: 'weft0', mtu: 1500, mac: '02:77:00:00:00:01' },
+			{ kind: 'veth', name: 'wv0', peer: 'wv0p', peerMac: '02:42:0a:00:00:02', master: 'weft0', mtu: 1500 },
+			{ kind: 'element', set: 'links', key: ['wv0'] },
+			{ kind: 'element', set: 'guards', key: ['wv0'], value: ['goto held'] },
+			{ kind: 'element', set: 'apart_links', key: ['wv0'] },
+		]
+		await kernel.ensure(all)
+		await kernel.remove(all)
+		assert.deepEqual(early, [])
+		assert.doesNotMatch(await run(['nft', 'list', 'ruleset']), /wv0/)
+	})
+
 	it('makes a bridge that is down come up', async () => {
 		const { kernel } = await open()
 		const bridge: Resource = { kind: 'bridge', name: 'weft0', mtu: 1500, mac: '02:77:00:00:00:01' }

@@ -82,7 +82,8 @@ describe('frames to the group of bridges', { skip: noBed('bridge') }, () => {
 		const from = (to: string) => [datagram('x', ether({ from: red2.mac, to }), { from: '0.0.0.0', to: '10.0.0.1' })]
 		for (const to of GROUP) await red.place.send('eth0', from(to))
 		assert.equal(await portOf(red2.mac), own)
-		await red.place.send('eth0', from(BROADCAST))
+		// Whatever the true owner sends leads the bridge back.
+		for (let i = 0; i < 20 && (await portOf(red2.mac)) === own; i++) await red.place.send('eth0', from(BROADCAST))
 		assert.equal(await portOf(red2.mac), await portOf(red.mac))
 	})
 })

@@ -157,6 +157,19 @@ describe('after', { skip: noBed('iptables-nft', 'iptables-legacy') }, () => {
 		}
 	}
 
+	it('nft delete table bridge weft: containers are held again', async () => {
+		await hold('nft', [OPEN])
+		watching = await scene.weft.watch()
+		const list = ['nft', 'list', 'map', 'bridge', 'weft', 'guards']
+		const before = await scene.host.run(...list)
+		assert.match(before, /goto held/)
+		await scene.host.run('nft', 'delete', 'table', 'bridge', 'weft')
+		for (const deadline = Date.now() + PROMISE; watching.repairs.length === 0 && Date.now() < deadline; )
+			await sleep(10)
+		assert.equal(await scene.host.run(...list), before)
+		assert.deepEqual(watching.repairs, ["nft deleted bridge weft: made weft's tables anew"])
+	})
+
 	it('Docker came, where there was none: the rule is in its chain and nowhere else', async () => {
 		await hold('nft', [SHUT])
 		await scene.weft.openForward()

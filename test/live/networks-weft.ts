@@ -130,8 +130,12 @@ export async function runContainer(weft: Weft, number: number, last: number): Pr
 	const address = { 4: `10.231.${number}.${last}`, 6: `fd00:231:${number}::${last}` } as const
 	const request = { networkId, id: endpointId, ipv4: `${address[4]}/24`, ipv6: `${address[6]}/64` }
 	const place = await attach(weft, request)
-	const [{ address: mac }] = JSON.parse(await place.run('ip', '-j', 'link', 'show', 'eth0'))
-	return { place, networkId, endpointId, address, mac }
+	return { place, networkId, endpointId, address, mac: await macOf(place) }
+}
+
+export async function macOf(place: Peer): Promise<string> {
+	const [{ address }] = JSON.parse(await place.run('ip', '-j', 'link', 'show', 'eth0'))
+	return address
 }
 
 /** A place whose link was moved, named, addressed and set up; with default routes where there are gateways. */

@@ -71,6 +71,8 @@ const CASES: Readonly<Record<string, readonly [Network, Endpoint]>> = {
 		(({ ipv4: _, ...rest }) => rest)(endpoint()),
 	],
 	'jumbo-own-name': [network({ mtu: 9000, bridge: 'mine', ...having({ bridgeName: 'mine' }) }), endpoint()],
+	'own-mac': [network(), endpoint({ mac: '02:AB:00:00:00:01' })],
+	'no-antispoof': [network({ ...DUAL, ...having({ antispoof: false }) }), endpoint(DUAL_ENDPOINT)],
 	apart: [network({ ...DUAL, ...having({ icc: false }) }), endpoint(DUAL_ENDPOINT)],
 	'ports-any-v4': [network(), endpoint({ published: [published('0.0.0.0', 8080)] })],
 	'ports-any-dual-stack-udp': [

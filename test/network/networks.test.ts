@@ -78,13 +78,19 @@ describe('createNetwork', () => {
 
 	it('is refused where the kernel cannot filter on bridges and the network needs it', async () => {
 		const host = bench(undefined, undefined, false)
-		const options = { 'com.docker.network.bridge.enable_icc': 'false' }
-		await assert.rejects(host.verbs.createNetwork(networkRequest(1, { options })), (error: unknown) => {
-			return isCode(error, 'invalid') && /enable_icc="false" cannot be had.*bridges/.test(error.message)
-		})
-		assert.deepEqual([networks(host), host.kernel.objects()], [[], []])
-		await host.verbs.createNetwork(networkRequest(1))
-		await bench().verbs.createNetwork(networkRequest(1, { options }))
+		const cases = [
+			[{ 'com.docker.network.bridge.enable_icc': 'false' }, /enable_icc="false" cannot be had.*bridges/],
+			[{ antispoof: 'true' }, /antispoof cannot be had.*bridges; -o antispoof=false does without/],
+			[{}, /antispoof cannot be had/],
+		] as const
+		for (const [options, words] of cases) {
+			await assert.rejects(host.verbs.createNetwork(networkRequest(1, { options })), (error: unknown) => {
+				return isCode(error, 'invalid') && words.test(error.message)
+			})
+			assert.deepEqual([networks(host), host.kernel.objects()], [[], []])
+			await bench().verbs.createNetwork(networkRequest(1, { options }))
+		}
+		await host.verbs.createNetwork(networkRequest(1, { options: { antispoof: 'false' } }))
 	})
 
 	it('is refused where a label names other families than the flags, and for no family at all', async () => {
