@@ -18,7 +18,8 @@ interface Place {
 export function planAccept(lines: readonly string[], wanted: boolean): readonly string[] {
 	const ours = lines.filter(isOurs)
 	const others = lines.filter((line) => !isOurs(line))
-	const place = wanted && canDrop(others) ? placeIn(others) : undefined
+	// Once there it stays: a policy that is open now is often only open while somebody loads rules.
+	const place = wanted && (ours.length > 0 || canDrop(others)) ? placeIn(others) : undefined
 	const done = place === undefined ? ours.length === 0 : ours.length === 1 && stands(lines, place)
 	if (done) return []
 	const gone = ours.map((line) => line.replace('-A', '-D'))
@@ -29,9 +30,14 @@ function isOurs(line: string): boolean {
 	return OURS.includes(line)
 }
 
-/** Where somebody has put a rule in front of ours, it is meant to come first; one that came behind must not be passed by. */
+/**
+ * A rule that came behind ours must not be passed by. One that somebody has put in front of it is meant to come first,
+ * even if it drops everything; only where it would just log it, ours goes in front again.
+ */
 function stands(lines: readonly string[], { chain, index }: Place): boolean {
-	return rulesOf(lines, chain).findIndex(isOurs) >= index
+	const rules = rulesOf(lines, chain)
+	const before = rules.slice(index, rules.findIndex(isOurs))
+	return rules.findIndex(isOurs) >= index && (before.length === 0 || before.some((rule) => !onlyLogs(lines, rule)))
 }
 
 /** Of the two back ends of iptables, those that can drop a forwarded packet; of an untouched pair neither. */

@@ -141,7 +141,7 @@ const HOSTS: Readonly<Record<string, readonly string[]>> = {
 	'firewalld with iptables': FIREWALLD,
 	'the rule is there, without Docker': [...SHUT, BLOCK, `-A FORWARD ${MARKED}`],
 	'the rule is there, in DOCKER-USER': docker20(MARKED),
-	'the rule is there, and not needed any more': [...OPEN, `-A FORWARD ${MARKED}`],
+	'the rule is there, and not needed just now': [...OPEN, `-A FORWARD ${MARKED}`],
 	'the rule was there before Docker came': [...docker28(), `-A FORWARD ${MARKED}`],
 	'the rule was there before a rule of the user': [...SHUT, `-A FORWARD ${MARKED}`, BLOCK],
 	'the rule was there before the user shut all': [...SHUT, '-A FORWARD -j DROP', BLOCK, `-A FORWARD ${MARKED}`],
@@ -201,6 +201,17 @@ describe('the rule for marked packets', () => {
 		assert.deepEqual(planAccept(inFront, true), [])
 		const behind = [...before, BLOCK]
 		assert.deepEqual(apply(behind, planAccept(behind, true)), inFront)
+	})
+
+	it('goes in front of what only logs, when that comes later', () => {
+		const silent = ufw().filter((line) => !line.includes(' LOG '))
+		const early = apply(silent, planAccept(silent, true))
+		assert.equal(early.filter((line) => line.startsWith('-A FORWARD ')).at(-1), `-A FORWARD ${MARKED}`)
+		const loud = [...early, ...ufw().filter((line) => line.includes(' LOG '))]
+		const after = apply(loud, planAccept(loud, true))
+		const logging = after.indexOf('-A FORWARD -j ufw-after-logging-forward')
+		assert.equal(after[logging - 1], `-A FORWARD ${MARKED}`)
+		assert.deepEqual(planAccept(after, true), [])
 	})
 
 	it('moves into DOCKER-USER when Docker comes, and back when somebody flushes FORWARD', () => {
