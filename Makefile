@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check build test-unit golden fmt clean setup engines bench plugin install uninstall
+.PHONY: help demo test run check build test-unit golden fmt clean setup engines firewalls bench plugin install uninstall
 MAKEFLAGS += --no-print-directory
 
 # From the sources, not from dist/, so that what is left there of a deleted test does not run.
@@ -16,7 +16,7 @@ help: ## print this list
 demo: setup build ## a network, two containers on it, shown talking, all of it removed again
 	@node --enable-source-maps dist/test/demo/demo.js
 
-test: setup engines build ## every test that this machine can run; the others say why they did not
+test: setup engines firewalls build ## every test that this machine can run; the others say why they did not
 	@$(NODE_TEST) $(ALL_TESTS)
 
 run: setup build ## the daemon, in the foreground
@@ -52,6 +52,9 @@ setup:
 
 engines: setup
 	@test/support/fetch-engines bullseye trixie forky
+
+firewalls: setup
+	@test/support/fetch-firewalls
 
 node_modules/.package-lock.json: package-lock.json package.json
 	@echo 'weft: installing the npm packages'

@@ -6,12 +6,14 @@ import type { Firewall } from './firewall.ts'
 import { connectionless, type Flows } from './flows.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
-import { Passage } from './passage.ts'
+import { type Gate, passages } from './passage.ts'
 import { type Process, processAt } from './port-holder.ts'
 import type { HostPorts } from './ports.ts'
 import { type Element, type HostPort, identity, type PortChange, type Resource, type VethLink } from './resource.ts'
 import { SETS } from './ruleset.ts'
 import { SparePairs } from './spare-pairs.ts'
+
+export type { Gate }
 
 export interface Kernel {
 	/**
@@ -48,11 +50,11 @@ export interface Kernel {
 	 */
 	forgetFlows(change: PortChange): Promise<void>
 	/**
-	 * Makes the host's other firewalls pass on what weft's rules allow while there are bridges, or takes back what was
+	 * Makes one of the host's other firewalls pass on what weft's rules allow while there are bridges, or takes back what was
 	 * done for that. What had to be done, for people. `bridges` is asked when it is this call's turn; where nothing else
 	 * is wanted than before it does nothing, unless `anew`, because somebody has changed them.
 	 */
-	keepPassage(bridges: () => readonly string[], anew?: boolean): Promise<readonly string[]>
+	keepPassage(gate: Gate, bridges: () => readonly string[], anew?: boolean): Promise<readonly string[]>
 	/** Makes the firewall's tables anew with the elements that are wanted, because somebody has changed it. */
 	renewTables(): Promise<void>
 }
@@ -63,7 +65,7 @@ export type PortHolder = { readonly owner: string } | Process
 export class LinuxKernel implements Kernel {
 	readonly #rtnetlink: Rtnetlink
 	readonly #firewall: Firewall
-	readonly #passage = new Passage()
+	readonly #passages = passages()
 	readonly #ports: HostPorts
 	readonly #flows: Flows
 	readonly #spares: SparePairs
@@ -166,8 +168,8 @@ export class LinuxKernel implements Kernel {
 		)
 	}
 
-	keepPassage(bridges: () => readonly string[], anew = false): Promise<readonly string[]> {
-		return this.#passage.keep(bridges, anew)
+	keepPassage(gate: Gate, bridges: () => readonly string[], anew = false): Promise<readonly string[]> {
+		return this.#passages[gate].keep(bridges, anew)
 	}
 
 	renewTables(): Promise<void> {

@@ -25,7 +25,7 @@ export class Watch {
 	constructor(listener: Onlooker, rtnetlink: Rtnetlink, ...links: readonly LinkListener[]) {
 		this.#listener = listener
 		this.#links = linkMonitor(linkListener(listener, rtnetlink), ...links)
-		this.#legacy = new LegacyIptables(() => listener.passageChanged('legacy iptables was used'))
+		this.#legacy = new LegacyIptables(() => listener.passageChanged('iptables', 'legacy iptables was used'))
 	}
 
 	openLinks(): void {
@@ -37,9 +37,9 @@ export class Watch {
 	 * others do to weft's table cannot be told apart and is not told.
 	 */
 	async openRules(nft: Nft | undefined): Promise<void> {
-		const deaf = {
+		const deaf: RuleListener = {
 			tableChanged: () => undefined,
-			passageChanged: (cause: string) => this.#listener.passageChanged(cause),
+			passageChanged: (gate, cause) => this.#listener.passageChanged(gate, cause),
 		}
 		this.#rules = ruleMonitor(nft === undefined ? deaf : this.#listener)
 		this.#rules.open(await nft?.ports())

@@ -2,7 +2,7 @@
 
 import { WeftError } from '../errors.ts'
 import type { HostFacts } from '../kernel/host.ts'
-import type { Kernel } from '../kernel/kernel.ts'
+import type { Gate, Kernel } from '../kernel/kernel.ts'
 import type { PortChange } from '../kernel/resource.ts'
 import type { Endpoint, Network } from '../model/network.ts'
 import type { KeyedMutex } from '../mutex.ts'
@@ -54,9 +54,23 @@ export async function keepSpares(host: Host): Promise<void> {
 
 /** For the networks that there are by then: lets the host's other firewalls pass their packets, or no more. */
 export async function keepPassage(host: Host): Promise<void> {
-	await host.kernel
-		.keepPassage(() => settledBridges(host))
-		.catch((error: unknown) => host.warn(error, 'iptables FORWARD is not as it should be'))
+	const keep = (gate: Gate): Promise<unknown> => {
+		return keepGate(host, gate).catch((error: unknown) => host.warn(error, `${gate} may stop packets of networks`))
+	}
+	// Too slow for anybody to wait for.
+	void keep('firewalld')
+	await keep('iptables')
+}
+
+/** What had to be done, for people. `anew`: also where nothing else is needed than before, because somebody changed it. */
+export function keepGate(host: Host, gate: Gate, anew = false): Promise<readonly string[]> {
+	// The zone of a bridge that was there before is its owner's choice: it decides over packets to the host as well.
+	const concerned = ({ adopted }: Network) => gate === 'iptables' || adopted === undefined
+	const bridges = () =>
+		settledNetworks(host)
+			.filter(concerned)
+			.map(({ bridge }) => bridge)
+	return host.kernel.keepPassage(gate, bridges, anew)
 }
 
 /** So that a client's next packet goes where the ports lead by now. Not worth making anybody wait for. */

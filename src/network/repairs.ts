@@ -1,8 +1,9 @@
 /** What others take away from weft's networks in the kernel is made good. Told by the kernel's own notifications. */
 import { Keeper, type KeeperLog } from '../keeper.ts'
+import type { Gate } from '../kernel/kernel.ts'
 import { mayBeLinkName } from '../model/names.ts'
 import type { Network } from '../model/network.ts'
-import { type Host, settledBridges, settledNetworks } from './host.ts'
+import { type Host, keepGate, settledBridges, settledNetworks } from './host.ts'
 import { repairNetwork } from './resync.ts'
 
 /** What is seen of a link when it changes. */
@@ -16,7 +17,7 @@ interface Seen {
 export class Repairs {
 	readonly #host: Host
 	readonly #tables: Keeper
-	readonly #passage: Keeper
+	readonly #gates: Readonly<Record<Gate, Keeper>>
 	readonly #links: Keeper
 	/** Names of links with which something is amiss, as far as has been seen. */
 	#suspects = new Set<string>()
@@ -33,7 +34,10 @@ export class Repairs {
 		this.#host = host
 		// At once: without its table the host itself answers for published ports, and resets their connections.
 		this.#tables = keeper(renewTables, 0)
-		this.#passage = keeper(() => host.kernel.keepPassage(() => settledBridges(host), true))
+		this.#gates = {
+			iptables: keeper(() => keepGate(host, 'iptables', true)),
+			firewalld: keeper(() => keepGate(host, 'firewalld', true)),
+		}
 		this.#links = keeper(() => this.#repairLinks())
 	}
 
@@ -43,8 +47,8 @@ export class Repairs {
 	}
 
 	/** Somebody changed what may stop weft's packets. */
-	passageChanged(cause: string): void {
-		this.#passage.tell(cause)
+	passageChanged(gate: Gate, cause: string): void {
+		this.#gates[gate].tell(cause)
 	}
 
 	/** A link came or changed. One that looks right again before the next look is none to look at. */
@@ -72,7 +76,7 @@ export class Repairs {
 
 	/** Waits for the repairs under way; there will be no others. */
 	async close(): Promise<void> {
-		await Promise.all([this.#tables, this.#passage, this.#links].map((keeper) => keeper.close()))
+		await Promise.all([this.#tables, this.#links, ...Object.values(this.#gates)].map((keeper) => keeper.close()))
 	}
 
 	/** Not of a network that weft itself is taking away. */

@@ -1,7 +1,7 @@
 /** Programs: what they print, and what is said when they fail, are missing or get text that means something to a shell. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isCode } from '../../src/errors.ts'
+import { isCode, isErrno } from '../../src/errors.ts'
 import { run } from '../../src/kernel/exec.ts'
 
 function said(words: RegExp): (error: unknown) => boolean {
@@ -29,6 +29,9 @@ describe('a program', () => {
 
 	it('that fails without a word, or is missing, is told as that', async () => {
 		await assert.rejects(run('false', []), said(/^false: .*exit code 1/))
-		await assert.rejects(run('no-such-program', []), said(/^no-such-program: .*ENOENT/))
+		await assert.rejects(run('no-such-program', []), (error: unknown) => {
+			return said(/^no-such-program: .*ENOENT/)(error) && isErrno(error, 'ENOENT')
+		})
+		await assert.rejects(run('false', []), (error: unknown) => !isErrno(error, 'ENOENT'))
 	})
 })

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, beforeEach, describe, it } from 'node:test'
 import { keepForwardAccept } from '../../src/kernel/iptables.ts'
-import { Passage } from '../../src/kernel/passage.ts'
+import { passages } from '../../src/kernel/passage.ts'
 import { run } from '../support/command.ts'
 import { enterOwnNamespace, noBed } from './networks-bed.ts'
 
@@ -110,7 +110,7 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 	})
 
 	it('is not asked again while nothing else is wanted, unless somebody changed it', async () => {
-		const passage = new Passage()
+		const passage = passages().iptables
 		await run(['iptables-nft', '-P', 'FORWARD', 'DROP'])
 		const done = await Promise.all(Array.from({ length: 5 }, () => passage.keep(() => ['weft0'], false)))
 		assert.deepEqual(done.flat(), ['put the rule into iptables-nft FORWARD'])
@@ -123,7 +123,7 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 	})
 
 	it('is asked again after a failure', async () => {
-		const passage = new Passage()
+		const passage = passages().iptables
 		await run(['iptables-nft', '-P', 'FORWARD', 'DROP'])
 		const path = process.env.PATH
 		try {

@@ -45,6 +45,25 @@ describe('packets past a FORWARD policy of DROP', { skip: noBed('iptables-nft', 
 		}
 	}
 
+	it('is so in a chain of somebody’s own that accepts what is marked', async () => {
+		const table = (accept: string): string => `table inet strict {
+	chain forward {
+		type filter hook forward priority filter; policy drop;
+		${accept}
+	}
+}
+`
+		try {
+			await scene.host.pipe(table(''), 'nft', '-f', '-')
+			assert.ok(await scene.red.place.isShutOut('tcp', OUTSIDE[4], SERVICE), 'the policy drops nothing')
+			await scene.host.pipe(table('meta mark & 0x20000000 != 0 accept'), 'nft', '-f', '-')
+			await allPass()
+			assert.ok(await stranger.isShutOut('tcp', OUTSIDE[4], SERVICE), 'a stranger passes')
+		} finally {
+			await scene.host.run('nft', 'delete', 'table', 'inet', 'strict')
+		}
+	})
+
 	for (const variant of ['nft', 'legacy']) {
 		for (const shown of ['0', '1'] as const) {
 			it(`is so with iptables-${variant} and bridge-nf-call-iptables=${shown}`, async () => {

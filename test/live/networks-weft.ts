@@ -64,7 +64,7 @@ export async function startWeft(): Promise<Weft> {
 	}
 	return {
 		verbs: networkDriver(host),
-		openForward: () => kernel.keepPassage(() => ['weft0'], true),
+		openForward: () => kernel.keepPassage('iptables', () => ['weft0'], true),
 		renewTables: () => kernel.renewTables(),
 		watch: () => watch(host, rtnetlink, nft),
 		look: async () => {

@@ -38,7 +38,7 @@ describe('a monitor of rules', { skip: noBed('iptables-nft', 'ip6tables-nft') },
 		heard = []
 		monitor = ruleMonitor({
 			tableChanged: (cause) => heard.push(`table: ${cause}`),
-			passageChanged: (cause) => heard.push(`passage: ${cause}`),
+			passageChanged: (gate, cause) => heard.push(`${gate}: ${cause}`),
 		})
 		monitor.open(await nft.ports())
 	})
@@ -68,11 +68,11 @@ describe('a monitor of rules', { skip: noBed('iptables-nft', 'ip6tables-nft') },
 
 	it('tells of both when somebody flushes everything', async () => {
 		await run(['iptables-nft', '-P', 'FORWARD', 'DROP'])
-		await hear('passage: iptables-nft changed ip filter')
+		await hear('iptables: iptables-nft made ip filter')
 		await run(['nft', 'flush', 'ruleset'])
-		const all = await hear('passage: nft deleted ip filter')
+		const all = await hear('iptables: nft deleted ip filter')
 		// Of weft's tables only the one that goes first.
-		assert.match(all.sort().join(), /^passage: nft deleted ip filter,table: nft deleted (inet|bridge) weft$/)
+		assert.match(all.sort().join(), /^iptables: nft deleted ip filter,table: nft deleted (inet|bridge) weft$/)
 	})
 
 	for (const [program, family] of [
@@ -83,20 +83,29 @@ describe('a monitor of rules', { skip: noBed('iptables-nft', 'ip6tables-nft') },
 			await run([program, '-P', 'FORWARD', 'DROP'])
 			await run([program, '-N', 'DOCKER-USER'])
 			await run([program, '-N', 'DOCKER'])
-			await hear(`passage: ${program} changed ${family} filter DOCKER-USER`)
+			await hear(`iptables: ${program} changed ${family} filter DOCKER-USER`)
 			await run([program, '-A', 'INPUT', '-i', 'eth9', '-j', 'ACCEPT'])
 			await run([program, '-A', 'DOCKER', '-i', 'eth9', '-j', 'ACCEPT'])
 			await run([program, '-t', 'nat', '-A', 'PREROUTING', '-i', 'eth9', '-j', 'ACCEPT'])
 			await run([program, '-F', 'DOCKER-USER'])
 			await run([program, '-A', 'DOCKER-USER', '-i', 'eth9', '-j', 'ACCEPT'])
-			assert.deepEqual(await hear(`passage: ${program} changed ${family} filter DOCKER-USER`), [
-				`passage: ${program} changed ${family} filter DOCKER-USER`,
+			assert.deepEqual(await hear(`iptables: ${program} changed ${family} filter DOCKER-USER`), [
+				`iptables: ${program} changed ${family} filter DOCKER-USER`,
 			])
 			await run([program, '-A', 'FORWARD', '-i', 'eth9', '-j', 'ACCEPT'])
-			const last = `passage: ${program} changed ${family} filter FORWARD`
+			const last = `iptables: ${program} changed ${family} filter FORWARD`
 			assert.deepEqual(await hear(last), [last])
 		})
 	}
+
+	it('tells when firewalld has made its table, and not of what it does in there', async () => {
+		await run(['nft', 'add', 'table', 'inet', 'firewalld'])
+		await run(['nft', 'add', 'chain', 'inet', 'firewalld', 'filter_IN_public'])
+		await run(['nft', 'delete', 'table', 'inet', 'firewalld'])
+		await run(['nft', 'delete', 'table', 'inet', 'weft'])
+		const all = await hear('table: nft deleted inet weft')
+		assert.deepEqual(all, ['firewalld: nft made inet firewalld', 'table: nft deleted inet weft'])
+	})
 
 	it('says so when more happened than it could hold, and goes on', async () => {
 		const rules = Array.from({ length: 4000 }, (_, i) => `add rule ip stranger c ip saddr 10.0.0.${i % 256} accept`)
@@ -104,7 +113,7 @@ describe('a monitor of rules', { skip: noBed('iptables-nft', 'ip6tables-nft') },
 		// Synchronous, so that nothing is read meanwhile.
 		execFileSync('nft', ['-f', '-'], { input: commands })
 		const lost = 'more rules changed than could be followed'
-		assert.deepEqual(await hear(`passage: ${lost}`), [`table: ${lost}`, `passage: ${lost}`])
+		assert.deepEqual(await hear(`firewalld: ${lost}`), [`table: ${lost}`, `iptables: ${lost}`, `firewalld: ${lost}`])
 		await run(['nft', 'delete', 'table', 'inet', 'weft'])
 		await hear('table: nft deleted inet weft')
 	})

@@ -231,19 +231,19 @@ describe('the passage through other firewalls', () => {
 		await host.verbs.createNetwork(networkRequest(2))
 		await new Promise(setImmediate)
 		assert.deepEqual(
-			[...host.kernel.passage].sort(),
+			[...host.kernel.passage.iptables].sort(),
 			networks(host)
 				.map(({ bridge }) => bridge)
 				.sort(),
 		)
-		assert.equal(host.kernel.passage.length, 2)
+		assert.equal(host.kernel.passage.iptables.length, 2)
 		await host.verbs.deleteNetwork(idOf('network 1'))
 		assert.deepEqual(
-			host.kernel.passage,
+			host.kernel.passage.iptables,
 			networks(host).map(({ bridge }) => bridge),
 		)
 		await host.verbs.deleteNetwork(idOf('network 2'))
-		assert.deepEqual(host.kernel.passage, [])
+		assert.deepEqual(host.kernel.passage.iptables, [])
 	})
 })
 

@@ -56,11 +56,11 @@ describe('repairs', () => {
 	it('open the passage for the networks that there are by then', async () => {
 		const host = watched()
 		await host.verbs.createNetwork(networkRequest())
-		host.kernel.passage = []
-		host.repairs.passageChanged('iptables changed ip filter FORWARD')
+		host.kernel.passage.iptables = []
+		host.repairs.passageChanged('iptables', 'iptables changed ip filter FORWARD')
 		await pass(1000)
 		assert.deepEqual(
-			host.kernel.passage,
+			host.kernel.passage.iptables,
 			networks(host).map(({ bridge }) => bridge),
 		)
 	})

@@ -26,7 +26,7 @@ export class FakeKernel implements Kernel {
 	/** Called with each effect before it takes place; elements that go in one transaction are one effect. */
 	before: (verb: Verb, what: string) => void = () => undefined
 	/** The bridges for which other firewalls let packets pass. */
-	passage: readonly string[] = []
+	readonly passage: Record<'iptables' | 'firewalld', readonly string[]> = { iptables: [], firewalld: [] }
 	readonly settings = new Map<string, string>()
 	/** Programs of the host by the port that they listen on. */
 	readonly processes = new Map<number, { readonly pid: number; readonly name: string }>()
@@ -114,9 +114,9 @@ export class FakeKernel implements Kernel {
 		this.forgotten.push(change)
 	}
 
-	async keepPassage(bridges: () => readonly string[]): Promise<readonly string[]> {
+	async keepPassage(gate: 'iptables' | 'firewalld', bridges: () => readonly string[]): Promise<readonly string[]> {
 		await turn()
-		this.passage = bridges()
+		this.passage[gate] = bridges()
 		return []
 	}
 
