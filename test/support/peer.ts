@@ -1,6 +1,7 @@
 /**
  * A program, run inside some network namespace: one end of a conversation.
  *   peer.js serve tcp|udp|sctp PORT [ADDRESS]   tells each client the address it came from, then echoes
+ *   peer.js serve dns PORT ADDRESS              a nameserver for whom every name below `example` is ADDRESS
  *   peer.js dial tcp|udp|sctp ADDRESS PORT [FROM]   prints what the server told; exit 1 with the reason when nothing
  *                                          answers; FROM is the client's own port, for udp
  *   peer.js hold ADDRESS PORT              one TCP connection: lines from standard input out, what comes back printed
@@ -9,6 +10,7 @@
 
 import { createSocket } from 'node:dgram'
 import { connect, createServer, isIPv6 } from 'node:net'
+import { serveDns } from './dns.ts'
 import { dialSctp, serveSctp } from './sctp.ts'
 
 const PATIENCE = 1500
@@ -81,6 +83,7 @@ const SERVE: Readonly<Record<string, (port: number, address: string) => unknown>
 	tcp: serveTcp,
 	udp: serveUdp,
 	sctp: serveSctp,
+	dns: (port, address) => serveDns(port, address, () => console.log('listening')),
 }
 
 const DIAL: Readonly<Record<string, (address: string, port: number, from: number) => unknown>> = {

@@ -32,8 +32,8 @@ export interface Server {
 	stop(): Promise<void>
 }
 
-/** Listens until stopped; tells every client the address it is seen with. */
-export async function serve(place: Place, protocol: Protocol, port: number, address?: string): Promise<Server> {
+/** Listens until stopped; tells every client the address it is seen with, or is a nameserver. */
+export async function serve(place: Place, protocol: Protocol | 'dns', port: number, address?: string): Promise<Server> {
 	const words = ['serve', protocol, String(port), ...(address === undefined ? [] : [address])]
 	const child = start(place, words)
 	const [line] = await Promise.race([once(createInterface(child.stdout), 'line'), once(child, 'close')])
