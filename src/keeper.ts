@@ -55,6 +55,15 @@ export class Keeper {
 		this.#schedule()
 	}
 
+	/** Waits for the look that is due, and has it at once: for who depends on what was told so far. Never fails. */
+	async due(): Promise<void> {
+		await this.#running
+		if (this.#timer === undefined) return
+		clearTimeout(this.#timer)
+		this.#start()
+		await this.#running
+	}
+
 	/** Waits for the repair under way; there will be no other. */
 	async close(): Promise<void> {
 		this.#closed = true
@@ -65,14 +74,16 @@ export class Keeper {
 	#schedule(): void {
 		if (this.#closed || this.#timer !== undefined || this.#running !== undefined) return
 		const wait = Math.max(this.#settle, this.#notBefore - Date.now())
-		this.#timer = setTimeout(() => {
-			this.#timer = undefined
-			this.#running = this.#run().finally(() => {
-				this.#running = undefined
-				if (this.#cause !== undefined) this.#schedule()
-			})
-		}, wait)
+		this.#timer = setTimeout(() => this.#start(), wait)
 		this.#timer.unref()
+	}
+
+	#start(): void {
+		this.#timer = undefined
+		this.#running = this.#run().finally(() => {
+			this.#running = undefined
+			if (this.#cause !== undefined) this.#schedule()
+		})
 	}
 
 	async #run(): Promise<void> {

@@ -54,7 +54,8 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const followed = followDockerBridges(kernel, () => rtnetlink.links(), ready, warn)
 	const watch = new Watch(repairs, rtnetlink, followed)
 	watch.openLinks()
-	const server = buildServer({ network: networkDriver(host), ipam, ready, scope: config.scope, logger: log })
+	const network = networkDriver(host, () => repairs.firewallDue())
+	const server = buildServer({ network, ipam, ready, scope: config.scope, logger: log })
 	const stopServing = await listenOnSocket(server, config.socket)
 	log.info({ socket: config.socket, state: config.stateDir }, 'weft is serving')
 	return async () => {

@@ -48,6 +48,27 @@ describe('a keeper', () => {
 	beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_000_000 }))
 	afterEach(() => mock.timers.reset())
 
+	it('repairs at once for somebody who waits for it', async () => {
+		const bench = new Bench()
+		await bench.keeper.due()
+		assert.equal(bench.looks, 0)
+		bench.break()
+		await bench.keeper.due()
+		assert.ok(!bench.broken)
+		// Also when the pause since the last look is not over.
+		bench.break()
+		await bench.keeper.due()
+		assert.deepEqual(
+			bench.repairs.map(({ done }) => done),
+			[['mended it'], ['mended it']],
+		)
+		bench.failing = true
+		bench.break()
+		await bench.keeper.due()
+		assert.equal(bench.failures.length, 1)
+		await bench.keeper.close()
+	})
+
 	it('repairs once for all that happens in a moment, and says who came last', async () => {
 		const bench = new Bench()
 		for (const who of ['nft', 'nft', 'iptables']) bench.break(`${who} broke it`)

@@ -5,14 +5,18 @@ import { createNetwork, deleteNetwork, skipsGateway } from './networks.ts'
 import { publish, unpublish } from './publish.ts'
 import type { NetworkVerbs } from './verbs.ts'
 
-export function networkDriver(host: Host): NetworkVerbs {
+/** `firewallDue` waits until what was told of others' changes to the firewall is looked into. */
+export function networkDriver(host: Host, firewallDue: () => Promise<void>): NetworkVerbs {
 	return {
 		skipsGateway,
 		createNetwork: (request) => createNetwork(host, request),
 		deleteNetwork: (networkId) => deleteNetwork(host, networkId),
 		createEndpoint: (request) => createEndpoint(host, request),
 		deleteEndpoint: (networkId, endpointId) => deleteEndpoint(host, networkId, endpointId),
-		join: (networkId, endpointId) => join(host, networkId, endpointId),
+		join: async (networkId, endpointId) => {
+			const [answer] = await Promise.all([join(host, networkId, endpointId), firewallDue()])
+			return answer
+		},
 		leave: (networkId, endpointId) => leave(host, networkId, endpointId),
 		publish: (networkId, endpointId, ports) => publish(host, networkId, endpointId, ports),
 		unpublish: (networkId, endpointId) => unpublish(host, networkId, endpointId),

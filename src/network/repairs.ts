@@ -74,6 +74,12 @@ export class Repairs {
 		for (const name of settledBridges(this.#host)) this.#suspect(name, 'more links changed than could be followed')
 	}
 
+	/** Waits for the looks at the firewall that are due: a container's first packet is not to find it shut. */
+	async firewallDue(): Promise<void> {
+		// Not for firewalld's: too slow for anybody to wait for.
+		await Promise.all([this.#tables.due(), this.#gates.iptables.due()])
+	}
+
 	/** Waits for the repairs under way; there will be no others. */
 	async close(): Promise<void> {
 		await Promise.all([this.#tables, this.#links, ...Object.values(this.#gates)].map((keeper) => keeper.close()))

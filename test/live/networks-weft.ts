@@ -63,7 +63,7 @@ export async function startWeft(): Promise<Weft> {
 		warn,
 	}
 	return {
-		verbs: networkDriver(host),
+		verbs: networkDriver(host, async () => undefined),
 		openForward: () => kernel.keepPassage('iptables', () => ['weft0'], true),
 		renewTables: () => kernel.renewTables(),
 		watch: () => watch(host, rtnetlink, nft),

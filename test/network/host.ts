@@ -43,7 +43,14 @@ export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filt
 		prepared: new Set(),
 		warn: (_, message) => warnings.push(message),
 	}
-	return { host, store, kernel, verbs: networkDriver(host), warnings, resync: () => resync(host, []) }
+	return {
+		host,
+		store,
+		kernel,
+		verbs: networkDriver(host, async () => undefined),
+		warnings,
+		resync: () => resync(host, []),
+	}
 }
 
 export function idOf(name: string): string {

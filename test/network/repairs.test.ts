@@ -53,6 +53,19 @@ describe('repairs', () => {
 		assert.deepEqual(host.log, ["nft deleted inet weft: made weft's tables anew"])
 	})
 
+	it('of the firewall are made at once for a container that starts', async () => {
+		const host = watched()
+		await host.verbs.createNetwork(networkRequest())
+		await pass(0)
+		host.kernel.passage.iptables = []
+		host.repairs.passageChanged('iptables', 'dockerd changed ip filter')
+		await host.repairs.firewallDue()
+		assert.deepEqual(
+			host.kernel.passage.iptables,
+			networks(host).map(({ bridge }) => bridge),
+		)
+	})
+
 	it('open the passage for the networks that there are by then', async () => {
 		const host = watched()
 		await host.verbs.createNetwork(networkRequest())
