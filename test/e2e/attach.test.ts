@@ -6,7 +6,7 @@ import { run } from '../support/command.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
-import { dial, inContainer, outsideOf, pings, type Server, serve } from '../support/traffic.ts'
+import { assertPings, dial, inContainer, outsideOf, type Server, serve } from '../support/traffic.ts'
 import { addressOf, createNetwork, endpointOf, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
 
 const PORT = 9000
@@ -28,8 +28,8 @@ onEngines('a container on a network', (engine) => {
 
 	async function assertAtHome(name: string): Promise<void> {
 		const place = await inContainer(host, name)
-		assert.ok(await pings(place, await addressOf(host, 'peer', 'home')))
-		assert.ok(await pings(await inContainer(host, 'peer'), await addressOf(host, name, 'home')))
+		await assertPings(place, await addressOf(host, 'peer', 'home'))
+		await assertPings(await inContainer(host, 'peer'), await addressOf(host, name, 'home'))
 		assert.equal(await dial(place, 'tcp', INTERNET_V4, PORT), HOST_V4)
 	}
 
@@ -69,7 +69,7 @@ onEngines('a container on a network', (engine) => {
 		await runContainer(host, 'caller', 'home')
 		await refused(host, ['network', 'connect', ...option('a/b'), 'named', 'caller'], /ifname="a\/b"/)
 		await host.docker('network', 'connect', ...option('lan0'), '--driver-opt', 'com.example.any=1', 'named', 'caller')
-		assert.ok(await pings(await inContainer(host, 'caller'), (await endpointOf(host, 'caller', 'named')).Gateway))
+		await assertPings(await inContainer(host, 'caller'), (await endpointOf(host, 'caller', 'named')).Gateway)
 	})
 
 	it('has the MAC address that docker inspect shows', async () => {
@@ -119,7 +119,7 @@ onEngines('a container on a network', (engine) => {
 		await runContainer(host, 'both', 'home')
 		await host.docker('network', 'connect', 'second', 'both')
 		await assertAtHome('both')
-		assert.ok(await pings(await inContainer(host, 'both'), await addressOf(host, 'second-peer', 'second')))
+		await assertPings(await inContainer(host, 'both'), await addressOf(host, 'second-peer', 'second'))
 		await host.docker('exec', 'both', 'ping', '-c', '1', '-W', '1', 'second-peer')
 		// The way out moves to the network that is left.
 		await host.docker('network', 'disconnect', 'home', 'both')
@@ -132,7 +132,7 @@ onEngines('a container on a network', (engine) => {
 		await runContainer(host, 'mixed', 'theirs')
 		await host.docker('network', 'connect', 'home', 'mixed')
 		await assertAtHome('mixed')
-		assert.ok(await pings(await inContainer(host, 'mixed'), await addressOf(host, 'theirs-peer', 'theirs')))
+		await assertPings(await inContainer(host, 'mixed'), await addressOf(host, 'theirs-peer', 'theirs'))
 	})
 
 	it('may leave at once', async () => {

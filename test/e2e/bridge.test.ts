@@ -5,7 +5,17 @@ import { after, before, it } from 'node:test'
 import { run } from '../support/command.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, INTERNET_V4, INTERNET_V6 } from '../support/host-namespaces.ts'
-import { dial, inContainer, onHost, outsideOf, pings, reaches, type Server, serve } from '../support/traffic.ts'
+import {
+	assertPings,
+	assertReaches,
+	dial,
+	inContainer,
+	onHost,
+	outsideOf,
+	reaches,
+	type Server,
+	serve,
+} from '../support/traffic.ts'
 import {
 	addressOf,
 	createNetwork,
@@ -48,8 +58,8 @@ onEngines('a bridge network', (engine) => {
 			await host.docker('exec', `${net}-a`, 'ping', '-c', '1', '-W', '1', `${net}-b`)
 			await host.docker('exec', `${net}-a`, 'ping', '-c', '1', '-W', '1', 'bee')
 			const a = await inContainer(host, `${net}-a`)
-			assert.ok(await pings(a, await addressOf(host, `${net}-b`, net)))
-			assert.ok(await pings(await inContainer(host, `${net}-b`), await addressOf(host, `${net}-a`, net)))
+			await assertPings(a, await addressOf(host, `${net}-b`, net))
+			await assertPings(await inContainer(host, `${net}-b`), await addressOf(host, `${net}-a`, net))
 			assert.equal(await dial(a, 'tcp', INTERNET_V4, PORT), HOST_V4)
 		})
 	}
@@ -65,7 +75,7 @@ onEngines('a bridge network', (engine) => {
 
 	it('hides the containers behind the address of the host', async () => {
 		const a = await inContainer(host, 'plain-a')
-		assert.ok(await pings(a, INTERNET_V4))
+		await assertPings(a, INTERNET_V4)
 		assert.equal(await dial(a, 'tcp', INTERNET_V4, PORT), HOST_V4)
 		assert.equal(await dial(a, 'udp', INTERNET_V4, PORT), HOST_V4)
 	})
@@ -88,10 +98,10 @@ onEngines('a bridge network', (engine) => {
 		const { Gateway } = await endpointOf(host, 'plain-a', 'plain')
 		const a = await inContainer(host, 'plain-a')
 		const server = await serve(onHost(host), 'tcp', 9100)
-		assert.ok(await pings(a, Gateway))
-		assert.ok(await reaches(a, 'tcp', Gateway, 9100))
-		assert.ok(await reaches(a, 'tcp', HOST_V4, 9100))
-		assert.ok(await pings(onHost(host), await addressOf(host, 'plain-a', 'plain')))
+		await assertPings(a, Gateway)
+		await assertReaches(a, 'tcp', Gateway, 9100)
+		await assertReaches(a, 'tcp', HOST_V4, 9100)
+		await assertPings(onHost(host), await addressOf(host, 'plain-a', 'plain'))
 		await server.stop()
 	})
 
@@ -100,11 +110,11 @@ onEngines('a bridge network', (engine) => {
 		await runContainer(host, 'inner-a', 'inner')
 		await runContainer(host, 'inner-b', 'inner')
 		const a = await inContainer(host, 'inner-a')
-		assert.ok(await pings(a, await addressOf(host, 'inner-b', 'inner')))
+		await assertPings(a, await addressOf(host, 'inner-b', 'inner'))
 		await host.docker('exec', 'inner-a', 'ping', '-c', '1', '-W', '1', 'inner-b')
 		assert.equal(await run(a(['ip', 'route', 'show', 'default'])), '')
 		assert.ok(!(await reaches(a, 'tcp', INTERNET_V4, PORT)))
-		assert.ok(await reaches(await inContainer(host, 'plain-a'), 'tcp', INTERNET_V4, PORT))
+		await assertReaches(await inContainer(host, 'plain-a'), 'tcp', INTERNET_V4, PORT)
 	})
 
 	it('keeps an internal network shut when a container makes itself a route', async () => {
@@ -123,9 +133,9 @@ onEngines('a bridge network', (engine) => {
 		const a = await inContainer(host, 'six-a')
 		const { GlobalIPv6Address } = await endpointOf(host, 'six-b', 'six')
 		assert.match(GlobalIPv6Address, /^fd00:77:1::/)
-		assert.ok(await pings(a, GlobalIPv6Address))
-		assert.ok(await pings(a, await addressOf(host, 'six-b', 'six')))
-		assert.ok(await pings(a, INTERNET_V6))
+		await assertPings(a, GlobalIPv6Address)
+		await assertPings(a, await addressOf(host, 'six-b', 'six'))
+		await assertPings(a, INTERNET_V6)
 		assert.equal(await dial(a, 'tcp', INTERNET_V6, PORT), HOST_V6)
 		assert.equal(await dial(a, 'tcp', INTERNET_V4, PORT), HOST_V4)
 	})

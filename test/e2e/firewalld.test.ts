@@ -5,18 +5,15 @@
 
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Daemon } from '../support/daemon.ts'
+import { eventually } from '../support/eventually.ts'
 import { installFirewalls, noFirewalls, restartFirewalld, startFirewalld } from '../support/firewalls.ts'
 import { type Host, startHost } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
 import { loadImage } from '../support/image.ts'
-import { inContainer, onHost, outsideOf, reaches, type Server, serve } from '../support/traffic.ts'
+import { assertReaches, inContainer, onHost, outsideOf, reaches, type Server, serve } from '../support/traffic.ts'
 import { addressOf, createNetwork } from './networks.ts'
 import { assertTalking, PORT, removePair, runPair, setUpPair } from './pair.ts'
-
-/** Milliseconds in which a repair is promised. */
-const PROMISE = 5_000
 
 describe('a host with firewalld', { skip: noFirewalls() }, () => {
 	let host: Host
@@ -49,14 +46,6 @@ describe('a host with firewalld', { skip: noFirewalls() }, () => {
 		return (await host.attempt(['firewall-cmd', '--zone=weft', `--query-interface=${link}`])).code === 0
 	}
 
-	async function eventually(holds: () => Promise<boolean>): Promise<void> {
-		const deadline = Date.now() + PROMISE
-		while (!(await holds())) {
-			assert.ok(Date.now() < deadline, `not so within ${PROMISE} ms: ${host.weftd.tail(5)}`)
-			await sleep(50)
-		}
-	}
-
 	/** firewalld takes away iptables' rules as well when it is loaded anew, and dockerd then makes its own again. */
 	async function assertTalkingAgain(): Promise<void> {
 		await eventually(async () => {
@@ -69,7 +58,7 @@ describe('a host with firewalld', { skip: noFirewalls() }, () => {
 		await setUpPair(host)
 		await assertTalking(host)
 		const one = await inContainer(host, 'one')
-		assert.ok(await reaches(one, 'tcp', HOST_V4, PORT), 'a service of the host')
+		await assertReaches(one, 'tcp', HOST_V4, PORT, 'a service of the host')
 		await firewallCmd('--zone=weft', '--remove-interface=weft+')
 		assert.ok(!(await reaches(one, 'tcp', INTERNET_V4, PORT)), 'out, without the zone')
 		assert.ok(!(await reaches(one, 'tcp', HOST_V4, PORT)), 'to the host, without the zone')
@@ -88,8 +77,8 @@ describe('a host with firewalld', { skip: noFirewalls() }, () => {
 			await host.outside(['ip', 'route', 'replace', address, 'via', HOST_V4])
 			assert.ok(!(await reaches(outsideOf(host), 'tcp', address, PORT)), 'past the published port')
 			assert.ok(!(await reaches(other, 'tcp', address, PORT)), 'from another network')
-			assert.ok(await reaches(await inContainer(host, 'two'), 'tcp', address, PORT), 'from its own network')
-			assert.ok(await reaches(other, 'tcp', INTERNET_V4, PORT))
+			await assertReaches(await inContainer(host, 'two'), 'tcp', address, PORT, 'from its own network')
+			await assertReaches(other, 'tcp', INTERNET_V4, PORT)
 			await server.stop()
 		} finally {
 			await host.attemptDocker('rm', '-f', 'other')

@@ -4,7 +4,17 @@ import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
-import { inContainer, outsideOf, type Place, pings, reaches, type Server, serve } from '../support/traffic.ts'
+import {
+	assertPings,
+	assertReaches,
+	inContainer,
+	outsideOf,
+	type Place,
+	pings,
+	reaches,
+	type Server,
+	serve,
+} from '../support/traffic.ts'
 import { addressOf, createNetwork, onEngines, runContainer, startDockerHost, subnetOf } from './networks.ts'
 
 const PORT = 7000
@@ -27,8 +37,8 @@ onEngines('isolation', (engine) => {
 	}
 
 	async function assertOpen(from: Spot, to: Spot): Promise<void> {
-		assert.ok(await pings(from.place, to.address), `ping ${from.address} -> ${to.address}`)
-		assert.ok(await reaches(from.place, 'tcp', to.address, PORT), `tcp ${from.address} -> ${to.address}`)
+		await assertPings(from.place, to.address, `ping ${from.address} -> ${to.address}`)
+		await assertReaches(from.place, 'tcp', to.address, PORT, `tcp ${from.address} -> ${to.address}`)
 	}
 
 	async function assertShut(from: Spot, to: Spot): Promise<void> {
@@ -72,8 +82,8 @@ onEngines('isolation', (engine) => {
 		const [one, two] = [await settle('cell-1', 'cells', '-p', '7100:7000'), await settle('cell-2', 'cells')]
 		await assertShut(one, two)
 		await assertShut(two, one)
-		assert.ok(await reaches(two.place, 'tcp', HOST_V4, 7100))
-		assert.ok(await reaches(two.place, 'tcp', INTERNET_V4, PORT))
+		await assertReaches(two.place, 'tcp', HOST_V4, 7100)
+		await assertReaches(two.place, 'tcp', INTERNET_V4, PORT)
 	})
 
 	it("leaves Docker's networks as shut from outside as they are without weft", async () => {
@@ -81,7 +91,7 @@ onEngines('isolation', (engine) => {
 		const harbour = await settle('harbour-1', 'harbour')
 		const { Subnet } = await subnetOf(host, 'harbour')
 		await host.outside(['ip', 'route', 'add', Subnet, 'via', '203.0.113.2'])
-		assert.ok(await reaches(harbour.place, 'tcp', INTERNET_V4, PORT))
+		await assertReaches(harbour.place, 'tcp', INTERNET_V4, PORT)
 		assert.ok(!(await reaches(outsideOf(host), 'tcp', harbour.address, PORT)))
 	})
 })

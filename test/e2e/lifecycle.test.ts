@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { after, afterEach, before, it } from 'node:test'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, OUTSIDE_V4 } from '../support/host-namespaces.ts'
-import { converse, dial, inContainer, outsideOf, pings, type Server, serve } from '../support/traffic.ts'
+import { assertPings, converse, dial, inContainer, outsideOf, type Server, serve } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
 import { addressOf, createNetwork, onEngines, runContainer, startDockerHost } from './networks.ts'
 import { assertCleanUp, assertTalking, PORT, removePair, setUpPair } from './pair.ts'
@@ -90,7 +90,7 @@ onEngines('the life of a network', (engine) => {
 		assert.equal(await host.stopWeftd(), 0)
 		assert.ok(!existsSync(host.path(SOCKET)))
 		await call.echo('without weftd')
-		assert.ok(await pings(one, await addressOf(host, 'two', 'net')))
+		await assertPings(one, await addressOf(host, 'two', 'net'))
 		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, 8080), OUTSIDE_V4)
 		await host.startWeftd()
 		await call.echo('after')

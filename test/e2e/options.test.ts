@@ -4,7 +4,18 @@ import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, INTERNET_V4, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
-import { dial, inContainer, onHost, outsideOf, pings, reaches, type Server, serve } from '../support/traffic.ts'
+import {
+	assertPings,
+	assertReaches,
+	dial,
+	inContainer,
+	onHost,
+	outsideOf,
+	pings,
+	reaches,
+	type Server,
+	serve,
+} from '../support/traffic.ts'
 import { assertFootprint, footprint } from './footprint.ts'
 import { addressOf, createNetwork, endpointOf, onEngines, runContainer, startDockerHost } from './networks.ts'
 
@@ -50,7 +61,7 @@ onEngines('the options of a bridge network', (engine) => {
 		const [outside, address] = [outsideOf(host), await addressOf(host, 'routed', 'routed')]
 		assert.equal(await dial(outside, 'tcp', address, 80), OUTSIDE_V4)
 		assert.ok(!(await reaches(outside, 'tcp', address, 81)))
-		assert.ok(await pings(outside, address))
+		await assertPings(outside, address)
 		assert.ok(!(await reaches(outside, 'tcp', HOST_V4, 8001)))
 		assert.equal(await dial(outside, 'tcp', HOST_V6, 8001), OUTSIDE_V6)
 		assert.equal(await dial(await inContainer(host, 'routed'), 'tcp', INTERNET_V4, PORT), address)
@@ -78,7 +89,7 @@ onEngines('the options of a bridge network', (engine) => {
 	it('open every port with gateway_mode_ipv6=nat-unprotected, of that family', async () => {
 		await settle('bare', option(`${BRIDGE}.gateway_mode_ipv6`, 'nat-unprotected'), '-p', '8002:80')
 		const outside = outsideOf(host)
-		assert.ok(await reaches(outside, 'tcp', await address6('bare'), 81))
+		await assertReaches(outside, 'tcp', await address6('bare'), 81)
 		assert.ok(!(await reaches(outside, 'tcp', await addressOf(host, 'bare', 'bare'), 81)))
 		assert.equal(await dial(outside, 'tcp', HOST_V6, 8002), OUTSIDE_V6)
 		assert.equal(await dial(await inContainer(host, 'bare'), 'tcp', INTERNET_V4, PORT), HOST_V4)
@@ -91,8 +102,8 @@ onEngines('the options of a bridge network', (engine) => {
 		await runContainer(host, 'islander', 'island')
 		await host.docker('exec', 'islander', 'ping', '-c', '1', '-W', '1', 'island')
 		assert.ok(!(await pings(onHost(host), await addressOf(host, 'island', 'island'))))
-		assert.ok(await pings(onHost(host), await address6('island')))
-		assert.ok(await pings(onHost(host), await addressOf(host, 'inner', 'inner')))
+		await assertPings(onHost(host), await address6('island'))
+		await assertPings(onHost(host), await addressOf(host, 'inner', 'inner'))
 	})
 
 	it('leave with the address of host_ipv4', async () => {
@@ -106,7 +117,7 @@ onEngines('the options of a bridge network', (engine) => {
 	it('let trusted_host_interfaces reach open ports directly', async () => {
 		await settle('trusting', option(`${BRIDGE}.trusted_host_interfaces`, 'lo:eth0'), '-p', '127.0.0.1:8003:80')
 		const [outside, address] = [outsideOf(host), await addressOf(host, 'trusting', 'trusting')]
-		assert.ok(await reaches(outside, 'tcp', address, 80))
+		await assertReaches(outside, 'tcp', address, 80)
 		assert.ok(!(await reaches(outside, 'tcp', address, 81)))
 	})
 
@@ -122,7 +133,7 @@ onEngines('the options of a bridge network', (engine) => {
 			...option('com.docker.network.enable_ipv6', 'true'),
 			...option('com.docker.network.enable_ipv4', 'true'),
 		])
-		assert.ok(await pings(onHost(host), await address6('labelled')))
+		await assertPings(onHost(host), await address6('labelled'))
 	})
 
 	it('give containers the gateway that is named in the place of the bridge', async () => {
@@ -134,8 +145,8 @@ onEngines('the options of a bridge network', (engine) => {
 		await runContainer(host, 'elsewhere', 'elsewhere')
 		assert.match(await host.docker('exec', 'elsewhere', 'ip', 'route'), /default via 10\.91\.0\.9 /)
 		await host.docker('exec', 'router', 'ip', 'addr', 'add', '10.91.0.9/24', 'dev', 'eth0')
-		assert.ok(await pings(await inContainer(host, 'elsewhere'), '10.91.0.9'))
-		assert.ok(await pings(onHost(host), await addressOf(host, 'elsewhere', 'elsewhere')))
+		await assertPings(await inContainer(host, 'elsewhere'), '10.91.0.9')
+		await assertPings(onHost(host), await addressOf(host, 'elsewhere', 'elsewhere'))
 	})
 
 	it('take over a bridge that is there, and leave it as it was', async () => {
@@ -148,7 +159,7 @@ onEngines('the options of a bridge network', (engine) => {
 		await runContainer(host, 'angler', 'brook', '-p', '8005:80')
 		const place = await inContainer(host, 'angler')
 		servers.push(await serve(place, 'tcp', 80))
-		assert.ok(await pings(place, '10.92.0.1'))
+		await assertPings(place, '10.92.0.1')
 		assert.equal(await host.docker('exec', 'angler', 'cat', '/sys/class/net/eth0/mtu'), '1400')
 		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, 8005), OUTSIDE_V4)
 		await host.docker('rm', '-f', 'angler')
@@ -163,7 +174,7 @@ onEngines('the options of a bridge network', (engine) => {
 		await host.exec(['ip', 'link', 'del', 'ford'])
 		await host.startWeftd()
 		await runContainer(host, 'ford', 'ford')
-		assert.ok(await pings(onHost(host), await addressOf(host, 'ford', 'ford')))
+		await assertPings(onHost(host), await addressOf(host, 'ford', 'ford'))
 		await host.docker('rm', '-f', 'ford')
 		await host.docker('network', 'rm', 'ford')
 		assert.equal(await host.exec(['ip', '-4', '-br', 'addr', 'show', 'dev', 'ford']), '')

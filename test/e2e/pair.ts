@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4, OUTSIDE_V4 } from '../support/host-namespaces.ts'
-import { dial, inContainer, outsideOf, pings, reaches, serve } from '../support/traffic.ts'
+import { assertPings, dial, inContainer, outsideOf, reaches, serve } from '../support/traffic.ts'
 import { assertFootprint, type Footprint } from './footprint.ts'
 import { addressOf, createNetwork, runContainer } from './networks.ts'
 
@@ -26,7 +26,7 @@ export async function runPair(host: Host): Promise<void> {
 /** They reach each other and the world, and the world reaches the published port. */
 export async function assertTalking(host: Host): Promise<void> {
 	const [one, two] = [await inContainer(host, 'one'), await inContainer(host, 'two')]
-	assert.ok(await pings(two, await addressOf(host, 'one', 'net')), 'two reaches one')
+	await assertPings(two, await addressOf(host, 'one', 'net'), 'two reaches one')
 	await host.docker('exec', 'one', 'ping', '-c', '1', '-W', '1', 'two')
 	assert.equal(await dial(one, 'tcp', INTERNET_V4, PORT), HOST_V4)
 	assert.equal(await dial(two, 'tcp', INTERNET_V4, PORT), HOST_V4)

@@ -5,7 +5,17 @@ import { after, before, it } from 'node:test'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
-import { dial, inContainer, onHost, outsideOf, type Protocol, reaches, type Server, serve } from '../support/traffic.ts'
+import {
+	assertReaches,
+	dial,
+	inContainer,
+	onHost,
+	outsideOf,
+	type Protocol,
+	reaches,
+	type Server,
+	serve,
+} from '../support/traffic.ts'
 import { assertFootprint, footprint } from './footprint.ts'
 import { createNetwork, endpointOf, onEngines, refused, runContainer, startDockerHost, subnetOf } from './networks.ts'
 import { numberOf } from './port-numbers.ts'
@@ -83,9 +93,9 @@ onEngines('published ports', (engine) => {
 		await host.exec(['ip', 'addr', 'add', '203.0.113.3/24', 'dev', 'eth0'])
 		await settle('narrow', 'shop', 80, '-p', '203.0.113.3:8081:80', '-p', '127.0.0.1:8082:80')
 		const [home, far] = [onHost(host), outsideOf(host)]
-		assert.ok(await reaches(far, 'tcp', '203.0.113.3', 8081))
+		await assertReaches(far, 'tcp', '203.0.113.3', 8081)
 		assert.ok(!(await reaches(far, 'tcp', HOST_V4, 8081)))
-		assert.ok(await reaches(home, 'tcp', '127.0.0.1', 8082))
+		await assertReaches(home, 'tcp', '127.0.0.1', 8082)
 		assert.ok(!(await reaches(far, 'tcp', HOST_V4, 8082)))
 		assert.ok(!(await reaches(await inContainer(host, 'stranger'), 'tcp', HOST_V4, 8082)))
 	})
@@ -93,17 +103,17 @@ onEngines('published ports', (engine) => {
 	it('share a number on two addresses', async () => {
 		await settle('left', 'shop', 80, '-p', '203.0.113.2:8090:80')
 		await settle('right', 'shop', 81, '-p', '203.0.113.3:8090:81')
-		assert.ok(await reaches(outsideOf(host), 'tcp', '203.0.113.2', 8090))
-		assert.ok(await reaches(outsideOf(host), 'tcp', '203.0.113.3', 8090))
+		await assertReaches(outsideOf(host), 'tcp', '203.0.113.2', 8090)
+		await assertReaches(outsideOf(host), 'tcp', '203.0.113.3', 8090)
 		await host.docker('rm', '-f', 'left')
 		assert.ok(!(await reaches(outsideOf(host), 'tcp', '203.0.113.2', 8090)))
-		assert.ok(await reaches(outsideOf(host), 'tcp', '203.0.113.3', 8090))
+		await assertReaches(outsideOf(host), 'tcp', '203.0.113.3', 8090)
 	})
 
 	it('bind to the address that the network names', async () => {
 		await createNetwork(host, 'local', '-o', 'com.docker.network.bridge.host_binding_ipv4=127.0.0.1')
 		await settle('local-web', 'local', 80, '-p', '8083:80')
-		assert.ok(await reaches(onHost(host), 'tcp', '127.0.0.1', 8083))
+		await assertReaches(onHost(host), 'tcp', '127.0.0.1', 8083)
 		assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 8083)))
 	})
 
@@ -122,11 +132,11 @@ onEngines('published ports', (engine) => {
 	it('take the first free number of a range', async () => {
 		await settle('range-1', 'shop', 80, '-p', '8000-8010:80')
 		await settle('range-2', 'shop', 82, '-p', '8000-8010:82')
-		assert.ok(await reaches(outsideOf(host), 'tcp', HOST_V4, 8000))
-		assert.ok(await reaches(outsideOf(host), 'tcp', HOST_V4, 8001))
+		await assertReaches(outsideOf(host), 'tcp', HOST_V4, 8000)
+		await assertReaches(outsideOf(host), 'tcp', HOST_V4, 8001)
 		assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 8002)))
 		await settle('pairs', 'shop', 90, '-p', '8020-8021:90-91')
-		assert.ok(await reaches(outsideOf(host), 'tcp', HOST_V4, 8020))
+		await assertReaches(outsideOf(host), 'tcp', HOST_V4, 8020)
 		assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 8021)))
 	})
 
@@ -145,7 +155,7 @@ onEngines('published ports', (engine) => {
 			const words = ['run', '-d', '--name', `early-${protocol}`, '--net', 'town', '-p', `8085:80/${protocol}`, IMAGE]
 			await refused(host, words, /0\.0\.0\.0:8085.*allocated by node \(pid \d+\)/)
 			await assertFootprint(host, clean)
-			assert.ok(await reaches(outsideOf(host), protocol, HOST_V4, 8085))
+			await assertReaches(outsideOf(host), protocol, HOST_V4, 8085)
 			await process.stop()
 			await host.docker('start', `early-${protocol}`)
 		})
@@ -177,9 +187,9 @@ onEngines('published ports', (engine) => {
 		await host.outside(['ip', 'route', 'add', Subnet, 'via', HOST_V4])
 		servers.push(await serve(await inContainer(host, 'web'), 'tcp', 99))
 		const { IPAddress } = await endpointOf(host, 'web', 'shop')
-		assert.ok(await reaches(await inContainer(host, 'neighbour'), 'tcp', IPAddress, 99))
+		await assertReaches(await inContainer(host, 'neighbour'), 'tcp', IPAddress, 99)
 		assert.ok(!(await reaches(outsideOf(host), 'tcp', IPAddress, 99)))
 		assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 99)))
-		assert.ok(await reaches(outsideOf(host), 'tcp', HOST_V4, 8080))
+		await assertReaches(outsideOf(host), 'tcp', HOST_V4, 8080)
 	})
 })

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { eventually } from '../support/eventually.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4 } from '../support/host-namespaces.ts'
 import { converse, inContainer, outsideOf, type Server, serve } from '../support/traffic.ts'
@@ -35,15 +36,12 @@ onEngines('a network of Docker', (engine) => {
 	async function repaired(work: () => Promise<unknown>, ...done: readonly RegExp[]): Promise<void> {
 		const before = repairs().length
 		await work()
-		const deadline = Date.now() + PROMISE
 		const fresh = (): string[] =>
 			repairs()
 				.slice(before)
 				.map(({ msg }) => msg)
-		while (!done.every((each) => fresh().some((msg) => each.test(msg)))) {
-			assert.ok(Date.now() < deadline, `repaired was ${fresh().join('; ') || 'nothing'}`)
-			await sleep(50)
-		}
+		const all = (): boolean => done.every((each) => fresh().some((msg) => each.test(msg)))
+		await eventually(all, { what: () => `repaired was ${fresh().join('; ') || 'nothing'}`, within: PROMISE })
 		assert.deepEqual(
 			repairs().map((each) => each.repairs),
 			repairs().map((_, i) => i + 1),

@@ -2,17 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { eventually } from '../support/eventually.ts'
 import { installFirewalls, noFirewalls } from '../support/firewalls.ts'
 import { type Host, startHost } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4, OUTSIDE_V4 } from '../support/host-namespaces.ts'
 import { loadImage } from '../support/image.ts'
-import { inContainer, onHost, outsideOf, reaches, type Server, serve } from '../support/traffic.ts'
+import { assertReaches, inContainer, onHost, outsideOf, reaches, type Server, serve } from '../support/traffic.ts'
 import { addressOf } from './networks.ts'
 import { assertTalking, PORT, removePair, setUpPair } from './pair.ts'
-
-/** Milliseconds in which a repair is promised. */
-const PROMISE = 5_000
 
 async function startUfwHost(dockerdArgs: readonly string[]): Promise<Host> {
 	const host = await startHost({ dockerd: false, weftd: false, dockerdArgs })
@@ -21,14 +18,6 @@ async function startUfwHost(dockerdArgs: readonly string[]): Promise<Host> {
 	await host.startDockerd()
 	await loadImage(host)
 	return host
-}
-
-async function eventually(holds: () => Promise<boolean>): Promise<void> {
-	const deadline = Date.now() + PROMISE
-	while (!(await holds())) {
-		assert.ok(Date.now() < deadline, `not so within ${PROMISE} ms`)
-		await sleep(50)
-	}
 }
 
 for (const [what, dockerdArgs, chain] of [
@@ -92,10 +81,10 @@ for (const [what, dockerdArgs, chain] of [
 			const address = await addressOf(host, 'one', 'net')
 			await host.outside(['ip', 'route', 'replace', address, 'via', HOST_V4])
 			assert.ok(!(await reaches(outsideOf(host), 'tcp', address, PORT)), 'past the published port')
-			assert.ok(await reaches(await inContainer(host, 'two'), 'tcp', address, PORT), 'from its own network')
+			await assertReaches(await inContainer(host, 'two'), 'tcp', address, PORT, 'from its own network')
 			assert.ok(!(await reaches(one, 'tcp', HOST_V4, PORT)), 'a service of the host')
 			await host.exec(['ufw', 'allow', 'proto', 'tcp', 'from', address, 'to', 'any', 'port', String(PORT)])
-			assert.ok(await reaches(one, 'tcp', HOST_V4, PORT), 'a service of the host that the user has opened')
+			await assertReaches(one, 'tcp', HOST_V4, PORT, 'a service of the host that the user has opened')
 			await server.stop()
 		})
 

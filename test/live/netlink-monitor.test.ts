@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { linkMonitor } from '../../src/kernel/netlink/link-monitor.ts'
 import { withNetns } from '../../src/kernel/netns.ts'
+import { eventually } from '../support/eventually.ts'
 import { bridge, noNetns, openNetns } from '../support/netns.ts'
 
 test('a link that comes and goes is told of by name and kind', { skip: noNetns() }, async (t) => {
@@ -24,7 +24,7 @@ test('a link that comes and goes is told of by name and kind', { skip: noNetns()
 	// A port that leaves is not a link that goes, although the kernel sends the same type of message.
 	await netns.run('ip', 'link', 'set', 'port0', 'nomaster')
 	await netns.run('ip', 'link', 'del', 'br-0123456789ab')
-	await until(() => heard.includes('gone br-0123456789ab'))
+	await eventually(() => heard.includes('gone br-0123456789ab'))
 
 	assert.ok(heard.includes('changed br-0123456789ab bridge'), heard.join())
 	assert.ok(heard.includes('changed port0 veth'), heard.join())
@@ -48,9 +48,9 @@ test('after more events than the socket holds it says so, and goes on', { skip: 
 	// Synchronous, so that nothing is read meanwhile.
 	const changes = Array.from({ length: 3000 }, (_, i) => `link set lo mtu ${60000 + i}`).join('\n')
 	execFileSync('nsenter', [`--net=${netns.path}`, 'ip', '-batch', '-'], { input: changes })
-	await until(() => lost > 0)
+	await eventually(() => lost > 0)
 	await netns.run('ip', 'link', 'add', 'late', 'type', 'bridge')
-	await until(() => names.has('late'))
+	await eventually(() => names.has('late'))
 })
 
 test('a link that loses an address is told of by its index, unless the address counts on the link only', {
@@ -72,11 +72,6 @@ test('a link that loses an address is told of by its index, unless the address c
 		await netns.run('ip', 'addr', 'add', address, 'dev', 'weft0', ...(address.includes(':') ? ['nodad'] : []))
 		await netns.run('ip', 'addr', 'del', address, 'dev', 'weft0')
 	}
-	await until(() => bared.length === 2)
+	await eventually(() => bared.length === 2)
 	assert.deepEqual(bared, [index, index])
 })
-
-async function until(holds: () => boolean): Promise<void> {
-	for (let i = 0; i < 200 && !holds(); i++) await sleep(20)
-	assert.ok(holds())
-}

@@ -15,7 +15,9 @@ export interface DockerClient {
 }
 
 export async function loadImage(client: DockerClient): Promise<void> {
-	await client.docker('import', '--change', 'CMD ["sleep", "86400"]', await imageTar(), IMAGE)
+	// A first process hears only the signals that it waits for, and Docker would wait 10 s for the end of another.
+	const command = JSON.stringify(['sh', '-c', 'trap exit TERM; sleep 86400 & wait'])
+	await client.docker('import', '--change', `CMD ${command}`, await imageTar(), IMAGE)
 }
 
 /** The tar with the image's files; named by busybox's content, so that an upgraded one is packed anew. */

@@ -4,7 +4,8 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { attempt, run } from './command.ts'
+import { attempt } from './command.ts'
+import { eventually } from './eventually.ts'
 import type { Host } from './host.ts'
 
 const PEER = fileURLToPath(new URL('./peer.js', import.meta.url))
@@ -42,16 +43,42 @@ export async function serve(place: Place, protocol: Protocol | 'dns', port: numb
 }
 
 /** The address that the server sees this client with; throws when nothing answers. `from`: a port of its own, for udp. */
-export function dial(place: Place, protocol: Protocol, address: string, port: number, from = 0): Promise<string> {
-	return run(place([process.execPath, PEER, 'dial', protocol, address, String(port), String(from)]))
+export async function dial(place: Place, protocol: Protocol, address: string, port: number, from = 0): Promise<string> {
+	const argv = place([process.execPath, PEER, 'dial', protocol, address, String(port), String(from)])
+	let outcome = await attempt(argv)
+	const answered = async (): Promise<boolean> => {
+		if (outcome.code !== 0) outcome = await attempt(argv)
+		return outcome.code === 0
+	}
+	const what = () => `${protocol} to ${address} port ${port} (${outcome.stderr.trim()})`
+	await eventually(answered, { what })
+	return outcome.stdout.trimEnd()
 }
 
+/** Tries once, as what must not pass has to be tried; what has to pass is for assertReaches. */
 export async function reaches(place: Place, protocol: Protocol, address: string, port: number): Promise<boolean> {
 	return (await attempt(place([process.execPath, PEER, 'dial', protocol, address, String(port)]))).code === 0
 }
 
+/** Tries until it does. */
+export function assertReaches(
+	place: Place,
+	protocol: Protocol,
+	address: string,
+	port: number,
+	what = `${protocol} to ${address} port ${port}`,
+): Promise<void> {
+	return eventually(() => reaches(place, protocol, address, port), { what })
+}
+
+/** Tries once, as reaches does. */
 export async function pings(place: Place, address: string): Promise<boolean> {
 	return (await attempt(place(['busybox', 'ping', '-c', '1', '-W', '1', address]))).code === 0
+}
+
+/** Tries until it does. */
+export function assertPings(place: Place, address: string, what = `ping to ${address}`): Promise<void> {
+	return eventually(() => pings(place, address), { what })
 }
 
 /** One TCP connection that stays: says a line, and waits for it to come back. */
