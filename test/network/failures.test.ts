@@ -27,8 +27,9 @@ const AFTER = [portRequest(8081, 82), portRequest(8082, 83), portRequest(0, 84)]
 /** Refuses one effect and then works again. */
 function refuse(host: Bench, nth: number): { readonly refused: () => boolean } {
 	let count = 0
-	host.kernel.before = () => {
-		if (++count === nth) throw new WeftError('system', 'the kernel refuses')
+	host.kernel.before = (verb) => {
+		// Whoever could not open a gate says so in the log only.
+		if (verb !== 'pass' && ++count === nth) throw new WeftError('system', 'the kernel refuses')
 	}
 	return { refused: () => count >= nth }
 }
