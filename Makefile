@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check build test-unit golden fmt clean setup engines firewalls bench plugin install uninstall
+.PHONY: help demo test run check build test-unit golden fmt clean setup engines firewalls test-crash bench plugin install uninstall
 MAKEFLAGS += --no-print-directory
 
 # From the sources, not from dist/, so that what is left there of a deleted test does not run.
@@ -31,6 +31,10 @@ build: node_modules/.package-lock.json ## compile into dist/
 
 test-unit: build ## the tests that need neither root nor Docker
 	@$(NODE_TEST) $(UNIT_TESTS)
+
+test-crash: export WEFT_TEST_KILLS ?= 20000
+test-crash: setup build ## weft killed at every step, and WEFT_TEST_KILLS times at random; a part of it is in make test
+	@$(NODE_TEST) $(filter dist/test/crash/%,$(ALL_TESTS))
 
 golden: export WEFT_UPDATE_GOLDEN = 1
 golden: test-unit ## write the goldens anew; review the difference

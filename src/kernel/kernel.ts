@@ -1,5 +1,6 @@
 /** Makes resources exist on this host, and go: the interface, and Linux behind it. */
 import { WeftError, within } from '../errors.ts'
+import { peerName } from '../model/names.ts'
 import { drift } from './drift.ts'
 import { type Effect, type Effects, effects, type Single } from './effects.ts'
 import type { Firewall } from './firewall.ts'
@@ -36,6 +37,8 @@ export interface Kernel {
 	repair(resources: readonly Resource[]): Promise<readonly string[]>
 	/** Whether there is a link of that name. */
 	hasLink(name: string): boolean
+	/** Whether the container's end of a veth pair has yet to be taken into its sandbox: it is here, and never was up. */
+	isAwaited(link: string): Promise<boolean>
 	/** The host's end of a veth pair that was made ahead of need, the caller's from now on; undefined while none is ready. */
 	takeSpare(): string | undefined
 	/** Takes over the spare pairs that an earlier process had ready; `onRecord` are links that somebody owns. */
@@ -139,6 +142,12 @@ export class LinuxKernel implements Kernel {
 
 	hasLink(name: string): boolean {
 		return this.#rtnetlink.indexOf(name) !== undefined
+	}
+
+	async isAwaited(link: string): Promise<boolean> {
+		if (!this.hasLink(peerName(link))) return false
+		const there = await this.#rtnetlink.link(link)
+		return there !== undefined && there.carried !== true
 	}
 
 	takeSpare(): string | undefined {

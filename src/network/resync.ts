@@ -1,7 +1,7 @@
 /** What is stored is made true again: at start, with what a crash left half made taken away, and after others' changes. */
 import { messageOf } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
-import type { Network } from '../model/network.ts'
+import type { Endpoint, Network } from '../model/network.ts'
 import { modes } from '../modes/index.ts'
 import { detach, isAlive, resourcesOf } from './endpoints.ts'
 import { type Host, keepSpares, settledNetworks } from './host.ts'
@@ -22,8 +22,9 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
 	const endpoints = networks.flatMap((network) =>
 		host.store.list('endpoint', network.id).map((each) => ({ network, each })),
 	)
-	const alive = endpoints.filter(({ each }) => isAlive(host, each))
-	const dead = endpoints.filter(({ each }) => !isAlive(host, each))
+	const states = await Promise.all(endpoints.map(({ each }) => isWanted(host, each)))
+	const alive = endpoints.filter((_, i) => states[i])
+	const dead = endpoints.filter((_, i) => !states[i])
 	const plan = [
 		...observed,
 		...networks.flatMap((network) => modes[network.options.mode].network(network)),
@@ -39,6 +40,11 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
 	await attempt(host, 'spare links', () => host.kernel.adoptSpares(host.links))
 	void keepSpares(host)
 	return { networks: networks.length, endpoints: alive.length, dead: dead.length }
+}
+
+/** Also a link that dockerd, which was answered by the process before, is on its way to take. */
+async function isWanted(host: Host, endpoint: Endpoint): Promise<boolean> {
+	return isAlive(host, endpoint) || (await host.kernel.isAwaited(endpoint.link))
 }
 
 /** The same of one network, while weft runs: what others took away of its links and addresses, in words. */

@@ -70,7 +70,13 @@ export async function run(wire: Wire, era: Era, network: NetworkState, flags: Ru
 
 export const connect = run
 
-function sandboxOptions(flags: RunFlags): Json {
+/** dockerd tells of the endpoint's ports anew, as when the container's gateway is another network than before. */
+export async function program(wire: Wire, { id, network }: EndpointState, ports: readonly Port[]): Promise<void> {
+	const Options = sandboxOptions({ ports })
+	await wire.call('NetworkDriver.ProgramExternalConnectivity', { NetworkID: network.id, EndpointID: id, Options })
+}
+
+function sandboxOptions(flags: Pick<RunFlags, 'ports'>): Json {
 	const ports = (flags.ports ?? []).map((port) => ({ IP: '', HostIP: '', ...port }))
 	return {
 		'com.docker.network.endpoint.exposedports': ports.map(({ Proto, Port }) => ({ Proto, Port })),
@@ -163,15 +169,23 @@ async function releaseEndpoint(wire: Wire, { network, ipv4, ipv6 }: Addresses): 
 	if (pool6 !== undefined && ipv6 !== '') await releaseAddress(wire, pool6.poolId, ipv6)
 }
 
+export interface StopFlags {
+	readonly remaining?: readonly EndpointState[]
+	readonly revoke?: boolean
+	/** Called where dockerd moves the link out of the container, if it is still there. */
+	readonly moveBack?: (link: string) => Promise<void>
+}
+
 /** docker stop, and with `remaining` endpoints docker network disconnect. From 29 on Revoke may be missing. */
 export async function stop(
 	wire: Wire,
 	endpoint: EndpointState,
-	{ remaining = [], revoke = true }: { remaining?: readonly EndpointState[]; revoke?: boolean } = {},
+	{ remaining = [], revoke = true, moveBack }: StopFlags = {},
 ): Promise<void> {
 	const ref = { NetworkID: endpoint.network.id, EndpointID: endpoint.id }
 	if (revoke && endpoint.isProgrammed) await wire.callLogged('NetworkDriver.RevokeExternalConnectivity', ref)
 	await wire.callLogged('NetworkDriver.Leave', ref)
+	await moveBack?.(endpoint.link)
 	await operInfo(wire, remaining)
 	await wire.callLogged('NetworkDriver.DeleteEndpoint', ref)
 	await releaseEndpoint(wire, endpoint)

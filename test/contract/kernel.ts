@@ -80,6 +80,15 @@ export function kernelContract(name: string, open: () => Promise<KernelBed>): vo
 			assert.deepEqual([kernel.hasLink('weft0'), kernel.hasLink('wv0')], [true, false])
 		})
 
+		it('says whether a container has yet to take its end of a pair', async () => {
+			const { kernel, loseLink } = await open()
+			assert.equal(await kernel.isAwaited('wv0'), false)
+			await kernel.ensure(ALL)
+			assert.equal(await kernel.isAwaited('wv0'), true)
+			await loseLink('wv0')
+			assert.equal(await kernel.isAwaited('wv0'), false)
+		})
+
 		it('takes back what it made where a link is missing, and names the resource', async () => {
 			const { kernel, objects } = await open()
 			await assert.rejects(kernel.ensure([...ALL, LOST]), (error: unknown) => {

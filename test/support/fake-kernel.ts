@@ -2,6 +2,7 @@
  * A kernel in memory: the same order of work, the same refusals and the same undoing as LinuxKernel, so that one suite
  * runs on both (contract/kernel.ts). `before` sees every effect and may throw, as a kernel that refuses, or a crash.
  */
+import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import { messageOf, WeftError, within } from '../../src/errors.ts'
 import type { LinkFacts } from '../../src/kernel/host.ts'
@@ -20,7 +21,7 @@ import { renderElements } from '../../src/kernel/ruleset.ts'
 import { formatIp, type Ip, parseCidr, parseIp } from '../../src/model/address.ts'
 import { peerName } from '../../src/model/names.ts'
 
-type Verb = 'ensure' | 'remove' | 'replace'
+type Verb = 'ensure' | 'remove' | 'replace' | 'pass'
 
 export class FakeKernel implements Kernel {
 	/** Called with each effect before it takes place; elements that go in one transaction are one effect. */
@@ -38,6 +39,8 @@ export class FakeKernel implements Kernel {
 	readonly #lost: Element[] = []
 	/** Ends of pairs that dockerd has not moved yet. */
 	readonly #peers = new Set<string>()
+	/** Ends that are, or were, in a container. */
+	readonly #taken = new Set<string>()
 	readonly #spares: string[] = []
 
 	async ensure(resources: readonly Resource[]): Promise<void> {
@@ -97,6 +100,12 @@ export class FakeKernel implements Kernel {
 		return this.#foreign.has(name) || this.#peers.has(name) || this.#there.has(`link ${name}`)
 	}
 
+	async isAwaited(link: string): Promise<boolean> {
+		await turn()
+		const peer = peerName(link)
+		return this.#peers.has(peer) && !this.#taken.has(peer)
+	}
+
 	takeSpare(): string | undefined {
 		return this.#spares.pop()
 	}
@@ -116,6 +125,7 @@ export class FakeKernel implements Kernel {
 
 	async keepPassage(gate: 'iptables' | 'firewalld', bridges: () => readonly string[]): Promise<readonly string[]> {
 		await turn()
+		this.before('pass', gate)
 		this.passage[gate] = bridges()
 		return []
 	}
@@ -180,7 +190,13 @@ export class FakeKernel implements Kernel {
 
 	/** dockerd takes the container's end out of this namespace. */
 	moveAway(peer: string): void {
-		this.#peers.delete(peer)
+		if (this.#peers.delete(peer)) this.#taken.add(peer)
+		else assert.ok(this.#taken.has(peer), `there is no link ${peer}`)
+	}
+
+	/** dockerd puts it back, or the container's end of the sandbox does; not of a pair that is gone. */
+	moveBack(peer: string): void {
+		if (this.#there.has(`link ${peer.slice(0, -1)}`)) this.#peers.add(peer)
 	}
 
 	/** A sandbox ends, or somebody deletes a link. */
@@ -213,6 +229,7 @@ export class FakeKernel implements Kernel {
 		this.#there.clear()
 		this.#foreign.clear()
 		this.#peers.clear()
+		this.#taken.clear()
 		this.settings.clear()
 	}
 
@@ -337,7 +354,7 @@ export class FakeKernel implements Kernel {
 		const there = this.#there.get(identity(resource))
 		if (there === undefined || (there.kind === 'port' && !isDeepStrictEqual(there, resource))) return
 		this.#there.delete(identity(resource))
-		if (there.kind === 'veth') this.#peers.delete(there.peer)
+		if (there.kind === 'veth') for (const ends of [this.#peers, this.#taken]) ends.delete(there.peer)
 		if (there.kind !== 'veth' && there.kind !== 'bridge') return
 		// What is on a link goes with it.
 		for (const [id, each] of this.#there) if ('link' in each && each.link === there.name) this.#there.delete(id)

@@ -23,6 +23,11 @@ export class MemoryStore implements Store {
 		return Array.from(this.#texts).flatMap(([name, text]) => (name.startsWith(start) ? [JSON.parse(text)] : []))
 	}
 
+	/** Of all records: `kind!group!id`. */
+	names(): string[] {
+		return [...this.#texts.keys()]
+	}
+
 	async commit(changes: readonly Change[]): Promise<void> {
 		for (const change of changes) checkNames(change)
 		const texts = changes.map((change) => (change.value === undefined ? undefined : JSON.stringify(change.value)))

@@ -42,6 +42,7 @@ const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
 const VETH_INFO_PEER = 1
 const IFLA_BR_MULTI_BOOLOPT = 46
+const IFLA_CARRIER_UP_COUNT = 47
 const BR_BOOLOPT_NO_LL_LEARN = 1
 const IFLA_BRPORT_MODE = 4
 const IFLA_BRPORT_ISOLATED = 33
@@ -66,6 +67,8 @@ export interface LinkInfo {
 	/** A veth's peer or the device that this one sits on, as an index of that device's own namespace. */
 	readonly linkIndex?: number
 	readonly group: number
+	/** Whether it ever had a carrier, which a veth's end has while the other one is up. */
+	readonly carried?: true
 }
 
 export interface NewBridge {
@@ -224,5 +227,6 @@ export function readLink(message: Message): LinkInfo {
 		...(masterIndex === undefined ? {} : { masterIndex }),
 		...(linkIndex === undefined || linkIndex === 0 ? {} : { linkIndex }),
 		group: readU32(found, IFLA_GROUP) ?? 0,
+		...((readU32(found, IFLA_CARRIER_UP_COUNT) ?? 0) > 0 ? { carried: true as const } : {}),
 	}
 }

@@ -1,0 +1,85 @@
+/** The reference model: what Docker has been promised, and the commands of its users. */
+import assert from 'node:assert/strict'
+import { type EndpointState, type Port, program, run, stop } from '../contract/cnm-order-endpoint.ts'
+import {
+	type CreateFlags,
+	type Era,
+	type NetworkState,
+	networkCreate,
+	networkRm,
+} from '../contract/cnm-order-network.ts'
+import type { Wire } from '../support/wire.ts'
+
+const TCP = 6
+
+/** dockerd's way with the ends of containers' links. */
+export interface Sandboxes {
+	moveIn(link: string): Promise<void>
+	moveOut(link: string): Promise<void>
+}
+
+export interface Container {
+	readonly endpoint: EndpointState
+	readonly era: Era
+	ports: readonly Port[]
+}
+
+export class Docker {
+	readonly networks = new Map<string, NetworkState>()
+	readonly containers = new Map<string, Container>()
+	readonly #wire: Wire
+	readonly #sandboxes: Sandboxes
+
+	constructor(wire: Wire, sandboxes: Sandboxes) {
+		this.#wire = wire
+		this.#sandboxes = sandboxes
+	}
+
+	async create(flags: CreateFlags): Promise<NetworkState> {
+		const network = await networkCreate(this.#wire, '28', flags)
+		this.networks.set(network.id, network)
+		return network
+	}
+
+	async run(network: NetworkState, era: Era, hostPorts: readonly number[]): Promise<Container> {
+		const ports = hostPorts.map(tcpPort)
+		const move = (link: string) => this.#sandboxes.moveIn(link)
+		const endpoint = await run(this.#wire, era, network, { ports, move })
+		const container = { endpoint, era, ports }
+		this.containers.set(endpoint.id, container)
+		return container
+	}
+
+	/** What a failed call has left of the ports is not promised to anybody. */
+	async program(container: Container, hostPorts: readonly number[]): Promise<void> {
+		container.ports = []
+		const ports = hostPorts.map(tcpPort)
+		await program(this.#wire, container.endpoint, ports)
+		container.ports = ports
+	}
+
+	async stop({ endpoint }: Container): Promise<void> {
+		this.containers.delete(endpoint.id)
+		await stop(this.#wire, endpoint, { moveBack: (link) => this.#sandboxes.moveOut(link) })
+	}
+
+	/** Docker refuses while there are containers. */
+	async remove(network: NetworkState): Promise<void> {
+		assert.deepEqual(this.containersOf(network), [])
+		this.networks.delete(network.id)
+		await networkRm(this.#wire, network)
+	}
+
+	containersOf({ id }: NetworkState): Container[] {
+		return [...this.containers.values()].filter(({ endpoint }) => endpoint.network.id === id)
+	}
+
+	async removeAll(): Promise<void> {
+		for (const container of this.containers.values()) await this.stop(container)
+		for (const network of this.networks.values()) await this.remove(network)
+	}
+}
+
+function tcpPort(HostPort: number): Port {
+	return { Proto: TCP, Port: 80 + (HostPort % 10), HostPort, HostPortEnd: HostPort }
+}

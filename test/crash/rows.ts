@@ -1,0 +1,32 @@
+/** Which networks the suites of this folder make. A mode is a row; one without is tried with nothing but its name. */
+
+import type { ModeName } from '../../src/model/options.ts'
+import { modes } from '../../src/modes/index.ts'
+import type { CreateFlags } from '../contract/cnm-order-network.ts'
+
+export interface Row {
+	readonly name: string
+	readonly flags: CreateFlags
+	/** Whether containers publish ports. */
+	readonly publishes: boolean
+}
+
+const GATEWAY_MODE = 'com.docker.network.bridge.gateway_mode_ipv'
+
+const OWN: Partial<Record<ModeName, readonly Row[]>> = {
+	bridge: [
+		{ name: 'bridge', flags: { ipv6: [{}] }, publishes: true },
+		{
+			name: 'bridge, routed and without ICC',
+			flags: {
+				options: { [`${GATEWAY_MODE}4`]: 'routed', 'com.docker.network.bridge.enable_icc': 'false' },
+			},
+			publishes: true,
+		},
+		{ name: 'bridge, internal', flags: { internal: true }, publishes: false },
+	],
+}
+
+export const ROWS: readonly Row[] = Object.keys(modes).flatMap(
+	(mode) => OWN[mode as ModeName] ?? [{ name: mode, flags: { options: { mode } }, publishes: false }],
+)

@@ -1,0 +1,55 @@
+/**
+ * The life of a network with two containers, as Docker's calls, with weft killed at each step of it: before each commit, each
+ * kernel call and each answer. dockerd asks again, asks without a body, or gives up and takes away; the user tries again.
+ */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Docker } from './docker.ts'
+import { assertKept, assertNothingLeft } from './promises.ts'
+import { ROWS, type Row } from './rows.ts'
+import { assertAgreed, Front, MortalWeft, sandboxesOf } from './weft.ts'
+import { MANNERS, type Manner, MortalWire } from './wire.ts'
+
+const front = new Front()
+
+async function live(docker: Docker, { flags, publishes }: Row, manner: Manner): Promise<void> {
+	// A command that failed because weft was killed is given again, and then there is nothing in its way. Where dockerd
+	// asks again there is nothing to notice.
+	const twice = <T>(command: () => Promise<T>) => (manner === 'whole' ? command() : command().catch(command))
+	const ports = (...list: number[]) => (publishes ? list : [])
+	const network = await twice(() => docker.create(flags))
+	const one = await twice(() => docker.run(network, '20.10', ports(8080, 8081)))
+	const two = await twice(() => docker.run(network, '28', ports(8083)))
+	if (publishes) await twice(() => docker.program(one, [8081, 8082]))
+	await docker.stop(one)
+	await docker.stop(two)
+	await docker.remove(network)
+}
+
+/** A life with death at this step, or none; how many steps it took until then. */
+async function liveUntil(step: number, row: Row, manner: Manner): Promise<{ readonly died: boolean }> {
+	const deaths = [step]
+	const weft = await MortalWeft.start(front, () => deaths.shift() ?? Number.POSITIVE_INFINITY)
+	const wire = new MortalWire(weft, () => manner)
+	const docker = new Docker(wire, sandboxesOf(weft))
+	weft.started = () => assertKept(weft, docker)
+	await live(docker, row, manner)
+	const died = weft.deaths > 0
+	await weft.kill()
+	assertAgreed(weft)
+	assertNothingLeft(weft, wire)
+	return { died }
+}
+
+describe('weft, killed at every step of', () => {
+	for (const row of ROWS) {
+		for (const manner of MANNERS) {
+			it(`${row.name}, with the call ${manner === 'empty' ? 'repeated without a body' : manner}`, async (t) => {
+				let step = 1
+				while ((await liveUntil(step, row, manner)).died) step++
+				assert.ok(step > 50, `${step} steps`)
+				t.diagnostic(`${step - 1} steps`)
+			})
+		}
+	}
+})
