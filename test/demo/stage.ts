@@ -62,7 +62,7 @@ async function ownEngine(socket: string): Promise<Stage> {
 		env: { ...process.env, WEFT_STATE_DIR: state, WEFT_DOCKER_HOST: `unix://${socket}` },
 	})
 	const end = async (): Promise<string> => {
-		if (weftd.exitCode === null) {
+		if (weftd.exitCode === null && weftd.signalCode === null) {
 			weftd.kill('SIGTERM')
 			await once(weftd, 'exit')
 		}

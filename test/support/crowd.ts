@@ -37,13 +37,14 @@ export async function moveIn(host: Host, members: readonly Member[]): Promise<{ 
 	const [program = '', ...args] = host.enter(['unshare', '--net', 'sh', '-c', 'echo $$; exec sleep infinity'])
 	const sandbox = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
 	const [pid] = await once(sandbox.stdout, 'data')
+	const ended = once(sandbox, 'exit')
 	const links = members.flatMap(({ endpoints }) => endpoints.map(({ link }) => link))
 	const input = links.map((link) => `link set ${link} netns ${String(pid).trim()}\n`).join('')
 	await host.exec(['ip', '-batch', '-'], { input, timeout: 300_000 })
 	return {
 		end: async () => {
 			await host.exec(['kill', String(pid).trim()])
-			await once(sandbox, 'exit')
+			await ended
 		},
 	}
 }

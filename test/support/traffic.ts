@@ -115,7 +115,7 @@ function start(place: Place, words: readonly string[]): ChildProcessWithoutNullS
 }
 
 async function end(child: ChildProcessWithoutNullStreams): Promise<void> {
-	if (child.exitCode !== null) return
+	if (child.exitCode !== null || child.signalCode !== null) return
 	const gone = once(child, 'close')
 	// The peer ends with its standard input: a signal would stop at nsenter.
 	child.stdin.end()
