@@ -1,5 +1,5 @@
 /** Networks and endpoints as they are stored and passed about. Addresses are canonical text; nothing here has an effect. */
-import type { NetworkOptions } from './options.ts'
+import type { BridgeOptions, NoneOptions } from './options.ts'
 
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -21,22 +21,37 @@ export interface BridgeState {
 	readonly routesLocalnet: boolean
 }
 
-export interface Network {
+/** What a network of any mode has. */
+interface AnyNetwork {
 	/** Docker's id: 64 hex digits, or 25 of base 36 for a Swarm network. */
 	readonly id: string
-	readonly options: NetworkOptions
 	/** `--internal`: no way in or out. */
 	readonly internal: boolean
 	readonly ipv4: readonly Subnet[]
 	readonly ipv6: readonly Subnet[]
+	/** False while it is being made or taken away: what a crash leaves so is taken away at the next start. */
+	readonly settled: boolean
+}
+
+/** Containers have the loopback alone. */
+export interface NoneNetwork extends AnyNetwork {
+	readonly options: NoneOptions
+}
+
+export interface BridgeNetwork extends AnyNetwork {
+	readonly options: BridgeOptions
 	/** The device that containers hang on, chosen once: see names.ts. */
 	readonly bridge: string
 	/** Only where the bridge was there before the network: it is not taken away, and what it had neither. */
 	readonly adopted?: BridgeState
 	/** Bytes: the option's, or what was measured when the network was made. */
 	readonly mtu: number
-	/** False while it is being made or taken away: what a crash leaves so is taken away at the next start. */
-	readonly settled: boolean
+}
+
+export type Network = BridgeNetwork | NoneNetwork
+
+export function hasBridge(network: Network): network is BridgeNetwork {
+	return 'bridge' in network
 }
 
 /** One `-p`: `hostPort` 0 leaves the choice to weft, `hostPortEnd` above it gives a range to choose from. */
@@ -69,7 +84,7 @@ export interface Endpoint {
 	readonly mac: string
 	/** What the interface is to be called inside the container; absent: its network's prefix and a number. */
 	readonly interfaceName?: string
-	/** The host's end of the container's link, chosen once: see names.ts. */
+	/** The link that stays on the host, or goes from it, by the network's mode; chosen once: see names.ts. */
 	readonly link: string
 	readonly published: readonly PublishedPort[]
 }

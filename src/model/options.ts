@@ -2,7 +2,7 @@
 import type { Family } from './address.ts'
 
 /** The modes that can be chosen with `-o mode=`; each has a planner in modes/. */
-export type ModeName = 'bridge'
+export type ModeName = NetworkOptions['mode']
 
 /**
  * How containers are reached from beyond their bridge, and how they leave: behind the host's address with only published
@@ -14,8 +14,15 @@ export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated'
 /** What may differ between IPv4 and IPv6. */
 export type PerFamily<T> = { readonly [F in Family]: T }
 
-export interface NetworkOptions {
-	readonly mode: ModeName
+/** By mode: each has its own. */
+export type NetworkOptions = BridgeOptions | NoneOptions
+
+export interface NoneOptions {
+	readonly mode: 'none'
+}
+
+export interface BridgeOptions {
+	readonly mode: 'bridge'
 	/** Bytes; absent: measured from the default route's link when the network is made. */
 	readonly mtu?: number
 	/** Name prefix of interfaces inside the container. */

@@ -1,7 +1,7 @@
 /** What bridge mode cannot serve is refused before anything is written down. */
 import { invalid } from '../errors.ts'
 import { covers, type Family, formatCidr, networkOf, overlaps, parseCidr } from '../model/address.ts'
-import type { Network, Subnet } from '../model/network.ts'
+import type { BridgeNetwork, Subnet } from '../model/network.ts'
 
 const FAMILIES: readonly Family[] = [4, 6]
 const MULTICAST = parseCidr('ff00::/8')
@@ -12,7 +12,7 @@ export function gatewayKey(family: Family): string {
 	return `DefaultGatewayIPv${family}`
 }
 
-export function validate(network: Network): void {
+export function validate(network: BridgeNetwork): void {
 	if (network.ipv4.length + network.ipv6.length === 0) throw invalid('a network needs IPv4 or IPv6, and both are off')
 	for (const family of FAMILIES) {
 		const [subnet, second] = family === 4 ? network.ipv4 : network.ipv6
@@ -32,7 +32,7 @@ export function validate(network: Network): void {
 	}
 }
 
-function checkSubnet({ internal }: Network, family: Family, { pool, gateway, reserved }: Subnet): void {
+function checkSubnet({ internal }: BridgeNetwork, family: Family, { pool, gateway, reserved }: Subnet): void {
 	if (family === 6) checkPool6(pool)
 	if (gateway !== undefined && formatCidr(networkOf(parseCidr(gateway))) !== pool) {
 		throw invalid(`the gateway ${gateway} is not inside the subnet ${pool}`)

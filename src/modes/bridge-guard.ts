@@ -1,9 +1,9 @@
 /** What a container on a bridge may send, by elements of the table `bridge weft`: to whom, and as whom. */
 import { type Element, element } from '../kernel/resource.ts'
 import { plainAddress } from '../model/address.ts'
-import type { Endpoint, Network } from '../model/network.ts'
+import type { BridgeNetwork, Endpoint } from '../model/network.ts'
 
-export function guarded({ options }: Network, endpoint: Endpoint): Element[] {
+export function guarded({ options }: BridgeNetwork, endpoint: Endpoint): Element[] {
 	return [
 		...(options.icc ? [] : [element('apart_links', [endpoint.link])]),
 		...(options.antispoof ? identityOf(endpoint) : []),

@@ -1,8 +1,8 @@
 /** What a published port of a container on a bridge is in the kernel. */
 import { type Element, element, type HostPort, type Resource } from '../kernel/resource.ts'
-import type { Endpoint, Network, PublishedPort } from '../model/network.ts'
+import type { BridgeNetwork, Endpoint, PublishedPort } from '../model/network.ts'
 
-export function published(_network: Network, endpoint: Endpoint): Resource[] {
+export function published(_network: BridgeNetwork, endpoint: Endpoint): Resource[] {
 	const ports = endpoint.published.flatMap((port) => portResources(endpoint, port))
 	if (!ports.some(({ kind }) => kind === 'port')) return ports
 	// With net.bridge.bridge-nf-call-iptables, which Docker sets, a container's packet to its own published port gets its

@@ -5,8 +5,8 @@
 import { type Element, element, LOOPBACK6_ALIAS, type Resource, type Sysctl } from '../kernel/resource.ts'
 import { type Family, parseCidr, plainAddress } from '../model/address.ts'
 import { macFor, peerName } from '../model/names.ts'
-import type { Endpoint, Network, Subnet } from '../model/network.ts'
-import type { NetworkOptions, PerFamily } from '../model/options.ts'
+import type { BridgeNetwork, Endpoint, Subnet } from '../model/network.ts'
+import type { BridgeOptions, PerFamily } from '../model/options.ts'
 import { gatewayKey, validate } from './bridge-checks.ts'
 import { guarded } from './bridge-guard.ts'
 import { published } from './bridge-ports.ts'
@@ -21,7 +21,7 @@ function addressed(subnet: Subnet): boolean {
 	return parseCidr(subnet.pool).prefix > 0
 }
 
-function networkPlan(network: Network): Resource[] {
+function networkPlan(network: BridgeNetwork): Resource[] {
 	const { bridge: name, adopted } = network
 	return [
 		{ kind: 'bridge', name, mtu: network.mtu, mac: macFor(network.id), ...kept(adopted !== undefined) },
@@ -40,7 +40,7 @@ function kept(was: boolean): { readonly kept?: true } {
 	return was ? { kept: true } : {}
 }
 
-function settings(network: Network): Resource[] {
+function settings(network: BridgeNetwork): Resource[] {
 	const { bridge: name, adopted } = network
 	const ipv6 = speaksIpv6(network)
 	// Lets a packet to 127.0.0.1:PORT leave for the container. The ruleset keeps everybody else away from 127.0.0.0/8, as
@@ -62,12 +62,12 @@ function settings(network: Network): Resource[] {
 }
 
 /** Without IPv6 a bridge must not be reached by fe80:: either, and isolated it has no address at all. */
-function speaksIpv6({ options, ipv6 }: Network): boolean {
+function speaksIpv6({ options, ipv6 }: BridgeNetwork): boolean {
 	return ipv6.length > 0 && options.gatewayModes[6] !== 'isolated'
 }
 
 /** The gateways that the bridge itself is, and what stands for ::1 on the way to published ports. */
-function bridgeAddresses(network: Network): string[] {
+function bridgeAddresses(network: BridgeNetwork): string[] {
 	const { options, ipv4, ipv6, internal } = network
 	const own4 = options.gatewayModes[4] === 'isolated' || options.inhibitIpv4 ? [] : ipv4
 	const own6 = speaksIpv6(network) ? ipv6 : []
@@ -76,7 +76,7 @@ function bridgeAddresses(network: Network): string[] {
 }
 
 /** The ways in and out, family by family. */
-function ways({ bridge, options, ipv4, ipv6 }: Network): Element[] {
+function ways({ bridge, options, ipv4, ipv6 }: BridgeNetwork): Element[] {
 	const families = [...(ipv4.length > 0 ? [4 as const] : []), ...(ipv6.length > 0 ? [6 as const] : [])]
 	return [
 		...families.flatMap((family) => waysOf(bridge, options, family)),
@@ -84,7 +84,7 @@ function ways({ bridge, options, ipv4, ipv6 }: Network): Element[] {
 	]
 }
 
-function waysOf(bridge: string, options: NetworkOptions, family: Family): Element[] {
+function waysOf(bridge: string, options: BridgeOptions, family: Family): Element[] {
 	const key = [bridge, `ipv${family}`]
 	const mode = options.gatewayModes[family]
 	if (mode === 'routed') return [element('routed', key)]
@@ -96,7 +96,7 @@ function waysOf(bridge: string, options: NetworkOptions, family: Family): Elemen
 	]
 }
 
-function attached(network: Network, endpoint: Endpoint): Resource[] {
+function attached(network: BridgeNetwork, endpoint: Endpoint): Resource[] {
 	const { bridge } = network
 	const resources: Resource[] = [
 		{
@@ -119,7 +119,7 @@ function attached(network: Network, endpoint: Endpoint): Resource[] {
 	return resources
 }
 
-function attachment(network: Network): Attachment {
+function attachment(network: BridgeNetwork): Attachment {
 	if (network.internal) return { noGatewayService: true }
 	const gateway = gatewayOf(network.ipv4, 4)
 	const gatewayIpv6 = gatewayOf(network.ipv6, 6)
@@ -138,11 +138,20 @@ function gatewayOf(subnets: readonly Subnet[], family: Family): string | undefin
 }
 
 /** An address that nothing would have: the bridge has none, and containers have no way out that would lead to it. */
-function skipsGateway({ gatewayModes, inhibitIpv4 }: NetworkOptions, internal: boolean): PerFamily<boolean> {
+function skipsGateway({ gatewayModes, inhibitIpv4 }: BridgeOptions, internal: boolean): PerFamily<boolean> {
 	return {
 		4: gatewayModes[4] === 'isolated' || (inhibitIpv4 && internal),
 		6: gatewayModes[6] === 'isolated',
 	}
 }
 
-export const bridge: Mode = { validate, skipsGateway, network: networkPlan, attached, published, attachment }
+export const bridge: Mode<BridgeNetwork> = {
+	ownMac: true,
+	validate,
+	skipsGateway,
+	network: networkPlan,
+	attached,
+	published,
+	link: ({ options }, { link }) => ({ name: peerName(link), prefix: options.interfacePrefix, hostEnd: link }),
+	attachment,
+}

@@ -1,6 +1,13 @@
 /** The table of modes. */
+import type { Network } from '../model/network.ts'
 import type { ModeName } from '../model/options.ts'
 import { bridge } from './bridge.ts'
 import type { Mode } from './mode.ts'
+import { none } from './none.ts'
 
-export const modes: Readonly<Record<ModeName, Mode>> = { bridge }
+/** Each is called with networks of its own only: a network's is modeOf(network). */
+export const modes: Readonly<Record<ModeName, Mode>> = { bridge, none }
+
+export function modeOf(network: Network): Mode {
+	return modes[network.options.mode]
+}

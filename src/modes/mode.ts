@@ -4,7 +4,7 @@
  */
 import type { Resource } from '../kernel/resource.ts'
 import type { Endpoint, Network } from '../model/network.ts'
-import type { NetworkOptions, PerFamily } from '../model/options.ts'
+import type { PerFamily } from '../model/options.ts'
 
 /** How a container reaches the world: plain addresses of the gateways. */
 export interface Attachment {
@@ -14,16 +14,29 @@ export interface Attachment {
 	readonly noGatewayService: boolean
 }
 
-export interface Mode {
+/** The link that Docker moves into the container. */
+export interface ContainerLink {
+	readonly name: string
+	/** Of its name inside the container. */
+	readonly prefix: string
+	/** What is on this host for as long as the container has the link; absent where nothing is. */
+	readonly hostEnd?: string
+}
+
+export interface Mode<N extends Network = Network> {
+	/** Whether a container's link has a MAC address of its own. */
+	readonly ownMac: boolean
 	/** @throws WeftError `invalid` for a network that this mode cannot serve. */
-	validate(network: Network): void
+	validate(network: N): void
 	/** The families in which no address is to be set aside for a gateway that nobody asked for. */
-	skipsGateway(options: NetworkOptions, internal: boolean): PerFamily<boolean>
+	skipsGateway(options: N['options'], internal: boolean): PerFamily<boolean>
 	/** Exists while the network does. */
-	network(network: Network): Resource[]
+	network(network: N): Resource[]
 	/** Exists between Join and Leave. */
-	attached(network: Network, endpoint: Endpoint): Resource[]
+	attached(network: N, endpoint: Endpoint): Resource[]
 	/** Exists while the endpoint's ports are published. */
-	published(network: Network, endpoint: Endpoint): Resource[]
-	attachment(network: Network, endpoint: Endpoint): Attachment
+	published(network: N, endpoint: Endpoint): Resource[]
+	/** Undefined where containers get none. */
+	link(network: N, endpoint: Endpoint): ContainerLink | undefined
+	attachment(network: N, endpoint: Endpoint): Attachment
 }

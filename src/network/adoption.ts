@@ -1,7 +1,7 @@
 /** A bridge that was there before its network: used as it is, and left behind as it was. */
 import { WeftError } from '../errors.ts'
 import type { LinkFacts } from '../kernel/host.ts'
-import type { Network } from '../model/network.ts'
+import type { BridgeNetwork } from '../model/network.ts'
 import type { Host } from './host.ts'
 
 const NAME = 'com.docker.network.bridge.name'
@@ -10,7 +10,11 @@ const NAME = 'com.docker.network.bridge.name'
  * The bridge that a network asks for by name; undefined where it has to be made.
  * @throws WeftError `in-use` for a link that is none, and for a bridge of another network or of Docker's
  */
-export async function findBridge(host: Host, name: string, others: readonly Network[]): Promise<LinkFacts | undefined> {
+export async function findBridge(
+	host: Host,
+	name: string,
+	others: readonly BridgeNetwork[],
+): Promise<LinkFacts | undefined> {
 	const refused = (why: string) => new WeftError('in-use', `${NAME}="${name}" ${why}`)
 	const owner = others.find(({ bridge }) => bridge === name)
 	if (owner !== undefined) throw refused(`is the bridge of network ${owner.id.slice(0, 12)}`)

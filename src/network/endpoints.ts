@@ -3,9 +3,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { invalid, WeftError } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
 import { parseCidr, parseMac, toBytes } from '../model/address.ts'
-import { freeName, linkName, macFor, peerName } from '../model/names.ts'
-import type { Endpoint, Network } from '../model/network.ts'
-import { modes } from '../modes/index.ts'
+import { freeName, linkName, macFor } from '../model/names.ts'
+import { type Endpoint, hasBridge, type Network } from '../model/network.ts'
+import { modeOf } from '../modes/index.ts'
 import { drop, forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
 import type { EndpointAnswer, EndpointRequest, JoinAnswer } from './verbs.ts'
 
@@ -21,7 +21,7 @@ export function createEndpoint(host: Host, request: EndpointRequest): Promise<En
 		} else if (!isDeepStrictEqual(identityOf(existing), identityOf(designed))) {
 			throw new WeftError('exists', `endpoint ${request.id} exists already with other settings`)
 		}
-		return request.mac === undefined ? { mac: designed.mac } : {}
+		return request.mac === undefined && modeOf(network).ownMac ? { mac: designed.mac } : {}
 	})
 }
 
@@ -30,7 +30,7 @@ type Designed = Omit<Endpoint, 'link'>
 
 /** With the link: a spare one, or one that Join makes. */
 async function record(host: Host, network: Network, designed: Designed): Promise<Endpoint> {
-	const spare = host.kernel.takeSpare()
+	const spare = hasBridge(network) ? host.kernel.takeSpare() : undefined
 	const endpoint: Endpoint = { ...designed, link: spare ?? newLinkName(host, designed.id) }
 	host.links.add(endpoint.link)
 	try {
@@ -46,7 +46,7 @@ async function record(host: Host, network: Network, designed: Designed): Promise
 /** While dockerd is on its way from this call to Join, which tries again and tells what fails. */
 function prepare(host: Host, network: Network, endpoint: Endpoint): void {
 	const work = async () => {
-		await host.kernel.ensure(modes[network.options.mode].attached(network, endpoint))
+		await host.kernel.ensure(modeOf(network).attached(network, endpoint))
 		host.prepared.add(endpoint.id)
 	}
 	void host.mutex.run(endpoint.id, work).catch(() => undefined)
@@ -91,17 +91,27 @@ async function clearAddresses(host: Host, network: Network, wanted: Designed): P
 			(each) => each !== undefined && [other.ipv4, other.ipv6].includes(each),
 		)
 		if (address === undefined) continue
-		if (isAlive(host, other)) throw new WeftError('in-use', `the address ${address} is in use by endpoint ${other.id}`)
+		if (isHeld(host, network, other))
+			throw new WeftError('in-use', `the address ${address} is in use by endpoint ${other.id}`)
 		await removeEndpoint(host, network, other)
 	}
 }
 
 /**
- * Whether a container has it: the other end is in its sandbox. Where that end is on this host, dockerd has moved it back
- * from a sandbox that is no more; where neither is left, the sandbox took both with it.
+ * Whether a container may have it: its link is in a sandbox. Where that is on this host, dockerd has moved it back from
+ * one that is no more; where the host's end is gone, the sandbox took both with it. Of what has no end on the host
+ * nothing speaks against it.
  */
-export function isAlive(host: Host, endpoint: Endpoint): boolean {
-	return host.kernel.hasLink(endpoint.link) && !host.kernel.hasLink(peerName(endpoint.link))
+export function isAlive(host: Host, network: Network, endpoint: Endpoint): boolean {
+	const link = modeOf(network).link(network, endpoint)
+	if (link === undefined) return true
+	const { name, hostEnd } = link
+	return !host.kernel.hasLink(name) && (hostEnd === undefined || host.kernel.hasLink(hostEnd))
+}
+
+/** Whether a container has it for certain. */
+function isHeld(host: Host, network: Network, endpoint: Endpoint): boolean {
+	return modeOf(network).link(network, endpoint)?.hostEnd !== undefined && isAlive(host, network, endpoint)
 }
 
 export function deleteEndpoint(host: Host, networkId: string, endpointId: string): Promise<void> {
@@ -131,7 +141,7 @@ async function takeAway(host: Host, network: Network, endpoint: Endpoint): Promi
 
 /** All that an endpoint can have in the kernel. */
 export function resourcesOf(network: Network, endpoint: Endpoint): Resource[] {
-	const mode = modes[network.options.mode]
+	const mode = modeOf(network)
 	return [...mode.attached(network, endpoint), ...mode.published(network, endpoint)]
 }
 
@@ -140,12 +150,14 @@ export function join(host: Host, networkId: string, endpointId: string): Promise
 	return host.mutex.run(endpointId, async () => {
 		const network = needNetwork(host, networkId)
 		const endpoint = needEndpoint(host, networkId, endpointId)
-		const mode = modes[network.options.mode]
+		const mode = modeOf(network)
 		if (!host.prepared.delete(endpointId)) await host.kernel.ensure(mode.attached(network, endpoint))
 		const attachment = mode.attachment(network, endpoint)
+		const link = mode.link(network, endpoint)
+		if (link === undefined) return { ...attachment, routes: [] }
 		const { interfaceName } = endpoint
-		const names = { prefix: network.options.interfacePrefix, ...(interfaceName ? { name: interfaceName } : {}) }
-		return { ...attachment, link: peerName(endpoint.link), ...names, routes: [] }
+		const names = { prefix: link.prefix, ...(interfaceName ? { name: interfaceName } : {}) }
+		return { ...attachment, link: link.name, ...names, routes: [] }
 	})
 }
 

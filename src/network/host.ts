@@ -4,7 +4,7 @@ import { WeftError } from '../errors.ts'
 import type { HostFacts } from '../kernel/host.ts'
 import type { Gate, Kernel } from '../kernel/kernel.ts'
 import type { PortChange } from '../kernel/resource.ts'
-import type { Endpoint, Network } from '../model/network.ts'
+import { type BridgeNetwork, type Endpoint, hasBridge, type Network } from '../model/network.ts'
 import type { KeyedMutex } from '../mutex.ts'
 import type { Change, Store } from '../store/store.ts'
 
@@ -45,10 +45,10 @@ export function drop(record: Network | Endpoint): Change {
 		: { kind: 'network', group: '', id: record.id }
 }
 
-/** As long as there is a network, a container can come at any moment. */
+/** As long as there is a bridge, a container can come at any moment. */
 export async function keepSpares(host: Host): Promise<void> {
 	await host.kernel
-		.keepSpares(host.store.list('network', '').length > 0)
+		.keepSpares(host.store.list('network', '').some(hasBridge))
 		.catch((error: unknown) => host.warn(error, 'spare links cannot be taken away'))
 }
 
@@ -65,9 +65,9 @@ export async function keepPassage(host: Host): Promise<void> {
 /** What had to be done, for people. `anew`: also where nothing else is needed than before, because somebody changed it. */
 export function keepGate(host: Host, gate: Gate, anew = false): Promise<readonly string[]> {
 	// The zone of a bridge that was there before is its owner's choice: it decides over packets to the host as well.
-	const concerned = ({ adopted }: Network) => gate === 'iptables' || adopted === undefined
+	const concerned = ({ adopted }: BridgeNetwork) => gate === 'iptables' || adopted === undefined
 	const bridges = () =>
-		settledNetworks(host)
+		settledBridges(host)
 			.filter(concerned)
 			.map(({ bridge }) => bridge)
 	return host.kernel.keepPassage(gate, bridges, anew)
@@ -84,6 +84,6 @@ export function settledNetworks(host: Host): Network[] {
 	return host.store.list('network', '').filter(({ settled }) => settled)
 }
 
-export function settledBridges(host: Host): string[] {
-	return settledNetworks(host).map(({ bridge }) => bridge)
+export function settledBridges(host: Host): BridgeNetwork[] {
+	return settledNetworks(host).filter(hasBridge)
 }

@@ -1,13 +1,10 @@
 /** Networks come and go. A record is written before the kernel is touched and goes after it. */
 import { isDeepStrictEqual } from 'node:util'
-import { invalid, WeftError } from '../errors.ts'
-import type { Resource } from '../kernel/resource.ts'
-import { type Cidr, covers, overlaps, parseCidr } from '../model/address.ts'
-import { bridgeName, freeName } from '../model/names.ts'
+import { WeftError } from '../errors.ts'
 import type { Network } from '../model/network.ts'
 import type { PerFamily } from '../model/options.ts'
-import { modes } from '../modes/index.ts'
-import { findBridge } from './adoption.ts'
+import { modeOf, modes } from '../modes/index.ts'
+import { designBridge } from './bridge-design.ts'
 import { removeEndpoint } from './endpoints.ts'
 import { drop, type Host, keepPassage, keepSpares, put } from './host.ts'
 import { checkFamilies, parseOptions } from './options.ts'
@@ -42,61 +39,13 @@ async function design(host: Host, request: NetworkRequest): Promise<Network> {
 	const { id, internal, ipv4, ipv6 } = request
 	const options = parseOptions(request.options)
 	checkFamilies(request.options, { 4: ipv4.length > 0, 6: ipv6.length > 0 })
-	const others = host.store.list('network', '')
-	const taken = (name: string) => host.kernel.hasLink(name) || others.some(({ bridge }) => bridge === name)
-	const bridge = options.bridgeName ?? freeName((n) => bridgeName(id, n), taken)
-	const found = options.bridgeName === undefined ? undefined : await findBridge(host, bridge, others)
-	const mtu = options.mtu ?? found?.mtu ?? (await host.facts.defaultMtu())
-	const made: Network = { id, options, internal, ipv4, ipv6, bridge, mtu, settled: false }
-	const network = found === undefined ? made : { ...made, adopted: found.state }
-	const mode = modes[options.mode]
-	mode.validate(network)
-	mustBeFilterable(host, network)
-	mustNotOverlap(network, others)
-	await mustBeFree(host, mode.network(network))
-	return network
-}
-
-/** A rule that is promised and cannot be there is refused: to do without it in silence would be worse. */
-function mustBeFilterable(host: Host, { options }: Network): void {
-	if (host.facts.filtersBridges) return
-	const lacking = 'this kernel is built without nftables for bridges'
-	if (!options.icc) throw invalid(`com.docker.network.bridge.enable_icc="false" cannot be had: ${lacking}`)
-	if (options.antispoof) throw invalid(`antispoof cannot be had: ${lacking}; -o antispoof=false does without`)
-}
-
-const LINK_LOCAL = parseCidr('fe80::/10')
-
-/** The kernel would give an address to two links, and answer by whichever it likes. */
-async function mustBeFree(host: Host, plan: readonly Resource[]): Promise<void> {
-	for (const resource of plan) {
-		if (resource.kind !== 'address' || covers(LINK_LOCAL, parseCidr(resource.cidr))) continue
-		const holder = await host.facts.linkWith(parseCidr(resource.cidr))
-		if (holder === undefined || holder === resource.link) continue
-		throw new WeftError('in-use', `the gateway ${resource.cidr} is an address of this host already, on ${holder}`)
+	const asked = { id, internal, ipv4, ipv6, settled: false }
+	switch (options.mode) {
+		case 'bridge':
+			return designBridge(host, { ...asked, options })
+		case 'none':
+			return { ...asked, options }
 	}
-}
-
-/** Docker's own IPAM gives the same subnet to two networks when asked to; two bridges of one host cannot have it. */
-function mustNotOverlap(network: Network, others: readonly Network[]): void {
-	const mine = poolsOf(network)
-	for (const other of others) {
-		const clash = poolsOf(other).find((theirs) => mine.some((pool) => overlaps(pool, theirs)))
-		if (clash === undefined) continue
-		const subnets = [...network.ipv4, ...network.ipv6].map(({ pool }) => pool).join(', ')
-		throw new WeftError('exists', `the subnet ${subnets} overlaps with that of network ${other.id.slice(0, 12)}`)
-	}
-}
-
-/** Read once for each record: with a thousand networks this would be most of the work for one more. */
-const pools = new WeakMap<Network, readonly Cidr[]>()
-
-function poolsOf(network: Network): readonly Cidr[] {
-	const known = pools.get(network)
-	if (known !== undefined) return known
-	const read = [...network.ipv4, ...network.ipv6].map(({ pool }) => parseCidr(pool)).filter(({ prefix }) => prefix > 0)
-	pools.set(network, read)
-	return read
 }
 
 function mustBeSame(existing: Network, request: NetworkRequest): void {
@@ -109,7 +58,7 @@ function mustBeSame(existing: Network, request: NetworkRequest): void {
 }
 
 async function make(host: Host, network: Network): Promise<void> {
-	const plan = modes[network.options.mode].network(network)
+	const plan = modeOf(network).network(network)
 	try {
 		await host.kernel.ensure(plan)
 	} catch (error) {
@@ -131,6 +80,6 @@ export function deleteNetwork(host: Host, networkId: string): Promise<void> {
 export async function unmake(host: Host, network: Network): Promise<void> {
 	if (network.settled) await host.store.commit([put({ ...network, settled: false })])
 	for (const endpoint of host.store.list('endpoint', network.id)) await removeEndpoint(host, network, endpoint)
-	await host.kernel.remove(modes[network.options.mode].network(network))
+	await host.kernel.remove(modeOf(network).network(network))
 	await host.store.commit([drop(network)])
 }

@@ -4,8 +4,26 @@ import { type Family, formatIp, tryParseIp } from '../model/address.ts'
 import { checkLinkName } from '../model/names.ts'
 import type { GatewayMode } from '../model/options.ts'
 
+export type Raw = Readonly<Record<string, string>>
+
+/** Of every mode whose containers have a link. */
+export const MTU = 'mtu'
+export const DOCKER_MTU = 'com.docker.network.driver.mtu'
+export const PREFIX = 'com.docker.network.container_iface_prefix'
+
 /** A value as an error shows it: quoted, and on one line. */
 export const quote = JSON.stringify
+
+/** The value of an option, undefined where it was not given. */
+export function read<T>(raw: Raw, name: string, parse: (name: string, text: string) => T): T | undefined {
+	const text = given(raw, name)
+	return text === undefined ? undefined : parse(name, text)
+}
+
+/** An option given without a value is one that was not given, as with Docker's drivers. */
+export function given(raw: Raw, name: string): string | undefined {
+	return raw[name] === '' ? undefined : raw[name]
+}
 
 /** The spellings of Go's strconv.ParseBool, which Docker's drivers use. */
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
@@ -60,4 +78,16 @@ export function parseSource(name: string, text: string, family: Family): string 
 export function parseLinkNames(name: string, text: string): string[] {
 	const names = text.split(':').filter((each) => each !== '')
 	return [...new Set(names)].map((each) => checkLinkName(each, name))
+}
+
+/** In either spelling; in both only where they agree. */
+export function readMtu(raw: Raw): number | undefined {
+	return read(raw, mtuName(raw), parseMtu)
+}
+
+function mtuName(raw: Raw): string {
+	const [mtu, dockers] = [given(raw, MTU), given(raw, DOCKER_MTU)]
+	if (mtu === undefined) return DOCKER_MTU
+	if (dockers === undefined || dockers === mtu) return MTU
+	throw invalid(`${MTU}=${quote(mtu)} and ${DOCKER_MTU}=${quote(dockers)} differ; give one of them`)
 }

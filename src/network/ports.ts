@@ -1,7 +1,7 @@
 /** Which ports of this host a container's `-p` become. Pure: whether a port is free is tried by the caller. */
 import { invalid, messageOf, WeftError } from '../errors.ts'
 import { formatIp, parseIp, plainAddress } from '../model/address.ts'
-import type { Endpoint, Network, PortRequest, PublishedPort } from '../model/network.ts'
+import type { BridgeNetwork, Endpoint, PortRequest, PublishedPort } from '../model/network.ts'
 
 const ANY4 = '0.0.0.0'
 const ANY6 = '::'
@@ -15,7 +15,7 @@ export type Binding = (hostPort: number) => PublishedPort[]
  * family and the container's port, as Docker does.
  * @throws WeftError `invalid` when the container has no address of the family that was asked for
  */
-export function bindingOf(network: Network, endpoint: Endpoint, request: PortRequest): Binding {
+export function bindingOf(network: BridgeNetwork, endpoint: Endpoint, request: PortRequest): Binding {
 	const { protocol, containerPort } = request
 	const { gatewayModes } = network.options
 	const targets = hostAddresses(network, endpoint, request).map((hostIp) => {
@@ -40,7 +40,7 @@ function any(hostIp: string): string {
 	return hostIp.includes(':') ? ANY6 : ANY4
 }
 
-function hostAddresses(network: Network, endpoint: Endpoint, request: PortRequest): string[] {
+function hostAddresses(network: BridgeNetwork, endpoint: Endpoint, request: PortRequest): string[] {
 	if (request.hostIp !== '') return [formatIp(parseIp(request.hostIp))]
 	const { hostBinding = ANY4 } = network.options
 	// 0.0.0.0 by default stands for both families, as with Docker's driver.

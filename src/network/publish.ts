@@ -1,8 +1,8 @@
 /** Publishes ports and takes them back. Publishing replaces: dockerd sends the whole list again when a gateway moves. */
 import { isCode } from '../errors.ts'
 import { type HostPort, identity } from '../kernel/resource.ts'
-import type { Endpoint, Network, PortRequest, PublishedPort } from '../model/network.ts'
-import { modes } from '../modes/index.ts'
+import { type BridgeNetwork, type Endpoint, hasBridge, type PortRequest, type PublishedPort } from '../model/network.ts'
+import { modeOf } from '../modes/index.ts'
 import { forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
 import { bindingOf, candidates, noPortLeft, wantsOne } from './ports.ts'
 
@@ -18,7 +18,7 @@ export function publish(
 	return host.mutex.run(endpointId, async () => {
 		const network = needNetwork(host, networkId)
 		const endpoint = needEndpoint(host, networkId, endpointId)
-		await replace(host, network, endpoint, ports)
+		if (hasBridge(network)) await replace(host, network, endpoint, ports)
 	})
 }
 
@@ -26,7 +26,8 @@ export function unpublish(host: Host, networkId: string, endpointId: string): Pr
 	return host.mutex.run(endpointId, async () => {
 		const network = host.store.get('network', '', networkId)
 		const endpoint = host.store.get('endpoint', networkId, endpointId)
-		if (network !== undefined && endpoint !== undefined) await replace(host, network, endpoint, [])
+		if (network === undefined || endpoint === undefined || !hasBridge(network)) return
+		await replace(host, network, endpoint, [])
 	})
 }
 
@@ -34,8 +35,13 @@ export function unpublish(host: Host, networkId: string, endpointId: string): Pr
  * The ports themselves are taken before the record is written, because only taking them tells whether they are free;
  * they go with the process, so a crash in between leaves nothing.
  */
-async function replace(host: Host, network: Network, before: Endpoint, ports: readonly PortRequest[]): Promise<void> {
-	const { published: plan } = modes[network.options.mode]
+async function replace(
+	host: Host,
+	network: BridgeNetwork,
+	before: Endpoint,
+	ports: readonly PortRequest[],
+): Promise<void> {
+	const { published: plan } = modeOf(network)
 	if (ports.length === 0 && before.published.length === 0) return
 	let after: Endpoint = { ...before, published: [] }
 	try {
@@ -56,8 +62,8 @@ async function replace(host: Host, network: Network, before: Endpoint, ports: re
 }
 
 /** Goes on to the end: the error that led here is the one to tell, and what cannot be put back now is logged. */
-async function putBack(host: Host, network: Network, after: Endpoint, before: Endpoint): Promise<void> {
-	const { published: plan } = modes[network.options.mode]
+async function putBack(host: Host, network: BridgeNetwork, after: Endpoint, before: Endpoint): Promise<void> {
+	const { published: plan } = modeOf(network)
 	const warn = (error: unknown) => host.warn(error, `the ports of endpoint ${before.id} are not as they were`)
 	await host.kernel.remove(missing(plan(network, after), plan(network, before), identity)).catch(warn)
 	await host.kernel.ensure(plan(network, before)).catch(warn)
@@ -72,14 +78,16 @@ function missing<T>(from: readonly T[], to: readonly T[], key: (each: T) => stri
 
 async function choose(
 	host: Host,
-	network: Network,
+	network: BridgeNetwork,
 	before: Endpoint,
 	after: Endpoint,
 	request: PortRequest,
 ): Promise<PublishedPort[]> {
 	const binding = bindingOf(network, before, request)
 	const plan = (published: readonly PublishedPort[]) =>
-		modes[network.options.mode].published(network, { ...after, published }).filter((each) => each.kind === 'port')
+		modeOf(network)
+			.published(network, { ...after, published })
+			.filter((each) => each.kind === 'port')
 	const taken = new Set(plan(after.published).map(identity))
 	const [first, last] = host.facts.ephemeralPorts()
 	const start = nextEphemeral++ % (last - first + 1)

@@ -2,8 +2,8 @@
 import { Keeper, type KeeperLog } from '../keeper.ts'
 import type { Gate } from '../kernel/kernel.ts'
 import { mayBeLinkName } from '../model/names.ts'
-import type { Network } from '../model/network.ts'
-import { type Host, keepGate, settledBridges, settledNetworks } from './host.ts'
+import type { BridgeNetwork } from '../model/network.ts'
+import { type Host, keepGate, settledBridges } from './host.ts'
 import { repairNetwork } from './resync.ts'
 
 /** What is seen of a link when it changes. */
@@ -71,7 +71,8 @@ export class Repairs {
 
 	/** More links changed than could be followed. */
 	linksLost(): void {
-		for (const name of settledBridges(this.#host)) this.#suspect(name, 'more links changed than could be followed')
+		for (const { bridge } of settledBridges(this.#host))
+			this.#suspect(bridge, 'more links changed than could be followed')
 	}
 
 	/** Waits for the looks at the firewall that are due: a container's first packet is not to find it shut. */
@@ -87,7 +88,7 @@ export class Repairs {
 
 	/** Not of a network that weft itself is taking away. */
 	#isBridge(name: string): boolean {
-		return settledBridges(this.#host).includes(name)
+		return settledBridges(this.#host).some(({ bridge }) => bridge === name)
 	}
 
 	#suspect(name: string, cause: string): void {
@@ -99,7 +100,7 @@ export class Repairs {
 		const suspects = this.#suspects
 		this.#suspects = new Set()
 		const done: string[] = []
-		for (const network of settledNetworks(this.#host)) {
+		for (const network of settledBridges(this.#host)) {
 			if (!this.#has(network, suspects)) continue
 			const found = await repairNetwork(this.#host, network.id)
 			if (found.length > 0) done.push(`put network ${network.id.slice(0, 12)} right, of which ${few(found)}`)
@@ -107,7 +108,7 @@ export class Repairs {
 		return done
 	}
 
-	#has({ id, bridge }: Network, links: ReadonlySet<string>): boolean {
+	#has({ id, bridge }: BridgeNetwork, links: ReadonlySet<string>): boolean {
 		return links.has(bridge) || this.#host.store.list('endpoint', id).some(({ link }) => links.has(link))
 	}
 }

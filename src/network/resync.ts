@@ -2,7 +2,7 @@
 import { messageOf } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
 import type { Endpoint, Network } from '../model/network.ts'
-import { modes } from '../modes/index.ts'
+import { modeOf } from '../modes/index.ts'
 import { detach, isAlive, resourcesOf } from './endpoints.ts'
 import { type Host, keepSpares, settledNetworks } from './host.ts'
 import { unmake } from './networks.ts'
@@ -22,12 +22,12 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
 	const endpoints = networks.flatMap((network) =>
 		host.store.list('endpoint', network.id).map((each) => ({ network, each })),
 	)
-	const states = await Promise.all(endpoints.map(({ each }) => isWanted(host, each)))
+	const states = await Promise.all(endpoints.map(({ network, each }) => isWanted(host, network, each)))
 	const alive = endpoints.filter((_, i) => states[i])
 	const dead = endpoints.filter((_, i) => !states[i])
 	const plan = [
 		...observed,
-		...networks.flatMap((network) => modes[network.options.mode].network(network)),
+		...networks.flatMap((network) => modeOf(network).network(network)),
 		...alive.flatMap(({ network, each }) => resourcesOf(network, each)),
 	]
 	for (const error of await host.kernel.restore(plan)) host.warn(error, `not restored: ${messageOf(error)}`)
@@ -43,8 +43,8 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
 }
 
 /** Also a link that dockerd, which was answered by the process before, is on its way to take. */
-async function isWanted(host: Host, endpoint: Endpoint): Promise<boolean> {
-	return isAlive(host, endpoint) || (await host.kernel.isAwaited(endpoint.link))
+async function isWanted(host: Host, network: Network, endpoint: Endpoint): Promise<boolean> {
+	return isAlive(host, network, endpoint) || (await host.kernel.isAwaited(endpoint.link))
 }
 
 /** The same of one network, while weft runs: what others took away of its links and addresses, in words. */
@@ -52,7 +52,7 @@ export function repairNetwork(host: Host, id: string): Promise<readonly string[]
 	return host.mutex.run(id, async () => {
 		const network = host.store.get('network', '', id)
 		if (network?.settled !== true) return []
-		const found = [...(await host.kernel.repair(modes[network.options.mode].network(network)))]
+		const found = [...(await host.kernel.repair(modeOf(network).network(network)))]
 		for (const endpoint of host.store.list('endpoint', id))
 			found.push(...(await repairEndpoint(host, network, endpoint.id)))
 		return found

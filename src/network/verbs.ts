@@ -37,8 +37,8 @@ export interface RouteAnswer {
 export interface JoinAnswer {
 	/** The link that dockerd moves into the container; absent for a network without one. */
 	readonly link?: string
-	/** Name prefix inside the container: `eth` gives eth0, eth1. */
-	readonly prefix: string
+	/** Name prefix inside the container: `eth` gives eth0, eth1. There with the link. */
+	readonly prefix?: string
 	/** The whole name, where the user asked for one. */
 	readonly name?: string
 	readonly gateway?: string

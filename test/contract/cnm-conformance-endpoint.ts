@@ -1,7 +1,7 @@
 /** docker run, connect, disconnect and stop, in the order of old and of new versions. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { DockerError, newId, text } from '../support/wire.ts'
+import { DockerError, isCidr, newId, text } from '../support/wire.ts'
 import type { Subject } from './cnm-conformance.ts'
 import { ERAS, withNetwork } from './cnm-conformance-network.ts'
 import { base64Mac, connect, disconnect, run, stop } from './cnm-order-endpoint.ts'
@@ -59,6 +59,17 @@ export function endpointTests(subject: Subject): void {
 				await withNetwork(subject, era, { internal: true }, async (network) => {
 					const container = await run(subject.wire, era, network, { isGateway: false })
 					assert.deepEqual([text(container.join, 'Gateway'), text(container.join, 'GatewayIPv6')], ['', ''])
+					await stop(subject.wire, container)
+				})
+			})
+
+			it('on a network of mode none there are addresses, and neither a link nor a gateway', async () => {
+				await withNetwork(subject, era, { options: { mode: 'none' } }, async (network) => {
+					const container = await run(subject.wire, era, network, { isGateway: false })
+					assert.ok(isCidr(container.ipv4))
+					const { InterfaceName, Gateway, StaticRoutes, DisableGatewayService } = container.join
+					assert.deepEqual([container.mac, InterfaceName, Gateway], ['', undefined, undefined])
+					assert.deepEqual([StaticRoutes, DisableGatewayService], [[], true])
 					await stop(subject.wire, container)
 				})
 			})

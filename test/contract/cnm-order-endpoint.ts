@@ -53,11 +53,12 @@ export async function run(wire: Wire, era: Era, network: NetworkState, flags: Ru
 		const mac = await createEndpoint(wire, ref, { ipv4, ipv6, flags })
 		const join = await joinSandbox(wire, ref, sandbox)
 		const link = text(join.InterfaceName, 'SrcName')
-		if (moveFirst) await flags.move?.(link)
+		const move = async () => (link === '' ? undefined : flags.move?.(link))
+		if (moveFirst) await move()
 		if (isProgrammed) await wire.call('NetworkDriver.ProgramExternalConnectivity', { ...ref, Options: sandbox })
 		const endpoint = { id, network, ipv4, ipv6, mac, join, link, isProgrammed }
 		await operInfo(wire, [...(flags.existing ?? []), endpoint])
-		if (!moveFirst) await flags.move?.(link)
+		if (!moveFirst) await move()
 		return endpoint
 	} catch (error) {
 		// Also after a failed CreateEndpoint or Join: dockerd takes down what may or may not be there.
@@ -185,7 +186,7 @@ export async function stop(
 	const ref = { NetworkID: endpoint.network.id, EndpointID: endpoint.id }
 	if (revoke && endpoint.isProgrammed) await wire.callLogged('NetworkDriver.RevokeExternalConnectivity', ref)
 	await wire.callLogged('NetworkDriver.Leave', ref)
-	await moveBack?.(endpoint.link)
+	if (endpoint.link !== '') await moveBack?.(endpoint.link)
 	await operInfo(wire, remaining)
 	await wire.callLogged('NetworkDriver.DeleteEndpoint', ref)
 	await releaseEndpoint(wire, endpoint)

@@ -47,7 +47,7 @@ describe('weft, killed at every step of', () => {
 			it(`${row.name}, with the call ${manner === 'empty' ? 'repeated without a body' : manner}`, async (t) => {
 				let step = 1
 				while ((await liveUntil(step, row, manner)).died) step++
-				assert.ok(step > 50, `${step} steps`)
+				assert.ok(step > 40, `${step} steps`)
 				t.diagnostic(`${step - 1} steps`)
 			})
 		}

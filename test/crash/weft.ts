@@ -10,7 +10,7 @@ import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
 import { networkOf, parseCidr } from '../../src/model/address.ts'
 import { keepPassage } from '../../src/network/host.ts'
-import { type Bench, bench, networks, objectsOf, planned } from '../network/host.ts'
+import { type Bench, bench, bridgeNetworks, networks, objectsOf, planned } from '../network/host.ts'
 import { Death, MortalStore } from '../support/death.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'
 import type { RawAnswer } from '../support/wire.ts'
@@ -162,7 +162,7 @@ export function assertAgreed({ bench, kernel }: MortalWeft): void {
 	assert.deepEqual(kernel.objects(), objectsOf(planned(bench)))
 	const missing = planned(bench).filter((resource) => !kernel.has(resource))
 	assert.deepEqual(missing, [])
-	const settled = networks(bench).filter((each) => each.settled)
+	const settled = bridgeNetworks(bench).filter((each) => each.settled)
 	assert.deepEqual(
 		kernel.passage.iptables,
 		settled.map(({ bridge }) => bridge),

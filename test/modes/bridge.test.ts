@@ -5,18 +5,18 @@ import fc from 'fast-check'
 import { isCode } from '../../src/errors.ts'
 import { type Element, identity, type Resource } from '../../src/kernel/resource.ts'
 import { renderElements } from '../../src/kernel/ruleset.ts'
-import type { Endpoint, Network, PublishedPort, Subnet } from '../../src/model/network.ts'
-import type { NetworkOptions } from '../../src/model/options.ts'
+import type { BridgeNetwork, Endpoint, PublishedPort, Subnet } from '../../src/model/network.ts'
+import type { BridgeOptions } from '../../src/model/options.ts'
 import { bridge } from '../../src/modes/bridge.ts'
-import { parseOptions } from '../../src/network/options.ts'
+import { parseBridge } from '../../src/network/bridge-options.ts'
 import { expectGolden } from '../support/golden.ts'
 
 const V4: Subnet = { pool: '10.210.1.0/24', gateway: '10.210.1.1/24', reserved: {} }
 const V6: Subnet = { pool: 'fd77:6566:7400:1::/64', gateway: 'fd77:6566:7400:1::1/64', reserved: {} }
 
-const OPTIONS = parseOptions({})
+const OPTIONS = parseBridge({})
 
-function network(more: Partial<Network> = {}): Network {
+function network(more: Partial<BridgeNetwork> = {}): BridgeNetwork {
 	return {
 		id: '0123456789abcdef'.repeat(4),
 		options: OPTIONS,
@@ -51,14 +51,14 @@ function published(hostIp: string, hostPort: number, more: Partial<PublishedPort
 const DUAL = { ipv4: [V4], ipv6: [V6] }
 const DUAL_ENDPOINT = { ipv6: 'fd77:6566:7400:1::2/64' }
 
-function having(more: Partial<NetworkOptions>): Pick<Network, 'options'> {
+function having(more: Partial<BridgeOptions>): Pick<BridgeNetwork, 'options'> {
 	return { options: { ...OPTIONS, ...more } }
 }
 
 const NO_MASQUERADE = having({ masquerade: false })
 const ROUTED6 = having({ gatewayModes: { 4: 'nat', 6: 'routed' } })
 
-const CASES: Readonly<Record<string, readonly [Network, Endpoint]>> = {
+const CASES: Readonly<Record<string, readonly [BridgeNetwork, Endpoint]>> = {
 	ipv4: [network(), endpoint()],
 	'dual-stack': [network(DUAL), endpoint(DUAL_ENDPOINT)],
 	'ipv6-only': [network({ ipv4: [], ipv6: [V6] }), (({ ipv4: _, ...rest }) => rest)(endpoint(DUAL_ENDPOINT))],
@@ -158,7 +158,7 @@ function line(resource: Resource): string {
 	return `${identity(resource)} ${JSON.stringify(attributes)}`
 }
 
-function plan(network: Network, endpoint: Endpoint): string {
+function plan(network: BridgeNetwork, endpoint: Endpoint): string {
 	const parts = {
 		network: bridge.network(network),
 		attached: bridge.attached(network, endpoint),
@@ -170,7 +170,7 @@ function plan(network: Network, endpoint: Endpoint): string {
 	return `${text.join('')}attachment\n\t${JSON.stringify(bridge.attachment(network, endpoint))}\n`
 }
 
-function wholePlan(network: Network, endpoint: Endpoint): Resource[] {
+function wholePlan(network: BridgeNetwork, endpoint: Endpoint): Resource[] {
 	return [...bridge.network(network), ...bridge.attached(network, endpoint), ...bridge.published(network, endpoint)]
 }
 
@@ -248,7 +248,7 @@ describe('the plan of a bridge network', () => {
 })
 
 describe('a bridge network', () => {
-	const refused = (more: Partial<Network>, words: RegExp) => {
+	const refused = (more: Partial<BridgeNetwork>, words: RegExp) => {
 		assert.throws(
 			() => bridge.validate(network(more)),
 			(error: unknown) => {
@@ -313,7 +313,7 @@ describe('a bridge network', () => {
 		const skips = (raw: Readonly<Record<string, string>>, internal: boolean) => {
 			const label = (name: string) => `com.docker.network.bridge.${name}`
 			const named = Object.fromEntries(Object.entries(raw).map(([name, value]) => [label(name), value]))
-			return bridge.skipsGateway(parseOptions(named), internal)
+			return bridge.skipsGateway(parseBridge(named), internal)
 		}
 		assert.deepEqual(skips({}, false), { 4: false, 6: false })
 		assert.deepEqual(skips({}, true), { 4: false, 6: false })

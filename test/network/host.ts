@@ -1,8 +1,14 @@
 /** A host in memory for the verbs: its store, its kernel, and requests as Docker makes them. */
 import { createHash } from 'node:crypto'
 import { identity, type Resource } from '../../src/kernel/resource.ts'
-import type { Endpoint, Network, PortRequest } from '../../src/model/network.ts'
-import { modes } from '../../src/modes/index.ts'
+import {
+	type BridgeNetwork,
+	type Endpoint,
+	hasBridge,
+	type Network,
+	type PortRequest,
+} from '../../src/model/network.ts'
+import { modeOf } from '../../src/modes/index.ts'
 import { KeyedMutex } from '../../src/mutex.ts'
 import { networkDriver } from '../../src/network/driver.ts'
 import type { Host } from '../../src/network/host.ts'
@@ -95,6 +101,10 @@ export function networks({ store }: Bench): readonly Network[] {
 	return store.list('network', '')
 }
 
+export function bridgeNetworks(bench: Bench): readonly BridgeNetwork[] {
+	return networks(bench).filter(hasBridge)
+}
+
 export function endpoints({ store }: Bench, number = 1): readonly Endpoint[] {
 	return store.list('endpoint', idOf(`network ${number}`))
 }
@@ -104,7 +114,7 @@ export function planned(bench: Bench): Resource[] {
 	return networks(bench)
 		.filter(({ settled }) => settled)
 		.flatMap((network) => {
-			const mode = modes[network.options.mode]
+			const mode = modeOf(network)
 			const attached = bench.store
 				.list('endpoint', network.id)
 				.filter(({ link }) => bench.kernel.hasLink(link))

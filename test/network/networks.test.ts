@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isCode } from '../../src/errors.ts'
-import { attach, bench, endpointRequest, idOf, networkRequest, networks, objectsOf, planned } from './host.ts'
+import {
+	attach,
+	bench,
+	bridgeNetworks,
+	endpointRequest,
+	idOf,
+	networkRequest,
+	networks,
+	objectsOf,
+	planned,
+} from './host.ts'
 
 const BRIDGE = 'com.docker.network.bridge.name'
 
@@ -28,7 +38,7 @@ describe('createNetwork', () => {
 	it('makes what the mode plans, and a settled record', async () => {
 		const host = bench()
 		await host.verbs.createNetwork(networkRequest())
-		const [network] = networks(host)
+		const [network] = bridgeNetworks(host)
 		assert.equal(network?.settled, true)
 		assert.equal(network.mtu, 1450)
 		assert.ok(planned(host).every((resource) => host.kernel.has(resource)))
@@ -47,7 +57,7 @@ describe('createNetwork', () => {
 		const host = bench()
 		await host.verbs.createNetwork(networkRequest())
 		const before = host.kernel.objects()
-		host.kernel.loseLink(networks(host)[0]?.bridge ?? '')
+		host.kernel.loseLink(bridgeNetworks(host)[0]?.bridge ?? '')
 		assert.notDeepEqual(host.kernel.objects(), before)
 		await host.verbs.createNetwork(networkRequest())
 		assert.deepEqual(host.kernel.objects(), before)
@@ -130,17 +140,17 @@ describe('createNetwork', () => {
 			host.verbs.createNetwork(networkRequest(1, { id: a })),
 			host.verbs.createNetwork(networkRequest(2, { id: b })),
 		])
-		assert.equal(new Set(networks(host).map(({ bridge }) => bridge)).size, 2)
+		assert.equal(new Set(bridgeNetworks(host).map(({ bridge }) => bridge)).size, 2)
 	})
 
 	it('leaves alone a link of that name that is somebody else’s', async () => {
 		const host = bench()
 		const first = bench()
 		await first.verbs.createNetwork(networkRequest())
-		const name = networks(first)[0]?.bridge ?? ''
+		const name = bridgeNetworks(first)[0]?.bridge ?? ''
 		host.kernel.addForeignLink(name)
 		await host.verbs.createNetwork(networkRequest())
-		assert.notEqual(networks(host)[0]?.bridge, name)
+		assert.notEqual(bridgeNetworks(host)[0]?.bridge, name)
 	})
 
 	it('refuses a bridge name that is taken, by a link, by another network or by Docker, and takes a free one', async () => {
@@ -154,7 +164,7 @@ describe('createNetwork', () => {
 		await host.verbs.createNetwork(named(2, 'mine'))
 		await assert.rejects(host.verbs.createNetwork(named(3, 'mine')), inUse)
 		assert.deepEqual(
-			networks(host).map(({ bridge }) => bridge),
+			bridgeNetworks(host).map(({ bridge }) => bridge),
 			['mine'],
 		)
 	})
@@ -165,7 +175,7 @@ describe('createNetwork', () => {
 		host.kernel.addForeignLink('brook', { kind: 'bridge', mtu: 1300, state })
 		const before = host.kernel.objects()
 		await host.verbs.createNetwork(networkRequest(1, { options: { [BRIDGE]: 'brook' } }))
-		const [network] = networks(host)
+		const [network] = bridgeNetworks(host)
 		assert.deepEqual([network?.bridge, network?.mtu, network?.adopted], ['brook', 1300, state])
 		assert.ok(host.kernel.objects().includes('address brook fd00:1::1/64'))
 		await attach(host, endpointRequest())
@@ -232,7 +242,7 @@ describe('the passage through other firewalls', () => {
 		await new Promise(setImmediate)
 		assert.deepEqual(
 			[...host.kernel.passage.iptables].sort(),
-			networks(host)
+			bridgeNetworks(host)
 				.map(({ bridge }) => bridge)
 				.sort(),
 		)
@@ -240,7 +250,7 @@ describe('the passage through other firewalls', () => {
 		await host.verbs.deleteNetwork(idOf('network 1'))
 		assert.deepEqual(
 			host.kernel.passage.iptables,
-			networks(host).map(({ bridge }) => bridge),
+			bridgeNetworks(host).map(({ bridge }) => bridge),
 		)
 		await host.verbs.deleteNetwork(idOf('network 2'))
 		assert.deepEqual(host.kernel.passage.iptables, [])

@@ -3,17 +3,17 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isCode, WeftError } from '../../src/errors.ts'
-import type { Endpoint, Network, PublishedPort } from '../../src/model/network.ts'
+import type { BridgeNetwork, Endpoint, PublishedPort } from '../../src/model/network.ts'
 import type { GatewayMode } from '../../src/model/options.ts'
-import { parseOptions } from '../../src/network/options.ts'
+import { parseBridge } from '../../src/network/bridge-options.ts'
 import { bindingOf, candidates, noPortLeft } from '../../src/network/ports.ts'
 import { portRequest } from './host.ts'
 
 const EPHEMERAL = [32768, 32772] as const
 
-const NETWORK: Network = {
+const NETWORK: BridgeNetwork = {
 	id: 'a',
-	options: parseOptions({}),
+	options: parseBridge({}),
 	internal: false,
 	ipv4: [],
 	ipv6: [],
@@ -91,7 +91,7 @@ describe('the ports to try', () => {
 })
 
 describe('a binding', () => {
-	const at = (network: Network, endpoint: Endpoint, hostIp = '') =>
+	const at = (network: BridgeNetwork, endpoint: Endpoint, hostIp = '') =>
 		bindingOf(
 			network,
 			endpoint,

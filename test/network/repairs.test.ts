@@ -6,11 +6,11 @@ import {
 	attach,
 	type Bench,
 	bench,
+	bridgeNetworks,
 	endpointRequest,
 	endpoints,
 	idOf,
 	networkRequest,
-	networks,
 	planned,
 } from './host.ts'
 
@@ -62,7 +62,7 @@ describe('repairs', () => {
 		await host.repairs.firewallDue()
 		assert.deepEqual(
 			host.kernel.passage.iptables,
-			networks(host).map(({ bridge }) => bridge),
+			bridgeNetworks(host).map(({ bridge }) => bridge),
 		)
 	})
 
@@ -74,7 +74,7 @@ describe('repairs', () => {
 		await pass(1000)
 		assert.deepEqual(
 			host.kernel.passage.iptables,
-			networks(host).map(({ bridge }) => bridge),
+			bridgeNetworks(host).map(({ bridge }) => bridge),
 		)
 	})
 
@@ -84,7 +84,7 @@ describe('repairs', () => {
 		await host.verbs.createNetwork(networkRequest())
 		await attach(host, endpointRequest(2))
 		await attach(host, endpointRequest(3))
-		return { ...host, bridge: networks(host)[0]?.bridge ?? '' }
+		return { ...host, bridge: bridgeNetworks(host)[0]?.bridge ?? '' }
 	}
 
 	const NAME = `put network ${idOf('network 1').slice(0, 12)} right, of which`
@@ -119,7 +119,7 @@ describe('repairs', () => {
 		const host = await populated()
 		await host.verbs.createNetwork(networkRequest(2))
 		const before = host.kernel.objects()
-		for (const { bridge } of networks(host)) host.kernel.loseLink(bridge)
+		for (const { bridge } of bridgeNetworks(host)) host.kernel.loseLink(bridge)
 		host.repairs.linksLost()
 		await pass(1000)
 		assert.deepEqual(host.kernel.objects(), before)

@@ -72,7 +72,8 @@ export function fakeNetworks(): FakeNetworks {
 
 		skipsGateway({ options, internal }) {
 			const isolated = (family: number) =>
-				internal && options[`com.docker.network.bridge.gateway_mode_ipv${family}`] === 'isolated'
+				options.mode === 'none' ||
+				(internal && options[`com.docker.network.bridge.gateway_mode_ipv${family}`] === 'isolated')
 			return { 4: isolated(4), 6: isolated(6) }
 		},
 
@@ -83,7 +84,7 @@ export function fakeNetworks(): FakeNetworks {
 				throw new WeftError('exists', `network ${request.id} exists with other settings`)
 			}
 			const mode = request.options.mode ?? 'bridge'
-			if (mode !== 'bridge') throw invalid(`option "mode" is "${mode}"; bridge is known`)
+			if (!['bridge', 'none'].includes(mode)) throw invalid(`option "mode" is "${mode}"; bridge and none are known`)
 			networks.set(request.id, { request, endpoints: new Map() })
 		},
 
@@ -92,14 +93,14 @@ export function fakeNetworks(): FakeNetworks {
 		},
 
 		async createEndpoint(request) {
-			const { endpoints } = networkOf(request.networkId)
+			const { endpoints, request: network } = networkOf(request.networkId)
 			const known = endpoints.get(request.id)
 			if (known !== undefined && JSON.stringify(known.request) !== JSON.stringify(request)) {
 				throw new WeftError('exists', `endpoint ${request.id} exists with other settings`)
 			}
 			const mac = known?.mac ?? request.mac ?? formatMac(Uint8Array.of(2, 0, 0, 0, ++macs >> 8, macs & 0xff))
 			if (known === undefined) endpoints.set(request.id, { request, mac, joined: false, ports: [] })
-			return request.mac === undefined ? { mac } : {}
+			return request.mac === undefined && network.options.mode !== 'none' ? { mac } : {}
 		},
 
 		async deleteEndpoint(networkId, endpointId) {
@@ -141,6 +142,7 @@ export function fakeNetworks(): FakeNetworks {
 }
 
 function joinAnswer(network: NetworkRequest, endpointId: string): JoinAnswer {
+	if (network.options.mode === 'none') return { routes: [], noGatewayService: true }
 	const gateway = network.internal ? undefined : plainGateway(network.ipv4[0]?.gateway)
 	const gatewayIpv6 = network.internal ? undefined : plainGateway(network.ipv6[0]?.gateway)
 	return {
