@@ -33,6 +33,7 @@ test-unit: build ## the tests that need neither root nor Docker
 	@$(NODE_TEST) $(UNIT_TESTS)
 
 test-crash: export WEFT_TEST_KILLS ?= 20000
+test-crash: export WEFT_TEST_HOST_KILLS ?= 100
 test-crash: setup build ## weft killed at every step, and WEFT_TEST_KILLS times at random; a part of it is in make test
 	@$(NODE_TEST) $(filter dist/test/crash/%,$(ALL_TESTS))
 

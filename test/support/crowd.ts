@@ -32,19 +32,31 @@ export async function removeMember(wire: Wire, { network, endpoints }: Member): 
 	await networkRm(wire, network)
 }
 
-/** A namespace that stands for all containers; gives it the ends of their links, in one run of ip. */
-export async function moveIn(host: Host, members: readonly Member[]): Promise<{ end(): Promise<void> }> {
+export interface Sandbox {
+	/** In the host's pid namespace. */
+	readonly pid: string
+	end(): Promise<void>
+}
+
+/** A network namespace that stands for those of all containers. */
+export async function startSandbox(host: Host): Promise<Sandbox> {
 	const [program = '', ...args] = host.enter(['unshare', '--net', 'sh', '-c', 'echo $$; exec sleep infinity'])
 	const sandbox = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-	const [pid] = await once(sandbox.stdout, 'data')
-	const ended = once(sandbox, 'exit')
-	const links = members.flatMap(({ endpoints }) => endpoints.map(({ link }) => link))
-	const input = links.map((link) => `link set ${link} netns ${String(pid).trim()}\n`).join('')
-	await host.exec(['ip', '-batch', '-'], { input, timeout: 300_000 })
-	return {
-		end: async () => {
-			await host.exec(['kill', String(pid).trim()])
-			await ended
-		},
+	const gone = once(sandbox, 'exit')
+	const [line] = await once(sandbox.stdout, 'data')
+	const pid = String(line).trim()
+	const end = async () => {
+		await host.exec(['kill', pid])
+		await gone
 	}
+	return { pid, end }
+}
+
+/** Gives a sandbox the ends of their links, in one run of ip. */
+export async function moveIn(host: Host, members: readonly Member[]): Promise<Sandbox> {
+	const sandbox = await startSandbox(host)
+	const links = members.flatMap(({ endpoints }) => endpoints.map(({ link }) => link))
+	const input = links.map((link) => `link set ${link} netns ${sandbox.pid}\n`).join('')
+	await host.exec(['ip', '-batch', '-'], { input, timeout: 300_000 })
+	return sandbox
 }

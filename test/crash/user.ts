@@ -1,0 +1,70 @@
+/** Users of Docker who give commands in any order, each with a network and containers of their own beside a shared network. */
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import type { NetworkState } from '../contract/cnm-order-network.ts'
+import type { Container, Docker } from './docker.ts'
+import type { Row } from './rows.ts'
+
+export type Action = 'create' | 'run' | 'run on the shared one' | 'program' | 'stop' | 'remove'
+
+export interface Home {
+	readonly network: NetworkState
+	readonly row: Row
+}
+
+export const actions = fc.constantFrom<Action>(
+	'create',
+	'run',
+	'run',
+	'run on the shared one',
+	'program',
+	'stop',
+	'remove',
+)
+
+export class User {
+	readonly #docker: Docker
+	readonly #row: Row
+	readonly #shared: Home
+	readonly #containers: Container[] = []
+	#own: Home | undefined
+	#port: number
+
+	constructor(number: number, docker: Docker, row: Row, shared: Home) {
+		this.#docker = docker
+		this.#row = row
+		this.#shared = shared
+		this.#port = 20_000 + 1000 * number
+	}
+
+	/** A command that fails, because weft was killed or something is missing, breaks no promise. */
+	async do(action: Action): Promise<void> {
+		await this.#try(action).catch((error: unknown) => {
+			if (error instanceof assert.AssertionError) throw error
+		})
+	}
+
+	async #try(action: Action): Promise<void> {
+		const own = this.#own
+		const [container] = this.#containers
+		if (action === 'create') this.#own ??= { network: await this.#docker.create(this.#row.flags), row: this.#row }
+		if (action === 'run on the shared one') await this.#run(this.#shared)
+		if (action === 'run' && own !== undefined) await this.#run(own)
+		if (action === 'program' && container !== undefined) await this.#docker.program(container, this.#ports(this.#row))
+		if (action === 'stop' && container !== undefined) await this.#docker.stop(this.#containers.shift() ?? container)
+		if (action === 'remove' && own !== undefined && this.#docker.containersOf(own.network).length === 0) {
+			this.#own = undefined
+			await this.#docker.remove(own.network)
+		}
+	}
+
+	async #run({ network, row }: Home): Promise<void> {
+		const era = this.#port % 4 === 0 ? '28' : '20.10'
+		this.#containers.push(await this.#docker.run(network, era, this.#ports(row)))
+	}
+
+	#ports({ publishes }: Row): number[] {
+		this.#port += 2
+		return publishes ? [this.#port, this.#port + 1] : []
+	}
+}
