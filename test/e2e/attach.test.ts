@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { run } from '../support/command.ts'
+import { isSince } from '../support/engine.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
@@ -142,4 +143,101 @@ onEngines('a container on a network', (engine) => {
 		)
 		assert.deepEqual(left, ['1', '2', '3', '4', '5', '6'])
 	})
+
+	it('takes ranges of 64 bits and their last addresses, which Docker cannot give', async () => {
+		const [subnet, larger] = ['fd00:70:1::/64', 'fd00:70:1::/56']
+		const [own, last, another] = [
+			'fd00:70:1::/64',
+			'fd00:70:1:0:ffff:ffff:ffff:fffe/127',
+			'fd00:70:1:aa:ffff:ffff:ffff:fffe/127',
+		]
+		for (const [pool, range, gateway, address] of [
+			[subnet, own, 'fd00:70:1::9', 'fd00:70:1::1'],
+			[larger, own, 'fd00:70:1::1', 'fd00:70:1::2'],
+			[subnet, last, 'fd00:70:1:0:ffff:ffff:ffff:fffe', 'fd00:70:1:0:ffff:ffff:ffff:ffff'],
+			[larger, another, 'fd00:70:1:aa:ffff:ffff:ffff:fffe', 'fd00:70:1:aa:ffff:ffff:ffff:ffff'],
+		] as const) {
+			const wish = gateway.endsWith(':9') ? ['--gateway', gateway] : []
+			await createNetwork(host, 'vast', '--ipv6', '--subnet', pool, '--ip-range', range, ...wish)
+			await runContainer(host, 'settler', 'vast')
+			const { GlobalIPv6Address, IPv6Gateway } = await endpointOf(host, 'settler', 'vast')
+			assert.deepEqual([IPv6Gateway, GlobalIPv6Address], [gateway, address])
+			await host.docker('rm', '-f', 'settler')
+			await host.docker('network', 'rm', 'vast')
+		}
+	})
+
+	it('is refused a network whose gateway it cannot take, and comes when it can', async () => {
+		await createNetwork(host, 'yard', '--internal', '--subnet', '10.73.0.0/24', '--gateway', '10.73.0.1')
+		await runContainer(host, 'stubborn', 'yard', '--cap-add', 'NET_ADMIN')
+		const own = ['default', 'via', '10.73.0.1']
+		await host.docker('exec', 'stubborn', 'ip', 'route', 'add', ...own)
+		await refused(host, ['network', 'connect', 'home', 'stubborn'], /file exists/)
+		assert.equal(await host.docker('exec', 'stubborn', 'ls', '/sys/class/net'), 'eth0\nlo')
+		await host.docker('exec', 'stubborn', 'ip', 'route', 'del', ...own)
+		await host.docker('network', 'connect', 'home', 'stubborn')
+		await assertAtHome('stubborn')
+	})
+
+	it('leaves the network of its gateway also where the next one cannot be reached', async () => {
+		await createNetwork(host, 'away')
+		await runContainer(host, 'lame', 'away', '--cap-add', 'NET_ADMIN')
+		await host.docker('network', 'connect', 'home', 'lame')
+		await host.docker('exec', 'lame', 'ip', 'link', 'set', 'eth1', 'down')
+		await host.docker('network', 'disconnect', 'away', 'lame')
+		await host.docker('network', 'connect', 'away', 'lame')
+		await assertPings(await inContainer(host, 'lame'), (await endpointOf(host, 'lame', 'away')).Gateway)
+		await host.docker('restart', '-t', '0', 'lame')
+		await assertAtHome('lame')
+		await assertPings(await inContainer(host, 'lame'), (await endpointOf(host, 'lame', 'away')).Gateway)
+	})
+
+	if (isSince(engine, 28)) {
+		it('goes out by the network that has the highest priority', async () => {
+			const way = async () => /via (\S+)/.exec(await host.docker('exec', 'ranked', 'ip', 'route'))?.[1]
+			const wish = (name: string, priority: number) => ['--network', `name=${name},gw-priority=${priority}`]
+			for (const [name, number] of [
+				['low', 81],
+				['high', 82],
+				['mid', 83],
+			] as const) {
+				await createNetwork(host, name, '--subnet', `10.${number}.0.0/24`, '--gateway', `10.${number}.0.1`)
+			}
+			await host.docker('run', '-d', '--name', 'ranked', ...wish('low', 10), ...wish('high', 100), IMAGE)
+			assert.equal(await way(), '10.82.0.1')
+			await host.docker('network', 'connect', '--gw-priority', '50', 'mid', 'ranked')
+			assert.equal(await way(), '10.82.0.1')
+			await host.docker('network', 'disconnect', 'high', 'ranked')
+			assert.equal(await way(), '10.83.0.1')
+			await host.docker('network', 'connect', '--gw-priority', '60', 'high', 'ranked')
+			assert.equal(await way(), '10.82.0.1')
+			assert.equal(await dial(await inContainer(host, 'ranked'), 'tcp', INTERNET_V4, PORT), HOST_V4)
+		})
+
+		it('has its interface set as it was asked', async () => {
+			const read = ['cat', '/proc/sys/net/ipv4/conf/eth0/forwarding']
+			const option = (text: string) => {
+				return ['run', '--rm', '--network', `name=home,driver-opt=com.docker.network.endpoint.sysctls=${text}`, IMAGE]
+			}
+			for (const name of ['IFNAME', 'ifname']) {
+				for (const value of ['0', '1']) {
+					assert.equal(await host.docker(...option(`net.ipv4.conf.${name}.forwarding=${value}`), ...read), value)
+				}
+			}
+			await refused(host, [...option('net.ipv4.conf.IFNAME.nothing=1'), 'true'], /nothing/)
+			// Clients of before name the interface themselves.
+			const old = [
+				'docker',
+				'run',
+				'--rm',
+				'--net',
+				'home',
+				'--sysctl',
+				'net.ipv4.conf.eth0.forwarding=1',
+				IMAGE,
+				...read,
+			]
+			assert.equal(await host.exec(old, { env: { DOCKER_API_VERSION: '1.46' } }), '1')
+		})
+	}
 })

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { run } from '../support/command.ts'
+import { isSince } from '../support/engine.ts'
 import type { Host } from '../support/host.ts'
-import { HOST_V4, HOST_V6, INTERNET_V4, INTERNET_V6 } from '../support/host-namespaces.ts'
+import { HOST_V4, HOST_V6, INTERNET_V4, INTERNET_V6, OUTSIDE_V4 } from '../support/host-namespaces.ts'
 import {
 	assertPings,
 	assertReaches,
@@ -21,6 +22,7 @@ import {
 	createNetwork,
 	endpointOf,
 	onEngines,
+	refused,
 	runContainer,
 	startDockerHost,
 	subnetOf,
@@ -163,4 +165,55 @@ onEngines('a bridge network', (engine) => {
 		await host.docker('network', 'rm', 'named')
 		assert.notEqual((await host.attempt(['ip', 'link', 'show', 'tubes'])).code, 0)
 	})
+
+	it('has IPv6 in its containers only where it has IPv6 itself, and the container lets it', async () => {
+		const inet6 = async (name: string) => {
+			return (await host.docker('exec', name, 'ip', 'addr', 'show', 'dev', 'eth0')).includes('inet6')
+		}
+		// Docker 28 writes a container's own name into its file of hosts only with its own IPAM.
+		await createNetwork(host, 'both', '--ipam-driver', 'default', '--ipv6', '--subnet', 'fd00:77:2::/64')
+		await runContainer(host, 'both-a', 'both')
+		await runContainer(host, 'four-a', 'both', '--sysctl', 'net.ipv6.conf.all.disable_ipv6=1')
+		assert.deepEqual([await inet6('plain-a'), await inet6('both-a'), await inet6('four-a')], [false, true, false])
+		assert.equal(await host.docker('exec', 'plain-a', 'cat', '/proc/sys/net/ipv6/conf/eth0/disable_ipv6'), '1')
+		const [both, { IPAddress }] = [await inContainer(host, 'both-a'), await endpointOf(host, 'four-a', 'both')]
+		await assertPings(both, IPAddress)
+		const hosts = await host.docker('exec', 'four-a', 'cat', '/etc/hosts')
+		assert.match(hosts, new RegExp(`^${IPAddress}\t`, 'm'))
+		if (!isSince(engine, 26)) return
+		assert.ok(!hosts.includes('::'), hosts)
+		if (!isSince(engine, 28)) return
+		assert.equal((await endpointOf(host, 'four-a', 'both')).GlobalIPv6Address, '')
+		await host.docker('exec', 'both-a', 'ping', '-c', '1', '-W', '1', 'four-a')
+		await refused(host, ['exec', 'both-a', 'ping', '-6', '-c', '1', '-W', '1', 'four-a'], /bad address/)
+	})
+
+	if (isSince(engine, 28)) {
+		it('has IPv6 alone where it is asked for', async () => {
+			await createNetwork(host, 'only', '--ipv4=false', '--ipv6')
+			await runContainer(host, 'only-a', 'only', '-p', '8089:80')
+			const { IPAddress, GlobalIPv6Address } = await endpointOf(host, 'only-a', 'only')
+			assert.equal(IPAddress, '')
+			assert.ok(!/inet .*eth0/.test(await host.docker('exec', 'only-a', 'ip', 'addr')))
+			const place = await inContainer(host, 'only-a')
+			servers.push(await serve(place, 'tcp', 80, '::'))
+			assert.equal(await dial(place, 'tcp', INTERNET_V6, PORT), HOST_V6)
+			await assertPings(onHost(host), GlobalIPv6Address)
+			await assertReaches(outsideOf(host), 'tcp', HOST_V6, 8089)
+			assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 8089)))
+		})
+
+		it('gives an address of IPv6 to another container where the first one has IPv6 switched off', async () => {
+			await createNetwork(host, 'half', '--ipv6', '--subnet', 'fd00:77:3::/64')
+			const off = ['--sysctl', 'net.ipv6.conf.all.disable_ipv6=1', '-p', '8090:80']
+			for (const [name, ...words] of [['half-a', ...off], ['half-b']] as const) {
+				await runContainer(host, name, 'half', '--ip6', 'fd00:77:3::50', ...words)
+			}
+			servers.push(await serve(await inContainer(host, 'half-a'), 'tcp', 80))
+			assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, 8090), OUTSIDE_V4)
+			assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V6, 8090)))
+			await assertPings(onHost(host), 'fd00:77:3::50')
+			await assertPings(await inContainer(host, 'half-a'), await addressOf(host, 'half-b', 'half'))
+		})
+	}
 })

@@ -5,7 +5,7 @@ import { after, before, it } from 'node:test'
 import { isSince } from '../support/engine.ts'
 import type { Host } from '../support/host.ts'
 import { IMAGE } from '../support/image.ts'
-import { inContainer, pings } from '../support/traffic.ts'
+import { assertPings, inContainer } from '../support/traffic.ts'
 import { addressOf, createNetwork, endpointOf, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
 
 interface Inspected {
@@ -135,7 +135,7 @@ onEngines('docker network', (engine) => {
 		await refused(host, ['network', 'rm', 'four'], /four.*not found|No such network: four/)
 		const { stdout } = await host.attemptDocker('network', 'ls', '--format', '{{.Name}}', '--filter', 'driver=weft')
 		for (const name of ['one', 'three']) assert.ok(!stdout.split('\n').includes(name), stdout)
-		assert.ok(await pings(await inContainer(host, 'user'), (await endpointOf(host, 'user', 'two')).Gateway))
+		await assertPings(await inContainer(host, 'user'), (await endpointOf(host, 'user', 'two')).Gateway)
 		await host.docker('rm', '-f', 'user')
 		await host.docker('network', 'rm', 'two')
 	})
@@ -160,7 +160,7 @@ onEngines('docker network', (engine) => {
 		for (const name of ['theirs-1', 'theirs-2']) await runContainer(host, name, 'theirs')
 		const address = await addressOf(host, 'theirs-2', 'theirs')
 		assert.match(address, /^10\.96\.0\./)
-		assert.ok(await pings(await inContainer(host, 'theirs-1'), address))
+		await assertPings(await inContainer(host, 'theirs-1'), address)
 		await host.docker('rm', '-f', 'theirs-1', 'theirs-2')
 		await host.docker('network', 'rm', 'theirs')
 		await createNetwork(host, 'ours', ...subnet)
@@ -194,10 +194,10 @@ onEngines('docker network', (engine) => {
 		await host.docker('run', '-d', '--name', 'mover', IMAGE)
 		await host.docker('network', 'connect', 'plain', 'mover')
 		await host.docker('network', 'disconnect', 'bridge', 'mover')
-		assert.ok(await pings(await inContainer(host, 'mover'), (await endpointOf(host, 'mover', 'plain')).Gateway))
+		await assertPings(await inContainer(host, 'mover'), (await endpointOf(host, 'mover', 'plain')).Gateway)
 		await host.docker('network', 'connect', 'bridge', 'mover')
 		await host.docker('network', 'disconnect', 'plain', 'mover')
-		assert.ok(await pings(await inContainer(host, 'mover'), (await endpointOf(host, 'mover', 'bridge')).Gateway))
+		await assertPings(await inContainer(host, 'mover'), (await endpointOf(host, 'mover', 'bridge')).Gateway)
 		await host.docker('rm', '-f', 'mover')
 	})
 })

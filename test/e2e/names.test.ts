@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { isSince } from '../support/engine.ts'
 import type { Host } from '../support/host.ts'
-import { INTERNET_V4 } from '../support/host-namespaces.ts'
+import { HOST_V4, INTERNET_V4, INTERNET_V6 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
-import { outsideOf, type Server, serve } from '../support/traffic.ts'
+import { inContainer, outsideOf, type Server, serve } from '../support/traffic.ts'
 import { addressOf, createNetwork, endpointOf, onEngines, runContainer, startDockerHost } from './networks.ts'
 
 /** A nameserver that answers at once, also for names that there are not. */
@@ -14,18 +14,18 @@ const DNS = ['--dns', INTERNET_V4, '--dns-opt', 'timeout:1', '--dns-opt', 'attem
 
 onEngines('names', (engine) => {
 	let host: Host
-	let server: Server | undefined
+	const servers: Server[] = []
 
 	before(async () => {
 		host = await startDockerHost(engine)
-		server = await serve(outsideOf(host), 'dns', 53, INTERNET_V4)
+		servers.push(await serve(outsideOf(host), 'dns', 53, INTERNET_V4))
 		await createNetwork(host, 'lane')
 		await createNetwork(host, 'road')
 		await run('ann', 'lane')
 		await run('ben', 'lane', '--network-alias', 'baker')
 	})
 	after(async () => {
-		await server?.stop()
+		await Promise.all(servers.map((server) => server.stop()))
 		await host?.stop()
 	})
 
@@ -152,6 +152,37 @@ onEngines('names', (engine) => {
 			const [{ Id, NetworkSettings }] = JSON.parse(await host.docker('inspect', 'tom'))
 			const names: string[] = NetworkSettings.Networks.lane.DNSNames
 			assert.deepEqual(names.sort(), [Id.slice(0, 12), 'tailor', 'thomas', 'tom'].sort())
+		})
+	}
+
+	it('may come from a nameserver inside a network that has no way out', async () => {
+		await createNetwork(host, 'cellar', '--internal', '--subnet', '10.98.0.0/24')
+		await run('librarian', 'cellar', '--ip', '10.98.0.53')
+		servers.push(await serve(await inContainer(host, 'librarian'), 'dns', 53, '10.98.0.53'))
+		await runContainer(host, 'reader', 'cellar', '--dns', '10.98.0.53')
+		assert.match(await host.docker('exec', 'reader', 'nslookup', '-type=a', 'book.example'), /10\.98\.0\.53$/m)
+	})
+
+	it('have one for the host', async () => {
+		await run('tenant', 'lane', '--add-host', 'landlord:host-gateway')
+		assert.notEqual(await found('tenant', 'landlord'), '')
+	})
+
+	it('lead to a container also on a host that is part of a swarm', async () => {
+		await host.docker('swarm', 'init', '--advertise-addr', HOST_V4)
+		await run('member', 'lane')
+		await assertFound('member', ['ben'], 'ben', 'lane')
+		await assertFound('ann', ['member'], 'member', 'lane')
+		await host.docker('swarm', 'leave', '--force')
+	})
+
+	if (isSince(engine, 28)) {
+		it('of the world are found from a network of IPv6 alone', async () => {
+			servers.push(await serve(outsideOf(host), 'dns', 53, INTERNET_V6))
+			await createNetwork(host, 'sixth', '--ipv4=false', '--ipv6')
+			await runContainer(host, 'lev', 'sixth', '--dns', INTERNET_V6)
+			const answer = await host.docker('exec', 'lev', 'nslookup', '-type=aaaa', 'shop.example')
+			assert.match(answer, new RegExp(`: ${INTERNET_V6}$`, 'm'))
 		})
 	}
 })

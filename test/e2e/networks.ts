@@ -42,6 +42,7 @@ interface EndpointSettings {
 	readonly GlobalIPv6Address: string
 	readonly MacAddress: string
 	readonly Gateway: string
+	readonly IPv6Gateway: string
 }
 
 /** What `docker inspect` shows of a container on a network. */

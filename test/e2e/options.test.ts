@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
+import { isSince } from '../support/engine.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, INTERNET_V4, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
 import {
@@ -185,4 +186,21 @@ onEngines('the options of a bridge network', (engine) => {
 		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V6, 8004), OUTSIDE_V6)
 		assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 8004)))
 	})
+
+	if (isSince(engine, 28)) {
+		for (const [title, label] of [
+			['inhibit_ipv4', option(`${BRIDGE}.inhibit_ipv4`, 'true')],
+			['isolated', option(`${BRIDGE}.gateway_mode_ipv4`, 'isolated')],
+		] as const) {
+			it(`leave both addresses of a /31 to containers inside an internal network, ${title}`, async () => {
+				await createNetwork(host, 'pair', '--internal', '--subnet', '10.95.0.0/31', ...label)
+				for (const name of ['pair-1', 'pair-2']) await runContainer(host, name, 'pair')
+				await host.docker('exec', 'pair-1', 'ping', '-c', '1', '-W', '1', 'pair-2')
+				const addresses = await Promise.all(['pair-1', 'pair-2'].map((name) => addressOf(host, name, 'pair')))
+				assert.deepEqual(addresses, ['10.95.0.0', '10.95.0.1'])
+				await host.docker('rm', '-f', 'pair-1', 'pair-2')
+				await host.docker('network', 'rm', 'pair')
+			})
+		}
+	}
 })

@@ -3,10 +3,21 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isSince } from '../support/engine.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
-import { converse, dial, inContainer, onHost, outsideOf, reaches, type Server, serve } from '../support/traffic.ts'
+import {
+	assertReaches,
+	converse,
+	dial,
+	inContainer,
+	onHost,
+	outsideOf,
+	reaches,
+	type Server,
+	serve,
+} from '../support/traffic.ts'
 import { createNetwork, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
 import { numberOf } from './port-numbers.ts'
 
@@ -122,4 +133,25 @@ onEngines('published ports that move', (engine) => {
 		assert.ok(!(await reaches(home, 'tcp', '127.0.0.2', 9994)))
 		for (const address of ['127.0.0.1', '::1']) assert.ok(await dial(home, 'tcp', address, 9994))
 	})
+
+	if (isSince(engine, 28)) {
+		it('go family by family to the networks that have it', async () => {
+			await createNetwork(host, 'only6', '--ipv4=false', '--ipv6')
+			await runContainer(host, 'split', 'bbb', '-p', '9995:80')
+			await serveIn('split', 80)
+			const assertOpen = async (...open: readonly boolean[]) => {
+				for (const [index, address] of [HOST_V4, HOST_V6].entries()) {
+					if (open[index]) await assertReaches(outsideOf(host), 'tcp', address, 9995)
+					else assert.ok(!(await reaches(outsideOf(host), 'tcp', address, 9995)), address)
+				}
+			}
+			await assertOpen(true, false)
+			for (const network of ['only6', 'six']) {
+				await host.docker('network', 'connect', network, 'split')
+				await assertOpen(true, true)
+				await host.docker('network', 'disconnect', network, 'split')
+				await assertOpen(true, false)
+			}
+		})
+	}
 })

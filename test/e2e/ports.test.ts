@@ -192,4 +192,10 @@ onEngines('published ports', (engine) => {
 		assert.ok(!(await reaches(outsideOf(host), 'tcp', HOST_V4, 99)))
 		await assertReaches(outsideOf(host), 'tcp', HOST_V4, 8080)
 	})
+
+	it('are refused to a container with a restart policy as to any other, and it is not started again', async () => {
+		const words = ['--name', 'eager', '--net', 'town', '--restart', 'always', '-p', '8080:80']
+		await refused(host, ['run', '-d', ...words, IMAGE], /allocated/)
+		assert.equal(await host.docker('inspect', '-f', '{{.State.Status}} {{.RestartCount}}', 'eager'), 'created 0')
+	})
 })

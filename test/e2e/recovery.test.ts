@@ -37,6 +37,8 @@ onEngines('a network', (engine) => {
 		await host.exec(['sh', '-c', 'echo 0 | tee /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding'])
 		await host.startWeftd()
 		await host.startDockerd()
+		// Docker does so only where it is the first to switch forwarding on.
+		assert.match(await host.exec(['iptables', '-S', 'FORWARD']), /^-P FORWARD DROP/)
 		await runContainer(host, 'one', 'net', '-p', '8080:80')
 		await runContainer(host, 'two', 'net')
 		await assertTalking(host)

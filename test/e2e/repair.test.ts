@@ -102,4 +102,11 @@ onEngines('a network of Docker', (engine) => {
 		await runPair(host)
 		await assertTalking(host)
 	})
+
+	it('goes on where the end of FORWARD drops what is left', async () => {
+		await setUpPair(host)
+		for (const program of ['iptables', 'ip6tables']) await host.exec([program, '-A', 'FORWARD', '-j', 'DROP'])
+		await assertTalking(host)
+		for (const program of ['iptables', 'ip6tables']) await host.exec([program, '-D', 'FORWARD', '-j', 'DROP'])
+	})
 })
