@@ -82,6 +82,17 @@ onEngines('bad input', (engine) => {
 			/DefaultGatewayIPv4/,
 		],
 		['a subnet of multicast', ['--ipv6', '--subnet', 'ff05:1::/64', '--ipam-driver', 'default'], /ff05:1::/],
+		[
+			'another gateway outside of the subnet',
+			['--subnet', '10.80.0.0/24', '--aux-address', 'DefaultGatewayIPv4=10.81.0.9'],
+			/10\.81\.0\.9/,
+		],
+		['two subnets of one family', ['--subnet', '10.80.0.0/24', '--subnet', '10.81.0.0/24'], /10\.8[01]\.0\.0/],
+		[
+			'two gateways for one subnet',
+			['--subnet', '10.80.0.0/24', '--gateway', '10.80.0.1', '--gateway', '10.80.0.2'],
+			/gateway/,
+		],
 		['a subnet that is none', ['--subnet', '10.300.0.0/24'], /10\.300\.0\.0/],
 		['a gateway outside of the subnet', ['--subnet', '10.80.0.0/24', '--gateway', '10.81.0.1'], /10\.81\.0\.1/],
 		['a range outside of the subnet', ['--subnet', '10.80.0.0/24', '--ip-range', '10.81.0.0/28'], /10\.81\.0\.0/],

@@ -178,6 +178,28 @@ onEngines('docker network', (engine) => {
 		await host.docker('network', 'rm', 'made', 'settings')
 	})
 
+	if (isSince(engine, 24)) {
+		it("has settings of dockerd's for all networks", async () => {
+			const labels = ['driver.mtu=1400', ...(isSince(engine, 28) ? ['enable_ipv6=true'] : [])]
+			await host.stopDockerd()
+			await host.startDockerd(labels.flatMap((label) => ['--default-network-opt', `weft=com.docker.network.${label}`]))
+			await createNetwork(host, 'usual')
+			await createNetwork(host, 'other', '-o', 'com.docker.network.driver.mtu=1300')
+			for (const [name, mtu] of [
+				['usual', '1400'],
+				['other', '1300'],
+			] as const) {
+				await runContainer(host, name, name)
+				assert.equal(await host.docker('exec', name, 'cat', '/sys/class/net/eth0/mtu'), mtu)
+				assert.equal((await endpointOf(host, name, name)).GlobalIPv6Address !== '', isSince(engine, 28))
+				await host.docker('rm', '-f', name)
+				await host.docker('network', 'rm', name)
+			}
+			await host.stopDockerd()
+			await host.startDockerd()
+		})
+	}
+
 	it('connects nobody twice, nor to the network of the host, and nothing changes', async () => {
 		await runContainer(host, 'settled', 'plain')
 		const before = await host.docker('inspect', '-f', '{{json .NetworkSettings.Networks}}', 'settled')

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { run } from '../support/command.ts'
 import { isSince } from '../support/engine.ts'
+import { eventually } from '../support/eventually.ts'
 import type { Host } from '../support/host.ts'
 import { IMAGE } from '../support/image.ts'
 import { assertPings, inContainer } from '../support/traffic.ts'
-import { addressOf, createNetwork, endpointOf, onEngines, runContainer, startDockerHost } from './networks.ts'
+import { addressOf, createNetwork, endpointOf, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
 
 const CHOSEN = '02:aa:bb:cc:dd:10'
 
@@ -56,21 +57,71 @@ onEngines('MAC addresses', (engine) => {
 		await assertPings(await inContainer(host, 'peer'), await addressOf(host, 'chosen', 'one'))
 	})
 
-	it('that are chosen are told of a container that does not run yet', async () => {
-		await host.docker('create', '--name', 'created', '--net', 'one', '--mac-address', '02:aa:bb:cc:dd:20', IMAGE)
-		const shown = await host.docker('inspect', 'created')
-		assert.ok(shown.includes('"MacAddress": "02:aa:bb:cc:dd:20"'), shown)
+	it('that are chosen are told of a container that does not run yet, and no others', async () => {
+		const wished = async (name: string, ...words: string[]) => {
+			await host.docker('create', '--name', name, '--net', 'one', ...words, IMAGE)
+			return /"MacAddress": "([0-9a-f:]{17})"/.exec(await host.docker('inspect', name))?.[1]
+		}
+		assert.equal(await wished('created', '--mac-address', '02:aa:bb:cc:dd:20'), '02:aa:bb:cc:dd:20')
+		assert.equal(await wished('careless'), undefined)
 		await host.docker('start', 'created')
 		assert.equal(await macOf('created', 'one'), '02:aa:bb:cc:dd:20')
 	})
 
 	if (isSince(engine, 25)) {
+		it('that are chosen hold where the network is named by its id', async () => {
+			await createNetwork(host, 'three', '--subnet', '10.75.0.0/24')
+			const id = await host.docker('network', 'inspect', '-f', '{{.Id}}', 'three')
+			await runContainer(host, 'tower', id, '--ip', '10.75.0.9', '--mac-address', '02:aa:bb:cc:dd:25')
+			assert.equal(await addressOf(host, 'tower', 'three'), '10.75.0.9')
+			assert.equal(await macOf('tower', 'three'), '02:aa:bb:cc:dd:25')
+		})
+
 		it('are chosen for each network', async () => {
 			const words = (net: string, mac: string) => ['--network', `name=${net},mac-address=${mac}`]
 			const networks = [...words('one', '02:aa:bb:cc:dd:31'), ...words('two', '02:aa:bb:cc:dd:32')]
 			await host.docker('run', '-d', '--name', 'several', ...networks, IMAGE)
 			assert.equal(await macOf('several', 'one'), '02:aa:bb:cc:dd:31')
 			assert.equal(await macOf('several', 'two'), '02:aa:bb:cc:dd:32')
+		})
+	}
+
+	if (isSince(engine, 28)) {
+		it('are told to the neighbours when another container has the address', async () => {
+			const label = (name: string, value: string) => ['-o', `com.docker.network.advertise_addr_${name}=${value}`]
+			const [address4, address6] = ['10.74.0.9', 'fd00:74::9']
+			const [before, after] = ['02:aa:bb:cc:dd:41', '02:aa:bb:cc:dd:42']
+			const known = async () => {
+				const text = await run((await inContainer(host, 'listener'))(['ip', '-j', 'neigh']))
+				const neighbours: { dst: string; lladdr?: string }[] = JSON.parse(text)
+				return [address4, address6].map((address) => neighbours.find(({ dst }) => dst === address)?.lladdr)
+			}
+			const speak = (mac: string) => {
+				return runContainer(host, 'speaker', 'told', '--ip', address4, '--ip6', address6, '--mac-address', mac)
+			}
+			for (const number of ['0', '1']) {
+				// With a plugin's IPAM Docker 28 tells of the address 0.0.0.0.
+				const pools = ['--ipam-driver', 'default', '--subnet', '10.74.0.0/24', '--ipv6', '--subnet', 'fd00:74::/64']
+				await createNetwork(host, 'told', ...pools, ...label('nmsgs', number), ...label('ms', '100'))
+				await runContainer(host, 'listener', 'told')
+				await speak(before)
+				for (const address of [address4, address6]) await assertPings(await inContainer(host, 'listener'), address)
+				assert.deepEqual(await known(), [before, before])
+				await host.docker('rm', '-f', 'speaker')
+				await speak(after)
+				if (number === '0') assert.deepEqual(await known(), [before, before])
+				else await eventually(async () => (await known()).every((mac) => mac === after))
+				await host.docker('rm', '-f', 'speaker', 'listener')
+				await host.docker('network', 'rm', 'told')
+			}
+			for (const [name, value] of [
+				['nmsgs', '4'],
+				['nmsgs', 'x'],
+				['ms', '99'],
+			] as const) {
+				const words = ['network', 'create', '-d', 'weft', '--ipam-driver', 'weft', ...label(name, value), 'told']
+				await refused(host, words, new RegExp(`advertise_addr_${name}.* must be`))
+			}
 		})
 	}
 })

@@ -146,12 +146,12 @@ export class Host {
 		await this.weftd.end(signal)
 	}
 
-	async startDockerd(): Promise<void> {
+	async startDockerd(more = this.#options.dockerdArgs ?? []): Promise<void> {
 		const folders = ['--data-root', '/run/data/docker', '--exec-root', '/run/docker', '--pidfile', '/run/docker.pid']
 		// A host may have systemd, but its /run is not the host's.
 		const cgroups = ['--cgroup-parent', `/${this.#cgroup}`, '--exec-opt', 'native.cgroupdriver=cgroupfs']
 		const argv = ['dockerd', '-H', `unix://${DOCKER_SOCKET}`, ...folders, ...cgroups]
-		this.dockerd.start([...argv, ...(this.#options.dockerdArgs ?? [])], inHost().env)
+		this.dockerd.start([...argv, ...more], inHost().env)
 		await this.dockerd.ready(() => answers(this.path(DOCKER_SOCKET), 'GET', '/_ping'))
 	}
 
