@@ -26,7 +26,7 @@ export class User {
 	readonly #docker: Docker
 	readonly #row: Row
 	readonly #shared: Home
-	readonly #containers: Container[] = []
+	readonly #containers: { readonly container: Container; readonly row: Row }[] = []
 	#own: Home | undefined
 	#port: number
 
@@ -46,12 +46,17 @@ export class User {
 
 	async #try(action: Action): Promise<void> {
 		const own = this.#own
-		const [container] = this.#containers
+		const [first] = this.#containers
 		if (action === 'create') this.#own ??= { network: await this.#docker.create(this.#row.flags), row: this.#row }
 		if (action === 'run on the shared one') await this.#run(this.#shared)
 		if (action === 'run' && own !== undefined) await this.#run(own)
-		if (action === 'program' && container !== undefined) await this.#docker.program(container, this.#ports(this.#row))
-		if (action === 'stop' && container !== undefined) await this.#docker.stop(this.#containers.shift() ?? container)
+		if (action === 'program' && first !== undefined) {
+			await this.#docker.program(first.container, this.#ports(first.row))
+		}
+		if (action === 'stop' && first !== undefined) {
+			this.#containers.shift()
+			await this.#docker.stop(first.container)
+		}
 		if (action === 'remove' && own !== undefined && this.#docker.containersOf(own.network).length === 0) {
 			this.#own = undefined
 			await this.#docker.remove(own.network)
@@ -60,7 +65,7 @@ export class User {
 
 	async #run({ network, row }: Home): Promise<void> {
 		const era = this.#port % 4 === 0 ? '28' : '20.10'
-		this.#containers.push(await this.#docker.run(network, era, this.#ports(row)))
+		this.#containers.push({ container: await this.#docker.run(network, era, this.#ports(row)), row })
 	}
 
 	#ports({ publishes }: Row): number[] {
