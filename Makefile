@@ -49,7 +49,11 @@ clean: ## remove what was built
 bench: setup build ## weft beside Docker's own drivers: ratios of one run
 	@node --enable-source-maps dist/bench/bench.js
 
-plugin install uninstall:
+plugin: setup build ## the managed plugin weft:latest, made from this machine's files; docker plugin enable weft starts it
+	@plugin/build dist/plugin
+	@docker plugin create weft:latest dist/plugin
+
+install uninstall:
 	@echo 'make $@: not there yet' >&2; exit 1
 
 setup:

@@ -1,5 +1,6 @@
 /** The settings: what each one is by default, how it is given, and the one line that each bad value gets. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { describe, test } from 'node:test'
 import { type Config, readConfig } from '../src/config.ts'
@@ -200,4 +201,16 @@ test('a flag without its value says what it needs', () => {
 		assert.match(message, new RegExp(`^${flagOf(name)} needs a value`))
 		assert.match(message, accepted)
 	}
+})
+
+test('every setting but the place of the plugin socket, which Docker chooses, can be set in the managed plugin', () => {
+	const manifest = JSON.parse(readFileSync(new URL('../../config.json', import.meta.url), 'utf8'))
+	const settable: string[] = manifest.env
+		.filter(({ settable }: { settable: string[] | null }) => settable?.includes('value'))
+		.map(({ name }: { name: string }) => name)
+	const expected = Object.keys(CASES).filter((name) => name !== 'WEFT_SOCKET')
+	assert.deepEqual(settable.toSorted(), expected.toSorted())
+	// As Docker hands them over; those without a value not at all.
+	const values = manifest.env.filter(({ value }: { value?: string }) => value !== undefined)
+	readConfig(Object.fromEntries(values.map(({ name, value }: { name: string; value: string }) => [name, value])), [])
 })

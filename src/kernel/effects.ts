@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { isErrno, WeftError, within } from '../errors.ts'
 import { parseCidr, parseIp } from '../model/address.ts'
+import { PROC } from './host-files.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import type { HostPorts } from './ports.ts'
 import type {
@@ -116,7 +117,7 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		sysctl: {
 			ensure: async ({ key, value, undone }: Sysctl) => {
 				// A host without IPv6 (ipv6.disable=1) has none of its settings, and no IPv6 that they could tame.
-				if (key.startsWith('net/ipv6/') && !existsSync('/proc/sys/net/ipv6/conf')) return false
+				if (key.startsWith('net/ipv6/') && !existsSync(`${PROC}/sys/net/ipv6/conf`)) return false
 				const changed = await writeSysctl(key, value)
 				return changed && undone !== undefined
 			},

@@ -4,8 +4,8 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { openInotify, watchReadable } from './ffi.ts'
+import { XTABLES_LOCK } from './host-files.ts'
 
-const LOCK = '/run/xtables.lock'
 /** struct inotify_event; one that concerns the file itself names no other. */
 const EVENT = 16
 const MASK_AT = 4
@@ -20,7 +20,7 @@ export class LegacyIptables {
 	#fd: number | undefined
 	#unwatch: (() => void) | undefined
 
-	constructor(used: () => void, path = LOCK) {
+	constructor(used: () => void, path = XTABLES_LOCK) {
 		this.#used = used
 		this.#path = path
 	}

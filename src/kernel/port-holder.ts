@@ -4,6 +4,7 @@
  */
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { fromBytes, type Ip, parseIp } from '../model/address.ts'
+import { PROC } from './host-files.ts'
 import type { HostPort } from './resource.ts'
 
 export interface Process {
@@ -56,10 +57,10 @@ function meet(theirs: Ip, mine: Ip): boolean {
 }
 
 async function processWith(inode: string): Promise<Process | undefined> {
-	const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+	const pids = (await readdir(PROC)).filter((name) => /^\d+$/.test(name))
 	for (const pid of pids) {
 		if (!(await filesOf(pid)).includes(`socket:[${inode}]`)) continue
-		const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '?')
+		const name = await readFile(`${PROC}/${pid}/comm`, 'utf8').catch(() => '?')
 		return { pid: Number(pid), name: name.trimEnd().replace(/[^ -~]/g, '?') }
 	}
 	return undefined
@@ -67,7 +68,7 @@ async function processWith(inode: string): Promise<Process | undefined> {
 
 /** What a process has open; nothing where it ends meanwhile. */
 async function filesOf(pid: string): Promise<string[]> {
-	const folder = `/proc/${pid}/fd`
+	const folder = `${PROC}/${pid}/fd`
 	const names = await readdir(folder).catch(() => [])
 	return Promise.all(names.map((name) => readlink(`${folder}/${name}`).catch(() => '')))
 }

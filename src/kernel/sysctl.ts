@@ -2,8 +2,9 @@
 import { closeSync, openSync, readFileSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 import { invalid, messageOf, WeftError } from '../errors.ts'
+import { PROC } from './host-files.ts'
 
-const ROOT = '/proc/sys'
+const ROOT = `${PROC}/sys`
 
 const writeLater = promisify(write)
 

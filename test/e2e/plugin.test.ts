@@ -1,0 +1,109 @@
+/** weft as a managed plugin: what `make plugin` builds, made, enabled, used, set, disabled and removed by Docker. */
+
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { run } from '../support/command.ts'
+import { OWN_ENGINE } from '../support/engine.ts'
+import { eventually } from '../support/eventually.ts'
+import { type Host, noHost } from '../support/host.ts'
+import { HOST_V4, OUTSIDE_V4 } from '../support/host-namespaces.ts'
+import { IMAGE } from '../support/image.ts'
+import { assertPings, dial, inContainer, outsideOf, pings, serve } from '../support/traffic.ts'
+import { assertFootprint, type Footprint, footprint } from './footprint.ts'
+import { addressOf, onEngines, refused, startDockerHost, subnetOf } from './networks.ts'
+
+const BUILD = fileURLToPath(new URL('../../../plugin/build', import.meta.url))
+/** A managed plugin's driver has the plugin's name, with its tag. */
+const DRIVER = 'weft:latest'
+/** A test host has no /var/lib of its own. */
+const STATE = 'WEFT_STATE_DIR=/host/run/data/weft'
+
+let folder: string
+before(async () => {
+	folder = await mkdtemp(join(tmpdir(), 'weft-plugin-'))
+	if (noHost() === false) await run([BUILD, folder])
+})
+after(() => rm(folder, { recursive: true, force: true }))
+
+onEngines('weft as a managed plugin', (engine) => {
+	let host: Host
+	let clean: Footprint
+
+	before(async () => {
+		host = await startDockerHost(engine, { weftd: false })
+		// weft switches it on and leaves it on, and the kernel has routes for it.
+		await host.exec(['sysctl', '-q', 'net.ipv6.conf.all.forwarding=1'])
+		clean = await footprint(host)
+		await host.docker('plugin', 'create', 'weft', folder)
+		await host.docker('plugin', 'set', 'weft', STATE, 'WEFT_POOLS=10.99.0.0/16:24,fd99::/48:64')
+		await host.docker('plugin', 'enable', 'weft')
+	})
+	after(() => host?.stop())
+
+	async function createNetwork(name: string, ...words: readonly string[]): Promise<void> {
+		await host.docker('network', 'create', '--driver', DRIVER, '--ipam-driver', DRIVER, ...words, name)
+	}
+
+	async function assertPublished(): Promise<void> {
+		const server = await serve(await inContainer(host, 'one'), 'tcp', 80)
+		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, 8080), OUTSIDE_V4)
+		await server.stop()
+	}
+
+	it('has networks whose containers talk, and publish', async () => {
+		await createNetwork('net', '--ipv6')
+		await createNetwork('other')
+		assert.match((await subnetOf(host, 'net')).Subnet, /^10\.99\./)
+		await host.docker('run', '-d', '--name', 'one', '--net', 'net', '-p', '8080:80', IMAGE)
+		await host.docker('run', '-d', '--name', 'two', '--net', 'net', IMAGE)
+		await host.docker('run', '-d', '--name', 'far', '--net', 'other', IMAGE)
+		await assertPings(await inContainer(host, 'two'), await addressOf(host, 'one', 'net'))
+		await host.docker('exec', 'two', 'ping', '-c', '1', 'one')
+		await assertPublished()
+		assert.ok(!(await pings(await inContainer(host, 'far'), await addressOf(host, 'one', 'net'))))
+	})
+
+	it('stays while it has networks, and they go on while it is disabled by force and enabled again', async () => {
+		await refused(host, ['plugin', 'disable', 'weft'], /in use/)
+		await host.docker('plugin', 'disable', '-f', 'weft')
+		await assertPings(await inContainer(host, 'two'), await addressOf(host, 'one', 'net'))
+		await host.docker('plugin', 'enable', 'weft')
+		await assertPublished()
+		await host.docker('run', '--rm', '--net', 'net', IMAGE, 'ping', '-c', '1', 'one')
+	})
+
+	it('comes back with dockerd, and so do its containers', async () => {
+		await host.docker('update', '--restart', 'always', 'one')
+		await host.stopDockerd()
+		await host.startDockerd()
+		await eventually(async () => (await host.docker('ps', '--format', '{{.Names}}')).includes('one'))
+		await assertPublished()
+	})
+
+	it('makes good what others do to its rules', async () => {
+		await host.exec(['nft', 'delete', 'table', 'inet', 'weft'])
+		await assertPublished()
+	})
+
+	it('takes everything away with its networks', async () => {
+		await host.docker('rm', '-f', 'one', 'two', 'far')
+		await host.docker('network', 'rm', 'net', 'other')
+		await host.docker('plugin', 'disable', 'weft')
+		await host.exec(['sh', '-c', 'nft delete table inet weft; nft delete table bridge weft'])
+		await assertFootprint(host, clean)
+	})
+
+	it('goes, and another does not start with a setting that it does not accept, and says so in the log of dockerd', async () => {
+		await host.docker('plugin', 'rm', 'weft')
+		// Docker tries for half a minute from 26 on, and comes to the same end.
+		if (engine !== OWN_ENGINE) return
+		await host.docker('plugin', 'create', 'wrong', folder)
+		await host.docker('plugin', 'set', 'wrong', 'WEFT_POOLS=10.0.0.0')
+		await refused(host, ['plugin', 'enable', 'wrong'], /weft\.sock/)
+		assert.match(host.dockerd.log, /WEFT_POOLS=.*10\.0\.0\.0.* is not accepted/)
+	})
+})
