@@ -78,11 +78,12 @@ describe('packets of networks', { skip: noBed() }, () => {
 				await Promise.all([shutToAll(red.place, green), shutToAll(green.place, red)])
 			})
 
-			it('reach what another network publishes by the address of the host', async () => {
+			it('reach what another network publishes by the address of the host and by that of their gateway', async () => {
 				const { red, green } = scene
 				for (const { family, protocol } of EACH) {
 					await sees(red.place, protocol, HOST[family], PUBLISHED_GREEN, gatewayOf(2)[family])
 					await sees(green.place, protocol, HOST[family], PUBLISHED, gatewayOf(1)[family])
+					await sees(green.place, protocol, gatewayOf(2)[family], PUBLISHED, gatewayOf(1)[family])
 				}
 			})
 
