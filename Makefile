@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check build test-unit golden fmt clean setup engines firewalls test-crash bench plugin install uninstall
+.PHONY: help demo test run check build test-unit golden fmt clean setup engines programs test-crash bench plugin plugin-push install uninstall
 MAKEFLAGS += --no-print-directory
 
 # From the sources, not from dist/, so that what is left there of a deleted test does not run.
@@ -11,12 +11,12 @@ UNIT_TESTS = $(filter-out dist/test/live/% dist/test/e2e/%,$(ALL_TESTS))
 NODE_TEST = node --enable-source-maps --test --test-reporter=spec --test-timeout=1200000 --test-concurrency=$(shell nproc)
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: setup build ## a network, two containers on it, shown talking, all of it removed again
 	@node --enable-source-maps dist/test/demo/demo.js
 
-test: setup engines firewalls build ## every test that this machine can run; the others say why they did not
+test: setup engines programs build ## every test that this machine can run; the others say why they did not
 	@$(NODE_TEST) $(ALL_TESTS)
 
 run: setup build ## the daemon, in the foreground
@@ -53,6 +53,12 @@ plugin: setup build ## the managed plugin weft:latest, made from this machine's 
 	@plugin/build dist/plugin
 	@docker plugin create weft:latest dist/plugin
 
+plugin-push: setup build ## the managed plugin in a registry: make plugin-push REF=REGISTRY/NAME:TAG
+	@[ -n "$(REF)" ] || { echo 'make plugin-push: say where to, as in REF=registry.example/weft:1.0' >&2; exit 1; }
+	@plugin/build dist/plugin
+	@docker plugin create '$(REF)' dist/plugin
+	@docker plugin push '$(REF)'
+
 install uninstall:
 	@echo 'make $@: not there yet' >&2; exit 1
 
@@ -62,8 +68,9 @@ setup:
 engines: setup
 	@test/support/fetch-engines bullseye trixie forky
 
-firewalls: setup
-	@test/support/fetch-firewalls
+programs: setup
+	@test/support/fetch-programs firewalls dbus-daemon firewalld ufw
+	@test/support/fetch-programs registry docker-registry
 
 node_modules/.package-lock.json: package-lock.json package.json
 	@echo 'weft: installing the npm packages'

@@ -4,15 +4,16 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { run } from '../support/command.ts'
 import { OWN_ENGINE } from '../support/engine.ts'
 import { eventually } from '../support/eventually.ts'
-import { type Host, noHost } from '../support/host.ts'
+import { type Host, noHost, startHost } from '../support/host.ts'
 import { HOST_V4, OUTSIDE_V4 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
-import { assertPings, dial, inContainer, outsideOf, pings, serve } from '../support/traffic.ts'
+import { noRegistry, REGISTRY, startRegistry } from '../support/registry.ts'
+import { assertPings, converse, dial, inContainer, outsideOf, pings, serve } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
 import { addressOf, onEngines, refused, startDockerHost, subnetOf } from './networks.ts'
 
@@ -105,5 +106,45 @@ onEngines('weft as a managed plugin', (engine) => {
 		await host.docker('plugin', 'set', 'wrong', 'WEFT_POOLS=10.0.0.0')
 		await refused(host, ['plugin', 'enable', 'wrong'], /weft\.sock/)
 		assert.match(host.dockerd.log, /WEFT_POOLS=.*10\.0\.0\.0.* is not accepted/)
+	})
+})
+
+describe('weft as a managed plugin from a registry', { skip: noRegistry() }, () => {
+	const ref = (tag: string) => `${REGISTRY}/weft:${tag}`
+	let host: Host
+
+	before(async () => {
+		host = await startHost({ weftd: false })
+		await startRegistry(host)
+		for (const tag of ['1', '2']) {
+			await host.docker('plugin', 'create', ref(tag), folder)
+			await host.docker('plugin', 'push', ref(tag))
+			await host.docker('plugin', 'rm', ref(tag))
+		}
+	})
+	after(() => host?.stop())
+
+	it('is installed with its settings, and upgraded under running containers', async () => {
+		const words = ['--alias', 'weft', '--grant-all-permissions']
+		await host.docker('plugin', 'install', ...words, ref('1'), STATE, 'WEFT_POOLS=10.99.0.0/16:24')
+		await host.docker('network', 'create', '--driver', DRIVER, '--ipam-driver', DRIVER, 'net')
+		await host.docker('run', '-d', '--name', 'one', '--net', 'net', '-p', '8080:80', IMAGE)
+		const server = await serve(await inContainer(host, 'one'), 'tcp', 80)
+		const conversation = await converse(outsideOf(host), HOST_V4, 8080)
+
+		await host.docker('plugin', 'disable', '-f', 'weft')
+		await host.docker('plugin', 'upgrade', '--skip-remote-check', '--grant-all-permissions', 'weft', ref('2'))
+		await conversation.echo('while there is no plugin')
+		await host.docker('plugin', 'enable', 'weft')
+		await conversation.echo('with the new one')
+		await conversation.stop()
+		assert.match(await host.docker('plugin', 'inspect', '-f', '{{.PluginReference}}', 'weft'), /:2$/)
+
+		await host.docker('run', '-d', '--name', 'two', '--net', 'net', IMAGE)
+		assert.match(await addressOf(host, 'two', 'net'), /^10\.99\.0\./)
+		await assertPings(await inContainer(host, 'two'), await addressOf(host, 'one', 'net'))
+		await server.stop()
+		await host.docker('rm', '-f', 'one', 'two')
+		await host.docker('network', 'rm', 'net')
 	})
 })

@@ -1,5 +1,5 @@
 /**
- * firewalld and ufw on a test host, as `fetch-firewalls` brought them: they lie over this machine's /usr and /etc, in the
+ * firewalld and ufw on a test host, as `fetch-programs` brought them: they lie over this machine's /usr and /etc, in the
  * host's mount namespace only.
  */
 
@@ -11,7 +11,7 @@ const FOLDER = '/var/cache/weft-test/firewalls'
 
 /** Why a host cannot have these programs, as a `skip` of node:test: false when it can. */
 export function noFirewalls(): string | false {
-	if (!existsSync(FOLDER)) return `needs firewalld and ufw in ${FOLDER}, where test/support/fetch-firewalls puts them`
+	if (!existsSync(FOLDER)) return `needs firewalld and ufw in ${FOLDER}, where test/support/fetch-programs puts them`
 	return noHost()
 }
 
