@@ -29,6 +29,9 @@ import { LevelStore } from './store/level.ts'
 
 type Logger = pino.Logger
 
+/** Milliseconds between two looks at everything. */
+const ROUND = 300_000
+
 async function start(config: Config, log: Logger): Promise<() => Promise<void>> {
 	const store = await LevelStore.open(config.stateDir)
 	const rtnetlink = new Rtnetlink()
@@ -54,6 +57,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const followed = followDockerBridges(kernel, () => rtnetlink.links(), ready, warn)
 	const watch = new Watch(repairs, rtnetlink, followed)
 	watch.openLinks()
+	const rounds = setInterval(() => repairs.lookAround(), ROUND)
 	const network = networkDriver(host, () => repairs.firewallDue())
 	const server = buildServer({ network, ipam, ready, scope: config.scope, logger: log })
 	const stopServing = await listenOnSocket(server, config.socket)
@@ -62,6 +66,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		await stopServing()
 		await ready.catch(() => undefined)
 		watch.close()
+		clearInterval(rounds)
 		await repairs.close()
 		await store.close()
 		await flows.close()

@@ -5,10 +5,10 @@
  */
 
 import { type Element, identity } from './resource.ts'
-import { renderElements, renderTables, TABLES } from './ruleset.ts'
+import { type Listing, readListing, renderElement, renderElements, renderTables, SETS, TABLES } from './ruleset.ts'
 
-/** Runs nft commands as one transaction. */
-export type NftRunner = (commands: string) => Promise<void>
+/** Runs nft commands as one transaction; what they print. */
+export type NftRunner = (commands: string) => Promise<string>
 
 interface Waiting {
 	readonly done: () => void
@@ -24,6 +24,8 @@ export class Firewall {
 	#dirty = new Set<string>()
 	/** The table has to be made anew, whatever is thought to be present. */
 	#anew = true
+	/** The tables' chains as the kernel lists them, as far as that has been seen since they were made. */
+	#chains = new Map<string, string>()
 	#waiting: Waiting[] = []
 	#applying: Promise<void> | undefined
 
@@ -47,6 +49,44 @@ export class Firewall {
 	renew(): Promise<void> {
 		this.#anew = true
 		return this.#settle()
+	}
+
+	/**
+	 * Where the tables in the kernel are not what was put there, for people. Their chains are held against what they were when
+	 * they were first looked at.
+	 */
+	async drift(): Promise<readonly string[]> {
+		while (this.#applying !== undefined) await this.#applying
+		const look = this.#look()
+		// Changes wait meanwhile, as for each other.
+		this.#applying = look.then(
+			() => this.#applyAll(),
+			() => this.#applyAll(),
+		)
+		return look
+	}
+
+	async #look(): Promise<readonly string[]> {
+		if (this.#anew) return ['a change had been refused']
+		const found: string[] = []
+		for (const { name } of this.#tables) {
+			const text = await this.#run(`list table ${name}\n`).catch(() => undefined)
+			if (text === undefined) found.push(`table ${name} was gone`)
+			else found.push(...this.#compare(name, readListing(text)))
+		}
+		return found
+	}
+
+	#compare(table: string, { chains, elements }: Listing): string[] {
+		const wanted = [...this.#present.values()].filter(({ set }) => SETS[set]?.table === table)
+		const names = new Set(wanted.map((each) => `${each.set} ${renderElement(each)}`))
+		const chainsWere = this.#chains.get(table) ?? chains
+		this.#chains.set(table, chainsWere)
+		return [
+			...[...names].filter((name) => !elements.has(name)).map((name) => `element ${name} was gone`),
+			...[...elements].filter((name) => !names.has(name)).map((name) => `element ${name} was added`),
+			...(chains === chainsWere ? [] : [`chains of ${table} were changed`]),
+		]
 	}
 
 	add(elements: readonly Element[]): Promise<void> {
@@ -109,6 +149,7 @@ export class Firewall {
 		const wanted = new Map(this.#wanted)
 		await this.#run(renderTables([...wanted.values()], this.#tables))
 		this.#present = wanted
+		this.#chains.clear()
 	}
 
 	/** False where the kernel refuses: its tables are then not what we left there, and have to be made anew. */

@@ -20,7 +20,7 @@ export interface Kernel {
 	/**
 	 * Makes all of them exist: links and what is on them in this order, and the firewall's elements at the same time. What
 	 * exists already is left as it is. When one fails, those that this call made are taken away again.
-	 * @throws WeftError naming the resource
+	 * @throws WeftError naming the resource; AggregateError where some of what was made is left
 	 */
 	ensure(resources: readonly Resource[]): Promise<void>
 	/** Takes them away in reverse order; what is gone already does not matter. Goes on to the end before it throws. */
@@ -37,6 +37,8 @@ export interface Kernel {
 	repair(resources: readonly Resource[]): Promise<readonly string[]>
 	/** Whether there is a link of that name. */
 	hasLink(name: string): boolean
+	/** Whether weft has it: an element, a port or a link; of other kinds nobody knows, and it is false. */
+	has(resource: Resource): boolean
 	/** Whether the container's end of a veth pair has yet to be taken into its sandbox: it is here, and never was up. */
 	isAwaited(link: string): Promise<boolean>
 	/** The host's end of a veth pair that was made ahead of need, the caller's from now on; undefined while none is ready. */
@@ -58,6 +60,8 @@ export interface Kernel {
 	 * is wanted than before it does nothing, unless `anew`, because somebody has changed them.
 	 */
 	keepPassage(gate: Gate, bridges: () => readonly string[], anew?: boolean): Promise<readonly string[]>
+	/** Where the firewall's tables are not as they were left, for people. */
+	compareTables(): Promise<readonly string[]>
 	/** Makes the firewall's tables anew with the elements that are wanted, because somebody has changed it. */
 	renewTables(): Promise<void>
 }
@@ -89,7 +93,9 @@ export class LinuxKernel implements Kernel {
 		const done = await Promise.allSettled([this.#ensureElements(elements, made), this.#ensureInOrder(others, made)])
 		const failed = done.find((each) => each.status === 'rejected')
 		if (failed === undefined) return
-		await this.remove(made).catch(() => undefined)
+		await this.remove(made).catch((error: unknown) => {
+			throw new AggregateError([failed.reason, error])
+		})
 		throw failed.reason
 	}
 
@@ -144,6 +150,20 @@ export class LinuxKernel implements Kernel {
 		return this.#rtnetlink.indexOf(name) !== undefined
 	}
 
+	has(resource: Resource): boolean {
+		switch (resource.kind) {
+			case 'element':
+				return this.#firewall.has(resource)
+			case 'port':
+				return this.#ports.has(resource)
+			case 'bridge':
+			case 'veth':
+				return this.hasLink(resource.name)
+			default:
+				return false
+		}
+	}
+
 	async isAwaited(link: string): Promise<boolean> {
 		if (!this.hasLink(peerName(link))) return false
 		const there = await this.#rtnetlink.link(link)
@@ -179,6 +199,10 @@ export class LinuxKernel implements Kernel {
 
 	keepPassage(gate: Gate, bridges: () => readonly string[], anew = false): Promise<readonly string[]> {
 		return this.#passages[gate].keep(bridges, anew)
+	}
+
+	compareTables(): Promise<readonly string[]> {
+		return this.#firewall.drift()
 	}
 
 	renewTables(): Promise<void> {

@@ -25,12 +25,14 @@ export class Nft {
 		return new Nft(library, context)
 	}
 
-	async run(commands: string): Promise<void> {
+	/** What they print: the answer to `list`. */
+	async run(commands: string): Promise<string> {
 		const result = await this.#library.runCommand(this.#context, commands)
 		// The buffers are emptied by the call that follows; reading them keeps them small.
 		const said = this.#library.errorBuffer(this.#context)
-		this.#library.outputBuffer(this.#context)
+		const printed = this.#library.outputBuffer(this.#context)
 		if (result !== 0) throw new WeftError('system', `nftables: ${firstLine(said)}`)
+		return printed
 	}
 
 	/**
@@ -64,6 +66,4 @@ export async function filtersBridges(run: NftRunner): Promise<boolean> {
 }
 
 /** The same through the program nft(8): 7 to 16 ms a change instead of 0.2, and nothing else differs. */
-export const runNftProgram: NftRunner = async (commands) => {
-	await run('nft', ['-f', '-'], commands)
-}
+export const runNftProgram: NftRunner = (commands) => run('nft', ['-f', '-'], commands)

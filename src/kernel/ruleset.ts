@@ -3,6 +3,7 @@
  * an element of a set or map.
  */
 import { WeftError } from '../errors.ts'
+import { formatIp, parseIp } from '../model/address.ts'
 import { BRIDGE_TABLE } from './bridge-table.ts'
 import { INET_TABLE } from './inet-table.ts'
 import type { Element } from './resource.ts'
@@ -46,7 +47,7 @@ export function renderElements(verb: 'add' | 'delete', elements: readonly Elemen
 	return Array.from(bySet, ([target, all]) => `${verb} element ${target} { ${all.join(', ')} }\n`).join('')
 }
 
-function renderElement(element: Element): string {
+export function renderElement(element: Element): string {
 	const definition = definitionOf(element)
 	if (definition.value === undefined) return renderKey(element)
 	return `${renderKey(element)} : ${renderParts(definition.value, element.value ?? [])}`
@@ -60,4 +61,29 @@ function definitionOf(element: Element) {
 	const definition = SETS[element.set]
 	if (definition === undefined) throw new WeftError('system', `there is no set ${element.set}`)
 	return definition
+}
+
+/** A table as nft lists it: its elements, each as `SET ELEMENT` in the form of `renderElement`, and all that is not an element. */
+export interface Listing {
+	readonly chains: string
+	readonly elements: ReadonlySet<string>
+}
+
+/** An IPv6 address that ends as an IPv4 address does: nft, unlike weft, writes some in this way. */
+const DOTTED = /[\da-f:]*:\d+\.\d+\.\d+\.\d+/g
+
+function plainOf(address: string): string {
+	return formatIp(parseIp(address))
+}
+
+export function readListing(text: string): Listing {
+	const elements = new Set<string>()
+	const chains = text.replace(
+		/^\t(?:set|map) (\w+) \{\n([^}]*?)\t\telements = \{([^}]*)\}\n/gm,
+		(_all, set, head, list) => {
+			for (const each of String(list).split(',')) elements.add(`${set} ${each.trim().replace(DOTTED, plainOf)}`)
+			return `\tset ${set} {\n${head}`
+		},
+	)
+	return { chains, elements }
 }

@@ -62,7 +62,9 @@ async function make(host: Host, network: Network): Promise<void> {
 	try {
 		await host.kernel.ensure(plan)
 	} catch (error) {
-		if (!network.settled) await host.store.commit([drop(network)])
+		// What is left in the kernel keeps its record, until it can be taken away.
+		const nothingLeft = !(error instanceof AggregateError)
+		if (!network.settled && nothingLeft) await host.store.commit([drop(network)])
 		throw error
 	}
 	if (!network.settled) await host.store.commit([put({ ...network, settled: true })])
@@ -76,7 +78,7 @@ export function deleteNetwork(host: Host, networkId: string): Promise<void> {
 	})
 }
 
-/** Also of what a failed or interrupted creation left. Docker asks only once: what fails here is tried again at start. */
+/** Also of what a failed or interrupted creation left. Docker asks only once: what fails here is tried again later. */
 export async function unmake(host: Host, network: Network): Promise<void> {
 	if (network.settled) await host.store.commit([put({ ...network, settled: false })])
 	for (const endpoint of host.store.list('endpoint', network.id)) await removeEndpoint(host, network, endpoint)

@@ -4,6 +4,7 @@ import type { Gate } from '../kernel/kernel.ts'
 import { mayBeLinkName } from '../model/names.ts'
 import type { BridgeNetwork } from '../model/network.ts'
 import { type Host, keepGate, settledBridges } from './host.ts'
+import { Leftovers } from './leftovers.ts'
 import { repairNetwork } from './resync.ts'
 
 /** What is seen of a link when it changes. */
@@ -17,6 +18,8 @@ interface Seen {
 export class Repairs {
 	readonly #host: Host
 	readonly #tables: Keeper
+	readonly #comparison: Keeper
+	readonly #leftovers: Keeper
 	readonly #gates: Readonly<Record<Gate, Keeper>>
 	readonly #links: Keeper
 	/** Names of links with which something is amiss, as far as has been seen. */
@@ -39,6 +42,12 @@ export class Repairs {
 			firewalld: keeper(() => keepGate(host, 'firewalld', true)),
 		}
 		this.#links = keeper(() => this.#repairLinks())
+		this.#comparison = keeper(async () => {
+			const found = await host.kernel.compareTables()
+			return found.length === 0 ? [] : [`${(await renewTables()).join()}, since ${few(found)}`]
+		})
+		const leftovers = new Leftovers(host)
+		this.#leftovers = keeper(() => leftovers.clear())
 	}
 
 	/** Somebody else changed a table of weft's; `cause` is for people. */
@@ -75,6 +84,13 @@ export class Repairs {
 			this.#suspect(bridge, 'more links changed than could be followed')
 	}
 
+	/** Looks at everything that can be broken, or left over, also where nobody has told of anything. */
+	lookAround(): void {
+		const cause = 'it was found so in a look at everything'
+		for (const keeper of [this.#comparison, this.#leftovers, ...Object.values(this.#gates)]) keeper.tell(cause)
+		for (const { bridge } of settledBridges(this.#host)) this.#suspect(bridge, cause)
+	}
+
 	/** Waits for the looks at the firewall that are due: a container's first packet is not to find it shut. */
 	async firewallDue(): Promise<void> {
 		// Not for firewalld's: too slow for anybody to wait for.
@@ -83,7 +99,8 @@ export class Repairs {
 
 	/** Waits for the repairs under way; there will be no others. */
 	async close(): Promise<void> {
-		await Promise.all([this.#tables, this.#links, ...Object.values(this.#gates)].map((keeper) => keeper.close()))
+		const keepers = [this.#tables, this.#comparison, this.#leftovers, this.#links, ...Object.values(this.#gates)]
+		await Promise.all(keepers.map((keeper) => keeper.close()))
 	}
 
 	/** Not of a network that weft itself is taking away. */

@@ -5,7 +5,7 @@ import type { Endpoint, Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
 import { detach, isAlive, resourcesOf } from './endpoints.ts'
 import { type Host, keepSpares, settledNetworks } from './host.ts'
-import { unmake } from './networks.ts'
+import { undo } from './leftovers.ts'
 
 export interface Resynced {
 	readonly networks: number
@@ -34,9 +34,7 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
 	for (const { network, each } of dead) {
 		await attempt(host, `what is left of endpoint ${each.id}`, () => detach(host, network, each))
 	}
-	for (const network of all.filter(({ settled }) => !settled)) {
-		await attempt(host, `network ${network.id}`, () => unmake(host, network))
-	}
+	await undo(host)
 	await attempt(host, 'spare links', () => host.kernel.adoptSpares(host.links))
 	void keepSpares(host)
 	return { networks: networks.length, endpoints: alive.length, dead: dead.length }
@@ -72,6 +70,6 @@ async function attempt(host: Host, what: string, work: () => Promise<void>): Pro
 	try {
 		await work()
 	} catch (error) {
-		host.warn(error, `${what} cannot be taken away; it is tried again at the next start`)
+		host.warn(error, `${what} cannot be taken away; it is tried again later`)
 	}
 }

@@ -268,6 +268,19 @@ export function kernelContract(name: string, open: () => Promise<KernelBed>): vo
 		})
 	})
 
+	describe(`${name}: compareTables`, () => {
+		it('finds nothing where nothing is amiss, and the table where it is gone', async () => {
+			const { kernel, objects, loseTable } = await open()
+			await kernel.ensure(ALL)
+			assert.deepEqual(await kernel.compareTables(), [])
+			await loseTable()
+			assert.deepEqual(await kernel.compareTables(), ['table inet weft was gone'])
+			await kernel.renewTables()
+			assert.deepEqual(await kernel.compareTables(), [])
+			assert.deepEqual(await objects(), ALL_OBJECTS)
+		})
+	})
+
 	describe(`${name}: what was there before`, () => {
 		const [bridge, gateway] = [
 			{ ...BRIDGE, kept: true as const },

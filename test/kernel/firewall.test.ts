@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { Firewall } from '../../src/kernel/firewall.ts'
 import { INET_TABLE } from '../../src/kernel/inet-table.ts'
 import { type Element, identity } from '../../src/kernel/resource.ts'
+import { SETS } from '../../src/kernel/ruleset.ts'
 
 const LINE = /^(add|delete) element \w+ weft (\w+) \{ (.*) \}$/
 
@@ -18,7 +19,7 @@ class ModelTable {
 	failures = 0
 	readonly transactions: string[] = []
 
-	readonly run = async (commands: string): Promise<void> => {
+	readonly run = async (commands: string): Promise<string> => {
 		await new Promise(setImmediate)
 		this.transactions.push(commands)
 		if (this.failures > 0) {
@@ -28,13 +29,29 @@ class ModelTable {
 		const fresh = commands.startsWith('table inet weft\ndelete table inet weft\n')
 		const next = fresh ? new Map<string, string>() : new Map(this.elements)
 		if (!fresh && this.elements === undefined) throw new Error('No such file or directory')
+		const listed = /^list table (.*)$/m.exec(commands)?.[1]
+		if (listed !== undefined) return listing(listed, next)
 		for (const line of commands.split('\n')) {
 			const [, verb, set, all] = LINE.exec(line) ?? []
 			if (verb === undefined || set === undefined || all === undefined) continue
 			for (const element of all.split(', ')) change(next, verb, set, element)
 		}
 		this.elements = next
+		return ''
 	}
+}
+
+/** As nft prints a table. */
+function listing(table: string, elements: ReadonlyMap<string, string>): string {
+	const sets = [...new Set(Array.from(elements.keys(), (name) => name.split(' ')[0] ?? ''))]
+	const each = sets
+		.filter((set) => SETS[set]?.table === table)
+		.map((set) => {
+			const all = Array.from(elements).filter(([name]) => name.startsWith(`${set} `))
+			const list = all.map(([name, value]) => name.slice(set.length + 1) + (value === '' ? '' : ` : ${value}`))
+			return `\tset ${set} {\n\t\ttype ifname\n\t\telements = { ${list.join(',\n\t\t\t     ')} }\n\t}\n`
+		})
+	return `table ${table} {\n${each.join('\n')}\tchain forward {\n\t}\n}\n`
 }
 
 function change(elements: Map<string, string>, verb: string, set: string, element: string): void {

@@ -1,7 +1,7 @@
 /** LinuxKernel in a network namespace of its own keeps to the contract, as ip and nft see it. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { Firewall } from '../../src/kernel/firewall.ts'
+import { Firewall, type NftRunner } from '../../src/kernel/firewall.ts'
 import { Flows } from '../../src/kernel/flows.ts'
 import { LinuxKernel } from '../../src/kernel/kernel.ts'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
@@ -68,7 +68,7 @@ async function closeAll(): Promise<void> {
 	await run(['nft', 'flush', 'ruleset'])
 }
 
-async function open(runner?: (commands: string) => Promise<void>): Promise<KernelBed> {
+async function open(runner?: NftRunner): Promise<KernelBed> {
 	await closeAll()
 	const rtnetlink = new Rtnetlink()
 	rtnetlink.open()
@@ -198,7 +198,7 @@ describe('Linux', { skip: noBed() }, () => {
 		const { kernel } = await open(async (commands) => {
 			const there = (await links()).some(({ ifname }) => ifname === 'wv0')
 			if (there && commands.startsWith('delete')) early.push(commands)
-			await nft.run(commands)
+			return nft.run(commands)
 		})
 		opened.push(async () => nft.close())
 		const all: Resource[] = [
@@ -261,6 +261,10 @@ describe('Linux', { skip: noBed() }, () => {
 		const element: Resource = { kind: 'element', set: 'bridges', key: ['weft0'] }
 		await kernel.ensure([element])
 		assert.deepEqual(await objects(), ['element bridges weft0'])
+		assert.deepEqual(await kernel.compareTables(), [])
+		await run(['nft', 'flush', 'set', 'inet', 'weft', 'bridges'])
+		assert.deepEqual(await kernel.compareTables(), ['element bridges "weft0" was gone'])
+		await kernel.renewTables()
 		await kernel.remove([element])
 		assert.deepEqual(await objects(), [])
 	})

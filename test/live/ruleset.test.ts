@@ -1,9 +1,10 @@
 /** What is rendered is what nft takes: the whole table, and every kind of element in and out of it. */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { Firewall } from '../../src/kernel/firewall.ts'
 import { withNetns } from '../../src/kernel/netns.ts'
 import { filtersBridges, Nft } from '../../src/kernel/nftables.ts'
-import type { Element } from '../../src/kernel/resource.ts'
+import { type Element, identity } from '../../src/kernel/resource.ts'
 import { renderElements, renderTables, SETS } from '../../src/kernel/ruleset.ts'
 import { parseIp, toBytes } from '../../src/model/address.ts'
 import { run } from '../support/command.ts'
@@ -61,6 +62,26 @@ function openNft(context: TestContext, { path }: Netns): Nft {
 }
 
 describe('nft', { skip: noNetns('nft') }, () => {
+	it('reads each element back as it was written, and finds what somebody changed', {
+		skip: noNetns(),
+	}, async (context) => {
+		const netns = await openNetns(context)
+		const nft = openNft(context, netns)
+		const firewall = new Firewall((commands) => nft.run(commands))
+		const there = ELEMENTS.filter((each, i) => ELEMENTS.findIndex((other) => identity(other) === identity(each)) === i)
+		await firewall.replace(there)
+		assert.deepEqual(await firewall.drift(), [])
+		await feed(netns, 'delete element inet weft bridges { "weft0" }\nadd element inet weft bridges { "other" }\n')
+		assert.deepEqual([...(await firewall.drift())].sort(), [
+			'element bridges "other" was added',
+			'element bridges "weft0" was gone',
+		])
+		await firewall.renew()
+		assert.deepEqual(await firewall.drift(), [])
+		await feed(netns, 'insert rule inet weft forward drop\n')
+		assert.deepEqual(await firewall.drift(), ['chains of inet weft were changed'])
+	})
+
 	it('takes the table, empty and full, and checks it without a word', async (context) => {
 		const netns = await openNetns(context)
 		await feed(netns, renderTables([]), '-c')

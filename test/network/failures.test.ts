@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { WeftError } from '../../src/errors.ts'
+import { modeOf } from '../../src/modes/index.ts'
+import { undo } from '../../src/network/leftovers.ts'
 import {
 	attach,
 	type Bench,
@@ -81,6 +83,39 @@ describe('a kernel that refuses', () => {
 		)
 		assert.ok(count >= 6, `${count} effects`)
 	})
+
+	for (const [again, ask] of Object.entries<(host: Bench) => Promise<unknown>>({
+		call: ({ verbs }) => verbs.createNetwork(networkRequest()),
+		start: (host) => host.resync(),
+		'look at everything': ({ host }) => undo(host),
+	})) {
+		it(`leaves nothing of a network without a record where it refuses the undoing too, and nothing after the next ${again}`, async () => {
+			for (let nth = 1; ; nth++) {
+				const host = bench()
+				if (!(await refuseTwice(host, nth))) return assert.ok(nth > 5)
+				const onRecord = objectsOf(networks(host).flatMap((network) => modeOf(network).network(network)))
+				const nameless = host.kernel.objects().filter((each) => !onRecord.includes(each))
+				assert.deepEqual(nameless, [], `effect ${nth}`)
+				await ask(host)
+				assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
+				assert.ok(networks(host).every(({ settled }) => settled))
+			}
+		})
+	}
+
+	/** Two effects in a row while a network is made; false where there were fewer. */
+	async function refuseTwice(host: Bench, nth: number): Promise<boolean> {
+		let count = 0
+		host.kernel.before = (verb) => {
+			if (verb === 'pass') return
+			count++
+			if (count === nth || count === nth + 1) throw new WeftError('system', 'the kernel refuses')
+		}
+		const [outcome] = await Promise.allSettled([host.verbs.createNetwork(networkRequest())])
+		host.kernel.before = () => undefined
+		assert.equal(outcome?.status, count >= nth ? 'rejected' : 'fulfilled')
+		return count > nth
+	}
 
 	it('leaves nothing of a join', async () => {
 		const count = await eachRefusal(

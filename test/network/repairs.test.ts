@@ -125,6 +125,25 @@ describe('repairs', () => {
 		assert.deepEqual(host.kernel.objects(), before)
 	})
 
+	it('are made of everything when nobody has told of anything', async () => {
+		const host = await populated()
+		const before = host.kernel.objects()
+		host.repairs.lookAround()
+		await pass(1000)
+		assert.deepEqual(host.log, [])
+		host.kernel.loseTable()
+		host.kernel.loseAddress(host.bridge, '10.210.1.1/24')
+		host.kernel.passage.iptables = []
+		host.repairs.lookAround()
+		await pass(1000)
+		assert.deepEqual(host.kernel.objects(), before)
+		assert.deepEqual(host.kernel.passage.iptables, [host.bridge])
+		assert.deepEqual(host.log.sort(), [
+			"it was found so in a look at everything: made weft's tables anew, since table inet weft was gone",
+			`it was found so in a look at everything: ${NAME} address ${host.bridge} 10.210.1.1/24 was gone`,
+		])
+	})
+
 	it('are not made of what weft itself takes away', async () => {
 		const host = await populated()
 		const [link] = endpoints(host).map((each) => each.link)

@@ -49,7 +49,9 @@ export class FakeKernel implements Kernel {
 		const done = await Promise.allSettled([this.#ensureElements(elements, made), this.#ensureInOrder(others, made)])
 		const failed = done.find((each) => each.status === 'rejected')
 		if (failed === undefined) return
-		await this.remove(made).catch(() => undefined)
+		await this.remove(made).catch((error: unknown) => {
+			throw new AggregateError([failed.reason, error])
+		})
 		throw failed.reason
 	}
 
@@ -128,6 +130,11 @@ export class FakeKernel implements Kernel {
 		this.before('pass', gate)
 		this.passage[gate] = bridges()
 		return []
+	}
+
+	async compareTables(): Promise<readonly string[]> {
+		await turn()
+		return this.#lost.length > 0 ? ['table inet weft was gone'] : []
 	}
 
 	async renewTables(): Promise<void> {

@@ -1,0 +1,75 @@
+/** What containers that went without a word leave in the kernel is taken away, and nothing that somebody may want. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { Leftovers } from '../../src/network/leftovers.ts'
+import {
+	attach,
+	type Bench,
+	bench,
+	endpointRequest,
+	endpoints,
+	idOf,
+	networkRequest,
+	objectsOf,
+	planned,
+	portRequest,
+} from './host.ts'
+
+const NETWORK = idOf('network 1')
+const ENDPOINT = endpointRequest().id
+const TOOK = `took away what endpoint ${ENDPOINT.slice(0, 12)} had, which is in no container`
+
+async function withContainer(): Promise<{ host: Bench; leftovers: Leftovers; link: string }> {
+	const host = bench()
+	await host.verbs.createNetwork(networkRequest())
+	await attach(host, endpointRequest())
+	await attach(host, endpointRequest(3))
+	await host.verbs.publish(NETWORK, ENDPOINT, [portRequest(8080)])
+	return { host, leftovers: new Leftovers(host.host), link: endpoints(host)[0]?.link ?? '' }
+}
+
+describe('what is left', () => {
+	beforeEach(() => mock.timers.enable({ apis: ['Date'], now: 1_000_000 }))
+	afterEach(() => mock.timers.reset())
+
+	it('of a running container is nothing', async () => {
+		const { host, leftovers } = await withContainer()
+		const before = host.kernel.objects()
+		for (let look = 0; look < 2; look++) {
+			assert.deepEqual(await leftovers.clear(), [])
+			mock.timers.tick(300_000)
+		}
+		assert.deepEqual(host.kernel.objects(), before)
+	})
+
+	it('of a container whose sandbox ended goes, ports and all, and once', async () => {
+		const { host, leftovers, link } = await withContainer()
+		host.kernel.loseLink(link)
+		assert.deepEqual(await leftovers.clear(), [TOOK])
+		assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
+		assert.deepEqual(endpoints(host)[0]?.published, [])
+		assert.deepEqual(await leftovers.clear(), [])
+		await host.verbs.createEndpoint(endpointRequest(4))
+		await host.verbs.publish(NETWORK, endpointRequest(3).id, [portRequest(8080)])
+	})
+
+	it('of a link that came back, or that nobody fetches, goes when dockerd had its time', async () => {
+		const { host, leftovers, link } = await withContainer()
+		host.kernel.moveBack(`${link}p`)
+		const waiting = endpointRequest(4)
+		await host.verbs.createEndpoint(waiting)
+		const { link: peer = '' } = await host.verbs.join(NETWORK, waiting.id)
+		assert.deepEqual(await leftovers.clear(), [])
+		mock.timers.tick(10_000)
+		assert.deepEqual(await leftovers.clear(), [])
+		assert.ok(host.kernel.hasLink(peer))
+		mock.timers.tick(300_000)
+		const others = `took away what endpoint ${waiting.id.slice(0, 12)} had, which is in no container`
+		assert.deepEqual([...(await leftovers.clear())].sort(), [TOOK, others].sort())
+		assert.ok(!host.kernel.hasLink(peer))
+		// Docker may ask for it all the same.
+		await host.verbs.join(NETWORK, waiting.id)
+		assert.ok(host.kernel.hasLink(peer))
+		assert.deepEqual(await leftovers.clear(), [])
+	})
+})
