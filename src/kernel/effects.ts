@@ -7,7 +7,6 @@ import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import type { HostPorts } from './ports.ts'
 import type {
 	Address,
-	BridgeLink,
 	Element,
 	ForwardingEntry,
 	Hairpin,
@@ -47,7 +46,7 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		if (index !== undefined) await unlessGone(work(index))
 	}
 	/** Asked for first without the RTNL lock, since a link is often gone with something else already. */
-	const deleteLink = async ({ name }: BridgeLink | VethLink): Promise<void> => {
+	const deletePair = async ({ name }: VethLink): Promise<void> => {
 		if (rtnetlink.indexOf(name) !== undefined) await unlessGone(rtnetlink.deleteLink(name))
 	}
 	return {
@@ -63,7 +62,9 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 				return false
 			},
 			remove: async (link) => {
-				if (link.kept !== true) await deleteLink(link)
+				// After a boot its name may have become that of a link of somebody else's.
+				const there = link.kept === true ? undefined : await rtnetlink.link(link.name)
+				if (there?.kind === 'bridge') await unlessGone(rtnetlink.deleteLink(there.name))
 			},
 		},
 		veth: {
@@ -77,7 +78,7 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 				if (peer !== undefined) await rtnetlink.setLink({ index: peer, mtu: link.mtu, mac: link.peerMac })
 				return false
 			},
-			remove: deleteLink,
+			remove: deletePair,
 		},
 		address: {
 			ensure: (address: Address) =>

@@ -185,6 +185,15 @@ export function kernelContract(name: string, open: () => Promise<KernelBed>): vo
 			assert.deepEqual(await objects(), [])
 		})
 
+		it('leaves a link that is no bridge and has the name of one that is gone', async () => {
+			const { kernel, objects, loseLink, addForeignLink } = await open()
+			await kernel.ensure(NETWORK)
+			await loseLink('weft0')
+			await addForeignLink('weft0')
+			await kernel.remove(NETWORK)
+			assert.deepEqual(await objects(), ['link weft0'])
+		})
+
 		it('goes on after an error, and throws at the end', async () => {
 			const { kernel, objects } = await open()
 			await kernel.ensure(ALL)

@@ -102,7 +102,8 @@ onEngines('bad input', (engine) => {
 		['IPv6 by a label without the flag', ['-o', 'com.docker.network.enable_ipv6=true'], /enable_ipv6="true".*--ipv6/],
 		['no IPv4 where Docker cannot leave it out', ['-o', 'com.docker.network.enable_ipv4=false'], /enable_ipv4="false"/],
 	]
-	for (const [title, options, expected] of [...refusals, ...(isSince(engine, 28) ? [] : labels)]) {
+	const flags: typeof refusals = [['a network without any family', ['--ipv4=false'], /IPv4 or IPv6/]]
+	for (const [title, options, expected] of [...refusals, ...(isSince(engine, 28) ? flags : labels)]) {
 		it(`refuses ${title}`, () => assertRefused([...CREATE, ...options, 'bad'], expected))
 	}
 

@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, it } from 'node:test'
 import type { Host } from '../support/host.ts'
+import { IMAGE } from '../support/image.ts'
 import { onHost, outsideOf, type Server, serve } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
-import { createNetwork, onEngines, runContainer, startDockerHost } from './networks.ts'
+import { createNetwork, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
 import { assertCleanUp, assertTalking, PORT, removePair, setUpPair } from './pair.ts'
 
 onEngines('a network', (engine) => {
@@ -46,6 +47,24 @@ onEngines('a network', (engine) => {
 		await host.docker('network', 'rm', 'net')
 		assert.notEqual((await host.attempt(['ip', 'link', 'show', 'tubes'])).code, 0)
 		await assertFootprint(host, clean)
+	})
+
+	it('whose bridge has become a link of somebody else’s is removed without it, and made again when that is gone', async (t) => {
+		t.after(() => host.attempt(['ip', 'link', 'del', 'pipes']))
+		const words = ['-o', 'com.docker.network.bridge.name=tubes']
+		await createNetwork(host, 'net', ...words)
+		await host.killWeftd('SIGKILL')
+		await host.exec(['ip', 'link', 'del', 'tubes'])
+		await host.exec(['ip', 'link', 'add', 'tubes', 'type', 'veth', 'peer', 'name', 'pipes'])
+		await host.startWeftd()
+		await refused(host, ['run', '--rm', '--net', 'net', IMAGE, 'true'], /not supported|not a bridge/)
+		await host.docker('network', 'rm', 'net')
+		const create = ['network', 'create', '--driver', 'weft', '--ipam-driver', 'weft', ...words, 'net']
+		await refused(host, create, /tubes.* not a bridge|tubes.* no bridge/)
+		await host.exec(['ip', 'link', 'del', 'tubes'])
+		await setUpPair(host, ...words)
+		await assertTalking(host)
+		await assertCleanUp(host, clean)
 	})
 
 	it('is repaired under running containers when somebody flushed the rules', async () => {
