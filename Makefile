@@ -28,6 +28,7 @@ check: node_modules/.package-lock.json ## types, lint, format
 
 build: node_modules/.package-lock.json ## compile into dist/
 	@npx tsc -p .
+	@chmod +x dist/src/weft.js dist/src/weftd.js
 
 test-unit: build ## the tests that need neither root nor Docker
 	@$(NODE_TEST) $(UNIT_TESTS)

@@ -134,15 +134,24 @@ function readFlags(args: readonly string[]): Partial<Record<Name, string>> {
 	return found
 }
 
+type Environment = Readonly<Record<string, string | undefined>>
+
+function accepted(name: Name, given: string | undefined): string {
+	const setting = SETTINGS[name]
+	const value = given ?? setting.fallback
+	if (setting.accepts(value)) return value
+	throw invalid(`${name}=${JSON.stringify(value)} is not accepted: it must be ${setting.accepted}`)
+}
+
+/** Where the command line finds weftd: as `--admin-socket` says, or the environment. @throws WeftError `invalid` */
+export function adminSocketOf(env: Environment, flag: string | undefined): string {
+	return accepted('WEFT_ADMIN_SOCKET', flag ?? env.WEFT_ADMIN_SOCKET)
+}
+
 /** @throws WeftError `invalid` with one line that names the setting, its value and what is accepted. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>, args: readonly string[]): Config {
+export function readConfig(env: Environment, args: readonly string[]): Config {
 	const flags = readFlags(args)
-	const get = (name: Name): string => {
-		const setting = SETTINGS[name]
-		const value = flags[name] ?? env[name] ?? setting.fallback
-		if (setting.accepts(value)) return value
-		throw invalid(`${name}=${JSON.stringify(value)} is not accepted: it must be ${setting.accepted}`)
-	}
+	const get = (name: Name): string => accepted(name, flags[name] ?? env[name])
 	const cluster = get('WEFT_CLUSTER')
 	return {
 		socket: get('WEFT_SOCKET'),

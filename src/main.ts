@@ -3,7 +3,9 @@
  * Docker, makes true what is stored, and on SIGTERM stops serving while networks and containers stay as they are.
  */
 import { pino } from 'pino'
-import { listenOnSocket } from './cnm/listen.ts'
+import { NO_NAMES } from './admin/names.ts'
+import { buildAdmin } from './admin/server.ts'
+import { Daemon } from './admin/status.ts'
 import { buildServer } from './cnm/server.ts'
 import { type Config, readConfig } from './config.ts'
 import { messageOf } from './errors.ts'
@@ -20,6 +22,8 @@ import { filtersBridges, Nft, runNftProgram } from './kernel/nftables.ts'
 import { HostPorts } from './kernel/ports.ts'
 import { TABLES } from './kernel/ruleset.ts'
 import { Watch } from './kernel/watch.ts'
+import { listenOnSocket } from './listen.ts'
+import { type Call, Metrics } from './metrics.ts'
 import { KeyedMutex } from './mutex.ts'
 import { networkDriver } from './network/driver.ts'
 import { type Host, keepPassage } from './network/host.ts'
@@ -46,6 +50,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), flows)
 	const warn: Host['warn'] = (error, message) => log.warn({ err: error }, message)
 	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), links: new Set(), prepared: new Set(), warn }
+	const metrics = new Metrics()
 	const ipam = new Ipam(store, config.pools, facts.occupied)
 	ipam.load()
 	// In the next turn, when links are watched already: a bridge that comes in between would be missed.
@@ -53,17 +58,22 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		await watch.openRules(nft).catch((error: unknown) => warn(error, 'changes of firewall rules will not be noticed'))
 		await restore(host, rtnetlink, log)
 	})
-	const repairs = new Repairs(host, ready, repairLog(log))
+	const repairs = new Repairs(host, ready, repairLog(log, metrics))
 	const followed = followDockerBridges(kernel, () => rtnetlink.links(), ready, warn)
 	const watch = new Watch(repairs, rtnetlink, followed)
 	watch.openLinks()
 	const rounds = setInterval(() => repairs.lookAround(), ROUND)
 	const network = networkDriver(host, () => repairs.firewallDue())
-	const server = buildServer({ network, ipam, ready, scope: config.scope, logger: log })
+	const observe = (call: Call) => metrics.called(call)
+	const server = buildServer({ network, ipam, ready, scope: config.scope, logger: log, observe })
+	const daemon = new Daemon(config, nft === undefined ? 'nft program' : 'libnftables', metrics, ready)
+	const admin = buildAdmin({ host, daemon, names: async () => NO_NAMES, logger: log })
+	// Docker's last: from then on it may call, and whatever fails here must not leave its socket behind.
+	const stopAdmin = await listenOnSocket(admin, config.adminSocket)
 	const stopServing = await listenOnSocket(server, config.socket)
 	log.info({ socket: config.socket, state: config.stateDir }, 'weft is serving')
 	return async () => {
-		await stopServing()
+		await Promise.all([stopServing(), stopAdmin()])
 		await ready.catch(() => undefined)
 		watch.close()
 		clearInterval(rounds)
@@ -90,16 +100,18 @@ function openNft(log: Logger): Nft | undefined {
 	}
 }
 
-/** Counts what has been repaired since the start. */
-function repairLog(log: Logger): KeeperLog {
-	let repairs = 0
+function repairLog(log: Logger, metrics: Metrics): KeeperLog {
 	return {
-		repaired: ({ cause, done, pause }) => {
-			repairs++
+		repaired: (repair) => {
+			metrics.repaired(repair)
+			const { cause, done, pause } = repair
 			const rest = pause === undefined ? '' : `; this keeps happening, so the next repair waits ${pause / 1000} s`
-			log.warn({ repairs }, `repaired, because ${cause}: ${done.join(', ')}${rest}`)
+			log.warn({ repairs: metrics.repairs.done }, `repaired, because ${cause}: ${done.join(', ')}${rest}`)
 		},
-		failed: (error, cause) => log.warn({ err: error }, `not repaired, although ${cause}: ${messageOf(error)}`),
+		failed: (error, cause) => {
+			metrics.failed()
+			log.warn({ err: error }, `not repaired, although ${cause}: ${messageOf(error)}`)
+		},
 	}
 }
 

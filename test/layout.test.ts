@@ -14,9 +14,13 @@ const SRC = fileURLToPath(new URL('../../src/', import.meta.url))
 /** For each folder or single file the folders and files that it may import besides its own folder. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
 	'weftd.ts': ['main.ts', 'errors.ts'],
+	'weft.ts': ['cli/', 'config.ts'],
+	'version.ts': [],
+	'metrics.ts': ['keeper.ts'],
 	'errors.ts': [],
 	'mutex.ts': [],
 	'keeper.ts': [],
+	'listen.ts': ['errors.ts'],
 	'config.ts': ['ipam/pools.ts', 'model/', 'errors.ts'],
 	'model/': ['errors.ts'],
 	'kernel/': ['model/', 'mutex.ts', 'errors.ts'],
@@ -34,12 +38,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 		'keeper.ts',
 		'errors.ts',
 	],
-	'cnm/': ['network/', 'ipam/', 'model/', 'errors.ts'],
+	'cnm/': ['network/', 'ipam/', 'model/', 'metrics.ts', 'errors.ts'],
+	'admin/': ['network/', 'ipam/', 'model/', 'metrics.ts', 'version.ts', 'errors.ts'],
+	'cli/': ['admin/api.ts', 'version.ts', 'errors.ts'],
 }
 /** The one file that constructs things may import all. */
 const ROOT = 'main.ts'
-/** The executable, which prepares the process before it loads the rest. */
-const EXECUTABLE = 'weftd.ts'
+/** The executables, which prepare the process before they load the rest. */
+const EXECUTABLES = ['weftd.ts', 'weft.ts']
 
 /** Packages and names that one file, or two, may speak of. */
 const ONLY_IN: Record<string, readonly string[]> = {
@@ -48,7 +54,7 @@ const ONLY_IN: Record<string, readonly string[]> = {
 	'ipaddr.js': ['model/address.ts'],
 	level: ['store/level.ts'],
 }
-const SPEAKS_OF_ENVIRONMENT = ['config.ts', ROOT, EXECUTABLE]
+const SPEAKS_OF_ENVIRONMENT = ['config.ts', ROOT, ...EXECUTABLES]
 const PURE = ['model/', 'modes/']
 const MAX_LINES = 300
 const MAX_REVIEW_NOTES = 60

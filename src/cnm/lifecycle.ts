@@ -1,6 +1,7 @@
 /** What happens to every call before and after its route: read the body, wait for weft, answer errors, log one line. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { invalid, messageOf, WeftError } from '../errors.ts'
+import type { Call } from '../metrics.ts'
 import { failureBody, oneLine, statusOf } from './failure.ts'
 
 export const CONTENT_TYPE = 'application/vnd.docker.plugins.v1.2+json'
@@ -64,19 +65,30 @@ async function within(ready: Promise<void>, timeout: number): Promise<void> {
 	}
 }
 
-const failures = new WeakMap<FastifyRequest, string>()
+interface Failure {
+	readonly text: string
+	/** Of the error; `broken` for one that is a defect of weft's, `unknown` where there is no such call. */
+	readonly code: string
+}
+
+const failures = new WeakMap<FastifyRequest, Failure>()
+
+function codeOf(error: unknown): string {
+	if (error instanceof WeftError) return error.code
+	return statusOf(error) === 500 ? 'broken' : 'invalid'
+}
 
 export function answerErrors(server: FastifyInstance): void {
 	server.setErrorHandler((error, request, reply) => {
 		const status = statusOf(error)
 		const body = failureBody(messageOf(error))
-		failures.set(request, body.Err)
+		failures.set(request, { text: body.Err, code: codeOf(error) })
 		if (!(error instanceof WeftError) && status === 500) request.log.error({ err: error }, `${methodOf(request)} broke`)
 		return reply.code(status).type(CONTENT_TYPE).send(body)
 	})
 	server.setNotFoundHandler((request, reply) => {
 		const body = failureBody(`${request.method} ${request.url} is not a call of Docker's plugin protocol`)
-		failures.set(request, body.Err)
+		failures.set(request, { text: body.Err, code: 'unknown' })
 		return reply.code(404).send(body)
 	})
 }
@@ -87,10 +99,18 @@ export function logCalls(server: FastifyInstance): void {
 			method: methodOf(request),
 			...idsOf(request.body),
 			ms: Math.round(reply.elapsedTime * 10) / 10,
-			outcome: failures.get(request) ?? 'ok',
+			outcome: failures.get(request)?.text ?? 'ok',
 		}
 		if (request.routeOptions.config.kind === 'changing') request.log.info(line, 'call')
 		else request.log.debug(line, 'call')
+	})
+}
+
+export function observeCalls(server: FastifyInstance, observe: (call: Call) => void): void {
+	server.addHook('onResponse', async (request, reply) => {
+		// Not the url of an unknown call: whoever makes them up would fill the memory.
+		const method = request.routeOptions.url?.slice(1) ?? 'unknown'
+		observe({ method, outcome: failures.get(request)?.code ?? 'ok', seconds: reply.elapsedTime / 1000 })
 	})
 }
 

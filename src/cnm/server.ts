@@ -1,9 +1,10 @@
 /**
  * The fastify instance that speaks Docker's plugin protocol: bodies without a Content-Type, errors as `Err` and `Error`,
- * connections that are never closed while idle, one log line for each call. Listening is done in listen.ts.
+ * connections that are never closed while idle, one log line for each call.
  */
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { IpamVerbs } from '../ipam/verbs.ts'
+import type { Call } from '../metrics.ts'
 import type { NetworkVerbs } from '../network/verbs.ts'
 import { activate } from './activate.ts'
 import { fieldError, refuseBadUrl, refuseBrokenHttp } from './failure.ts'
@@ -15,6 +16,7 @@ import {
 	endConnectionsOnClose,
 	holdUntilReady,
 	logCalls,
+	observeCalls,
 } from './lifecycle.ts'
 import { networkDriver, type Scope } from './network-driver.ts'
 
@@ -33,6 +35,8 @@ export interface ServerParts {
 	readonly ready: Promise<void>
 	readonly scope: Scope
 	readonly logger: FastifyBaseLogger
+	/** Told of each call when it is answered. */
+	readonly observe?: (call: Call) => void
 	/** Milliseconds that a call waits for `ready`. */
 	readonly readyTimeout?: number
 }
@@ -61,6 +65,7 @@ export function buildServer(parts: ServerParts): FastifyInstance {
 	holdUntilReady(server, parts.ready, parts.readyTimeout ?? READY_TIMEOUT)
 	answerErrors(server)
 	logCalls(server)
+	if (parts.observe !== undefined) observeCalls(server, parts.observe)
 	endConnectionsOnClose(server)
 
 	void server.register(activate)

@@ -9,10 +9,10 @@ import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
-import { type Close, listenOnSocket } from '../../src/cnm/listen.ts'
-import { buildServer } from '../../src/cnm/server.ts'
-import { fakeIpam, fakeNetworks } from '../support/fake-verbs.ts'
-import { Wire } from '../support/wire.ts'
+import { buildServer } from '../src/cnm/server.ts'
+import { type Close, listenOnSocket } from '../src/listen.ts'
+import { fakeIpam, fakeNetworks } from './support/fake-verbs.ts'
+import { Wire } from './support/wire.ts'
 
 const ref = { NetworkID: 'n1' }
 

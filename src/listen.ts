@@ -6,7 +6,7 @@ import { chmod, lstat, mkdir, rename, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import { WeftError } from '../errors.ts'
+import { WeftError } from './errors.ts'
 
 /** `sun_path` less its final zero; libuv cuts what is longer without a word. */
 const LONGEST_PATH = 107

@@ -1,0 +1,142 @@
+/** The answers of the admin API, for people and scripts: what the server sends and the command line reads. No effects. */
+import type { Protocol } from '../model/network.ts'
+
+/** GET /status */
+export interface Status {
+	readonly version: string
+	readonly pid: number
+	/** ISO 8601. */
+	readonly started: string
+	/** Seconds. */
+	readonly uptime: number
+	/** `restoring` while the networks of the last run are made true; `failed` where that was not possible. */
+	readonly state: 'restoring' | 'serving' | 'failed'
+	readonly host: HostStatus
+	readonly settings: { readonly socket: string; readonly stateDir: string; readonly scope: string }
+	readonly counts: Counts
+	readonly repairs: RepairCounts
+}
+
+export interface HostStatus {
+	/** Release of the running kernel. */
+	readonly kernel: string
+	readonly node: string
+	/** What rules are made with. */
+	readonly nftables: 'libnftables' | 'nft program'
+	/** Whether the kernel has nftables for bridges, which antispoof and enable_icc=false need. */
+	readonly filtersBridges: boolean
+}
+
+export interface Counts {
+	readonly networks: number
+	readonly endpoints: number
+	readonly ports: number
+	readonly pools: number
+	readonly leases: number
+}
+
+/** Since weftd started. */
+export interface RepairCounts {
+	readonly done: number
+	readonly failed: number
+	readonly last: RepairLine | null
+}
+
+export interface RepairLine {
+	/** ISO 8601. */
+	readonly at: string
+	readonly cause: string
+	readonly done: readonly string[]
+}
+
+/** GET /networks; names are null where Docker does not answer. */
+export interface NetworkSummary {
+	readonly id: string
+	readonly name: string | null
+	readonly mode: string
+	readonly subnets: readonly string[]
+	readonly gateways: readonly string[]
+	readonly internal: boolean
+	/** Null in a mode without one. */
+	readonly bridge: string | null
+	/** False while it is being made or taken away. */
+	readonly settled: boolean
+	readonly endpoints: number
+	readonly ports: number
+}
+
+/** GET /networks/NETWORK, by name, id or the beginning of an id. */
+export interface NetworkDetail {
+	readonly network: NetworkSummary
+	/** As they are in force, defaults filled in. */
+	readonly options: Readonly<Record<string, unknown>>
+	/** Bytes; null in a mode without a link. */
+	readonly mtu: number | null
+	/** Whether the bridge was there before the network. */
+	readonly adopted: boolean
+	readonly endpoints: readonly EndpointView[]
+}
+
+export interface EndpointView {
+	readonly id: string
+	readonly container: string | null
+	/** With the mask length. */
+	readonly ipv4: string | null
+	readonly ipv6: string | null
+	readonly mac: string
+	/** On this host; null in a mode without one. */
+	readonly link: string | null
+	/** False where its link is in no container: one that is starting, or that has lost it. */
+	readonly attached: boolean
+	readonly ports: readonly PortView[]
+}
+
+/** GET /ports */
+export interface PortView {
+	readonly protocol: Protocol
+	readonly hostIp: string
+	/** 0 where the container's own port is opened, and the host has none for it. */
+	readonly hostPort: number
+	readonly containerIp: string
+	readonly containerPort: number
+	readonly networkId: string
+	readonly network: string | null
+	readonly endpointId: string
+	readonly container: string | null
+}
+
+/** GET /pools. Numbers of addresses are rounded above 2^53. */
+export interface PoolView {
+	readonly pool: string
+	/** Where addresses are chosen; null: in all of the pool. */
+	readonly range: string | null
+	/** Addresses that can be given. */
+	readonly size: number
+	readonly used: number
+	/** Of those that can be given without being asked for by name. */
+	readonly free: number
+	/** Null where no network of weft's has it: its IPAM serves other drivers too. */
+	readonly networkId: string | null
+	readonly network: string | null
+}
+
+/** GET /networks/NETWORK/addresses */
+export interface AddressesView {
+	readonly network: NetworkSummary
+	/** Those of weft's IPAM; none where another gives the addresses. */
+	readonly pools: readonly PoolView[]
+	readonly addresses: readonly AddressView[]
+}
+
+export interface AddressView {
+	readonly address: string
+	/** `reserved`: given to nobody that weft knows, as with `--aux-address`. */
+	readonly kind: 'gateway' | 'endpoint' | 'reserved'
+	readonly endpointId: string | null
+	readonly container: string | null
+}
+
+/** With a status of 4xx or 5xx. */
+export interface Refusal {
+	readonly error: string
+}

@@ -1,0 +1,58 @@
+/** The fastify instance that answers people and tools on the admin socket: reads, and changes nothing. */
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { isCode, messageOf, WeftError } from '../errors.ts'
+import type { Host } from '../network/host.ts'
+import type { Refusal, Status } from './api.ts'
+import type { Names } from './names.ts'
+import { type Daemon, statusOf } from './status.ts'
+import { addressesOf, findNetwork, networkDetail, networkList, poolList, portList } from './views.ts'
+
+export interface AdminParts {
+	readonly host: Host
+	readonly daemon: Daemon
+	/** Never fails: without an answer of Docker's there are none. */
+	readonly names: () => Promise<Names>
+	readonly logger: FastifyBaseLogger
+}
+
+interface Named {
+	readonly Params: { readonly network: string }
+}
+
+export function buildAdmin({ host, daemon, names, logger }: AdminParts): FastifyInstance {
+	const server = Fastify({
+		loggerInstance: logger,
+		logController: new LogController({ disableRequestLogging: true }),
+		exposeHeadRoutes: false,
+	})
+	answerErrors(server)
+	server.get('/status', async (): Promise<Status> => statusOf(host, daemon))
+	server.get('/networks', async () => networkList(host, await names()))
+	server.get<Named>('/networks/:network', async ({ params }) => {
+		const known = await names()
+		return networkDetail(host, known, findNetwork(host, known, params.network))
+	})
+	server.get<Named>('/networks/:network/addresses', async ({ params }) => {
+		const known = await names()
+		return addressesOf(host, known, findNetwork(host, known, params.network))
+	})
+	server.get('/ports', async () => portList(host, await names()))
+	server.get('/pools', async () => poolList(host, await names()))
+	return server
+}
+
+function answerErrors(server: FastifyInstance): void {
+	server.setErrorHandler((error, request, reply) => {
+		if (!(error instanceof WeftError)) request.log.error({ err: error }, `${request.method} ${request.url} broke`)
+		return reply.code(codeFor(error)).send({ error: messageOf(error) } satisfies Refusal)
+	})
+	server.setNotFoundHandler((request, reply) => {
+		const error = `${request.method} ${request.url} is not a call of weft's admin API`
+		return reply.code(404).send({ error } satisfies Refusal)
+	})
+}
+
+function codeFor(error: unknown): number {
+	if (isCode(error, 'not-found')) return 404
+	return isCode(error, 'invalid') ? 400 : 500
+}

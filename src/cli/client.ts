@@ -1,0 +1,60 @@
+/** Asks weftd over the admin socket. */
+import { request } from 'node:http'
+import type { Refusal } from '../admin/api.ts'
+import { WeftError } from '../errors.ts'
+
+/** Milliseconds: weftd itself waits for Docker's answer for a moment, and for what is under way on a network. */
+const PATIENCE = 30_000
+
+interface Answer {
+	readonly status: number
+	readonly text: string
+}
+
+export class AdminClient {
+	readonly #socket: string
+
+	constructor(socket: string) {
+		this.#socket = socket
+	}
+
+	/** @throws WeftError in words for the person at the terminal, where weftd does not run or refuses. */
+	async get<T>(path: string): Promise<T> {
+		const { status, text } = await this.#ask(path)
+		const answer = this.#read(text)
+		if (status === 200) return answer as T
+		throw new WeftError(status === 404 ? 'not-found' : 'system', (answer as Refusal).error)
+	}
+
+	#read(text: string): unknown {
+		try {
+			return JSON.parse(text)
+		} catch {
+			throw new WeftError('system', `whoever answers on ${this.#socket} is not weftd`)
+		}
+	}
+
+	#ask(path: string): Promise<Answer> {
+		return new Promise((resolve, reject) => {
+			const call = request({ socketPath: this.#socket, path, agent: false, timeout: PATIENCE }, (response) => {
+				const chunks: Buffer[] = []
+				response.on('data', (chunk: Buffer) => chunks.push(chunk))
+				response.on('error', (error) => reject(this.#failure(error)))
+				response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }))
+			})
+			call.on('timeout', () => call.destroy(new Error(`no answer within ${PATIENCE / 1000} s`)))
+			call.on('error', (error) => reject(this.#failure(error)))
+			call.end()
+		})
+	}
+
+	#failure(error: Error & { readonly code?: string }): WeftError {
+		return new WeftError('system', `${this.#reason(error)} (WEFT_ADMIN_SOCKET=${this.#socket})`, { cause: error })
+	}
+
+	#reason({ code, message }: Error & { readonly code?: string }): string {
+		if (code === 'ENOENT' || code === 'ECONNREFUSED') return 'weftd does not run: nobody answers on its admin socket'
+		if (code === 'EACCES' || code === 'EPERM') return "weftd's admin socket is for root: try again with sudo"
+		return `weftd gives no answer: ${message}`
+	}
+}

@@ -1,0 +1,77 @@
+/** From a command line to what is printed and the exit status. The one place that knows all commands. */
+import { parseArgs } from 'node:util'
+import { invalid, isCode, messageOf } from '../errors.ts'
+import { VERSION } from '../version.ts'
+import { ip } from './addresses.ts'
+import { AdminClient } from './client.ts'
+import type { Command } from './command.ts'
+import { metadataFor, ownArguments } from './docker-plugin.ts'
+import { commandHelp, helpOf } from './help.ts'
+import { inspect, ls } from './networks.ts'
+import { ports } from './ports.ts'
+import { status } from './status.ts'
+
+const COMMANDS: readonly Command[] = [status, ls, inspect, ports, ip]
+
+const OPTIONS = {
+	json: { type: 'boolean' },
+	help: { type: 'boolean', short: 'h' },
+	version: { type: 'boolean' },
+	'admin-socket': { type: 'string' },
+} as const
+
+export interface Outcome {
+	readonly stdout: string
+	readonly stderr: string
+	readonly code: 0 | 1 | 2
+}
+
+/** `socketOf` gives the admin socket from what `--admin-socket` said; it throws WeftError `invalid` for a bad one. */
+export async function main(
+	program: string,
+	args: readonly string[],
+	socketOf: (flag: string | undefined) => string,
+): Promise<Outcome> {
+	const metadata = metadataFor(args)
+	if (metadata !== undefined) return said(metadata)
+	try {
+		return await answer(ownArguments(program, args), socketOf)
+	} catch (error) {
+		const code = isUsage(error) || isCode(error, 'invalid') ? 2 : 1
+		const hint = code === 2 ? '; weft --help says what there is' : ''
+		return { stdout: '', stderr: `weft: ${messageOf(error)}${hint}\n`, code }
+	}
+}
+
+async function answer(args: readonly string[], socketOf: (flag: string | undefined) => string): Promise<Outcome> {
+	const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
+	const [name, ...rest] = positionals
+	if (values.version === true) return said(`weft ${VERSION}\n`)
+	if (name === undefined || name === 'help') {
+		const help = helpOf(COMMANDS)
+		return values.help === true || name === 'help' ? said(help) : { stdout: '', stderr: help, code: 2 }
+	}
+	const command = COMMANDS.find((each) => each.name === name)
+	if (command === undefined) throw invalid(`there is no command ${JSON.stringify(name)}`)
+	if (values.help === true) return said(commandHelp(command))
+	const result = await command.run(new AdminClient(socketOf(values['admin-socket'])), argumentOf(command, rest))
+	const stdout = values.json === true ? `${JSON.stringify(result.data, null, 2)}\n` : result.text
+	return { stdout, stderr: '', code: result.fine ? 0 : 1 }
+}
+
+function argumentOf({ name, argument }: Command, rest: readonly string[]): string {
+	const [first = '', second] = rest
+	if (argument === undefined && rest.length > 0) throw invalid(`weft ${name} takes no argument, not ${first}`)
+	if (argument !== undefined && first === '') throw invalid(`weft ${name} needs a ${argument}`)
+	if (second !== undefined) throw invalid(`weft ${name} takes one ${argument}, not also ${second}`)
+	return first
+}
+
+/** What node:util says of a flag that there is not. */
+function isUsage(error: unknown): boolean {
+	return error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+}
+
+function said(stdout: string): Outcome {
+	return { stdout, stderr: '', code: 0 }
+}

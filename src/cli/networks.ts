@@ -1,0 +1,88 @@
+/** `weft ls` and `weft inspect` */
+import type { EndpointView, NetworkDetail, NetworkSummary } from '../admin/api.ts'
+import { type Command, shown } from './command.ts'
+import { portOf } from './ports.ts'
+import { called, facts, short, table } from './table.ts'
+
+export const ls: Command = {
+	name: 'ls',
+	summary: 'the networks',
+	help: `Lists weft's networks: the beginning of the id, the name where Docker has told it, the mode, the subnets, the bridge, and
+how many endpoints (containers on it) and published ports there are. INTERNAL marks those without a way out, UNSETTLED those that are being
+made or taken away.`,
+	run: async (client) => {
+		const networks = await client.get<NetworkSummary[]>('/networks')
+		return shown(networks, listOf(networks))
+	},
+}
+
+export const inspect: Command = {
+	name: 'inspect',
+	argument: 'NETWORK',
+	summary: 'a network with its options, endpoints and ports',
+	help: `Shows a network, named by its name, its id or the beginning of its id: the options that are in force, and each endpoint
+with its addresses, its MAC, its link on this host and its ports. Of an endpoint that is not attached, no container has the link: it is
+starting, or has lost it.`,
+	run: async (client, network) => {
+		const detail = await client.get<NetworkDetail>(`/networks/${encodeURIComponent(network)}`)
+		return shown(detail, detailOf(detail))
+	},
+}
+
+export function listOf(networks: readonly NetworkSummary[]): string {
+	const titles = ['NETWORK', 'NAME', 'MODE', 'SUBNETS', 'BRIDGE', 'ENDPOINTS', 'PORTS', '']
+	const rows = networks.map((network) => [
+		short(network.id),
+		network.name ?? '-',
+		network.mode,
+		network.subnets.join(' ') || '-',
+		network.bridge ?? '-',
+		String(network.endpoints),
+		String(network.ports),
+		marksOf(network),
+	])
+	return table(titles, rows)
+}
+
+function marksOf({ internal, settled }: NetworkSummary): string {
+	return [internal ? 'INTERNAL' : '', settled ? '' : 'UNSETTLED'].join(' ').trim()
+}
+
+export function detailOf({ network, options, mtu, adopted, endpoints }: NetworkDetail): string {
+	const { id, name, subnets, gateways, bridge } = network
+	const head = facts([
+		['Network', id],
+		['Name', name ?? '-'],
+		['Mode', network.mode],
+		['Subnets', subnets.join(' ') || '-'],
+		['Gateways', gateways.join(' ') || '-'],
+		['Bridge', bridge === null ? '-' : `${bridge}${adopted ? ', which was there before' : ''}`],
+		['MTU', mtu === null ? '-' : String(mtu)],
+		['Marks', marksOf(network) || '-'],
+		['Options', optionsOf(options)],
+	])
+	return `${head}\n${endpointsOf(endpoints)}`
+}
+
+/** The mode is said already; what is not set has no word. */
+function optionsOf(options: Readonly<Record<string, unknown>>): string {
+	const pairs = Object.entries(options).filter(([key]) => key !== 'mode')
+	return (
+		pairs.map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ') || '-'
+	)
+}
+
+function endpointsOf(endpoints: readonly EndpointView[]): string {
+	const titles = ['ENDPOINT', 'CONTAINER', 'IPV4', 'IPV6', 'MAC', 'LINK', 'ATTACHED', 'PORTS']
+	const rows = endpoints.map(({ id, container, ipv4, ipv6, mac, link, attached, ports }) => [
+		short(id),
+		called(container, '-'),
+		ipv4 ?? '-',
+		ipv6 ?? '-',
+		mac,
+		link ?? '-',
+		attached ? 'yes' : 'NO',
+		ports.map(portOf).join(' ') || '-',
+	])
+	return table(titles, rows)
+}

@@ -1,0 +1,46 @@
+/** `weft status` */
+import type { Status } from '../admin/api.ts'
+import { type Command, shown } from './command.ts'
+import { count, duration, facts } from './table.ts'
+
+export const status: Command = {
+	name: 'status',
+	summary: 'the daemon, its kernel and firewall, what it has, what it repaired',
+	help: `Shows what weftd says of itself: its version, for how long it has run, whether the networks of the last run are there
+again, how it makes firewall rules and whether the kernel can filter frames on bridges, how many networks, endpoints
+(containers on a network), published ports, pools and leases (addresses that are given) there are, and how often
+something that others changed was put right since it started. Exit status 1 where weftd could not restore its networks.`,
+	run: async (client) => {
+		const answer = await client.get<Status>('/status')
+		return { ...shown(answer, textOf(answer)), fine: answer.state !== 'failed' }
+	},
+}
+
+const STATES: Readonly<Record<Status['state'], string>> = {
+	restoring: 'making the networks of the last run true again',
+	serving: 'serving',
+	failed: 'could not restore its networks: see the log of weftd',
+}
+
+export function textOf({ version, pid, uptime, state, host, settings, counts, repairs }: Status): string {
+	const { networks, endpoints, ports, pools, leases } = counts
+	const has = [count(networks, 'network'), count(endpoints, 'endpoint'), count(ports, 'published port')]
+	return facts([
+		['weftd', `${version}, process ${pid}, up ${duration(uptime)}`],
+		['State', STATES[state]],
+		['Kernel', `${host.kernel}, ${host.filtersBridges ? 'filters bridges' : 'cannot filter bridges'}`],
+		['Firewall', `nftables by ${host.nftables === 'libnftables' ? 'libnftables' : 'the nft program'}`],
+		['Node', host.node],
+		['Plugin socket', `${settings.socket}, scope ${settings.scope}`],
+		['Kept in', settings.stateDir],
+		['Networks', has.join(', ')],
+		['Addresses', `${count(pools, 'pool')}, ${count(leases, 'lease')}`],
+		['Repairs', repairsOf(repairs)],
+	])
+}
+
+function repairsOf({ done, failed, last }: Status['repairs']): string {
+	const unsuccessful = failed === 0 ? '' : `, ${failed} more that failed`
+	const latest = last === null ? '' : `; the last at ${last.at}, because ${last.cause}: ${last.done.join(', ')}`
+	return `${done} since the start${unsuccessful}${latest}`
+}

@@ -1,0 +1,67 @@
+/** The admin API over a real socket, a store in memory and a kernel in memory: two networks, two containers, a port. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import type { Names } from '../../src/admin/names.ts'
+import { buildAdmin } from '../../src/admin/server.ts'
+import { Daemon } from '../../src/admin/status.ts'
+import { AdminClient } from '../../src/cli/client.ts'
+import { Ipam } from '../../src/ipam/ipam.ts'
+import { parsePoolBases } from '../../src/ipam/pools.ts'
+import { listenOnSocket } from '../../src/listen.ts'
+import { Metrics } from '../../src/metrics.ts'
+import { attach, type Bench, bench, endpointRequest, idOf, networkRequest, portRequest } from '../network/host.ts'
+
+export const NET = idOf('network 1')
+export const OTHER = idOf('network 2')
+export const WEB = idOf('endpoint 1 2')
+export const DB = idOf('endpoint 1 3')
+
+const NAMES: Names = { networks: new Map([[NET, 'front']]), containers: new Map([[WEB, 'web']]) }
+
+export interface Scene {
+	readonly bench: Bench
+	readonly metrics: Metrics
+	readonly client: AdminClient
+	readonly socket: string
+	close(): Promise<void>
+}
+
+export async function openScene(ready: Promise<void> = Promise.resolve()): Promise<Scene> {
+	const folder = await mkdtemp(join(tmpdir(), 'weft-admin-'))
+	const socket = join(folder, 'run', 'admin.sock')
+	const world = bench()
+	const metrics = new Metrics()
+	const settings = { socket: '/run/docker/plugins/weft.sock', stateDir: '/var/lib/weft', scope: 'local' }
+	const daemon = new Daemon(settings, 'libnftables', metrics, ready)
+	const logger = pino({ level: 'silent' })
+	const server = buildAdmin({ host: world.host, daemon, names: async () => NAMES, logger })
+	const stop = await listenOnSocket(server, socket)
+	const close = async (): Promise<void> => {
+		await stop()
+		await rm(folder, { recursive: true })
+	}
+	return { bench: world, metrics, client: new AdminClient(socket), socket, close }
+}
+
+/** `front` with `web`, published on 8080, and a container without a name; another network, whose pool has a range. */
+export async function populate({ bench: world }: Scene): Promise<void> {
+	const ipam = new Ipam(world.store, parsePoolBases('10.210.0.0/16:24'), async () => [])
+	ipam.load()
+	for (const [number, range] of [[1], [2, '10.210.2.128/25']] as const) {
+		const pool = `10.210.${number}.0/24`
+		const { id } = await ipam.requestPool({ space: 'local', family: 4, pool, ...(range ? { range } : {}) })
+		await ipam.requestAddress({ poolId: id, address: `10.210.${number}.1`, kind: 'gateway' })
+		if (number === 1)
+			for (const last of [2, 3])
+				await ipam.requestAddress({ poolId: id, address: `10.210.1.${last}`, kind: 'endpoint' })
+		await world.verbs.createNetwork({ ...networkRequest(number), ipv6: [] })
+	}
+	for (const last of [2, 3]) await attach(world, { ...withoutIpv6(endpointRequest(last)) })
+	await world.verbs.publish(NET, WEB, [portRequest(8080)])
+}
+
+function withoutIpv6({ ipv6: _, ...request }: ReturnType<typeof endpointRequest>) {
+	return request
+}

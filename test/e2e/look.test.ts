@@ -1,0 +1,120 @@
+/** What the command line shows of networks that Docker made. */
+import assert from 'node:assert/strict'
+import { chmod, mkdir, symlink } from 'node:fs/promises'
+import { after, before, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { AddressesView, NetworkDetail, NetworkSummary, PortView, Status } from '../../src/admin/api.ts'
+import type { Outcome } from '../support/command.ts'
+import type { Host } from '../support/host.ts'
+import { assertFootprint, type Footprint, footprint } from './footprint.ts'
+import { addressOf, createNetwork, onEngines, runContainer, startDockerHost, subnetOf } from './networks.ts'
+import { removePair } from './pair.ts'
+
+const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
+
+onEngines('the command line of Docker', (engine) => {
+	let host: Host
+	let clean: Footprint
+	let id: string
+	before(async () => {
+		host = await startDockerHost(engine)
+		clean = await footprint(host)
+		await createNetwork(host, 'net')
+		await runContainer(host, 'one', 'net', '-p', '8080:80')
+		await runContainer(host, 'two', 'net')
+		id = await host.docker('network', 'inspect', '-f', '{{.Id}}', 'net')
+	})
+	after(async () => {
+		if (host !== undefined) await removePair(host)
+		await host?.stop()
+	})
+
+	/** As the executable, by its own name. */
+	const weft = (...args: readonly string[]): Promise<Outcome> => host.attempt([process.execPath, WEFT, ...args])
+
+	async function read<T>(...args: readonly string[]): Promise<T> {
+		const { code, stdout, stderr } = await weft(...args, '--json')
+		assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+		return JSON.parse(stdout)
+	}
+
+	it('counts what there is', async () => {
+		const { counts, state } = await read<Status>('status')
+		assert.equal(state, 'serving')
+		assert.deepEqual([counts.networks, counts.endpoints, counts.pools], [1, 2, 1])
+		// The gateway's and the containers'.
+		assert.equal(counts.leases, 3)
+	})
+
+	it('lists the network with its bridge', async () => {
+		const [network, ...others] = await read<NetworkSummary[]>('ls')
+		assert.deepEqual(others, [])
+		assert.equal(network?.id, id)
+		assert.deepEqual(network?.subnets, [(await subnetOf(host, 'net')).Subnet])
+		await host.exec(['ip', 'link', 'show', network?.bridge ?? '', 'type', 'bridge'])
+		assert.match((await weft('ls')).stdout, new RegExp(`^${id.slice(0, 12)} `, 'm'))
+	})
+
+	it('shows the containers with the addresses that Docker knows', async () => {
+		const { endpoints } = await read<NetworkDetail>('inspect', id.slice(0, 12))
+		const known = await Promise.all(['one', 'two'].map((name) => addressOf(host, name, 'net')))
+		assert.deepEqual(endpoints.map(({ ipv4 }) => ipv4?.split('/')[0]).sort(), known.sort())
+		for (const { link, attached } of endpoints) {
+			assert.ok(attached)
+			await host.exec(['ip', 'link', 'show', link ?? ''])
+		}
+	})
+
+	it('shows the published port, and to whom it leads', async () => {
+		const ports = await read<PortView[]>('ports')
+		const address = await addressOf(host, 'one', 'net')
+		assert.deepEqual(
+			ports.map(({ protocol, hostIp, hostPort, containerIp, containerPort }) => {
+				return `${hostIp} ${hostPort}/${protocol} ${containerIp} ${containerPort}`
+			}),
+			[`0.0.0.0 8080/tcp ${address} 80`],
+		)
+	})
+
+	it('says who has which address, and how many are left', async () => {
+		const { pools, addresses } = await read<AddressesView>('ip', id)
+		assert.deepEqual(
+			pools.map(({ size, used, free }) => [size, used, free]),
+			[[254, 3, 251]],
+		)
+		const { Gateway } = await subnetOf(host, 'net')
+		assert.deepEqual(
+			addresses.map(({ address, kind }) => (kind === 'gateway' ? address : kind)),
+			[Gateway, 'endpoint', 'endpoint'],
+		)
+	})
+
+	it('is docker weft where it is linked as a plugin of Docker', async () => {
+		const folder = host.path('/run/cli-plugins')
+		await mkdir(folder, { recursive: true })
+		await chmod(WEFT, 0o755)
+		await symlink(WEFT, `${folder}/docker-weft`)
+		assert.match(await host.docker('--help'), /^ +weft\*? +.*Look at the networks of weft/m)
+		assert.match(await host.docker('weft', 'ls'), new RegExp(`^${id.slice(0, 12)} `, 'm'))
+		const refused = await host.attemptDocker('weft', 'inspect', 'nonsense')
+		assert.equal(refused.code, 1)
+		assert.match(refused.stderr, /weft has no network "nonsense"/)
+	})
+
+	it('shows nothing of what is gone, and nothing is left of it', async () => {
+		await host.docker('rm', '-f', 'one', 'two')
+		await host.docker('network', 'rm', 'net')
+		assert.deepEqual(await read('ls'), [])
+		assert.deepEqual(await read('ports'), [])
+		await assertFootprint(host, clean)
+	})
+
+	it('says that weftd does not run', async () => {
+		await host.stopWeftd()
+		const { code, stderr } = await weft('status')
+		assert.equal(code, 1)
+		assert.match(stderr, /weftd does not run/)
+		await host.startWeftd()
+		assert.equal((await weft('status')).code, 0)
+	})
+})
