@@ -21,7 +21,7 @@ export interface PoolBase {
 }
 
 /** Networks that no pool may lie in: nobody can use them for containers. */
-const UNUSABLE = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/96', '::ffff:0:0/96', 'fe80::/10', 'ff00::/8'].map(
+const UNUSABLE = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/96', '::ffff:0:0/96', 'fe80::/64', 'ff00::/8'].map(
 	parseCidr,
 )
 

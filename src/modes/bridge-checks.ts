@@ -6,6 +6,8 @@ import type { BridgeNetwork, Subnet } from '../model/network.ts'
 const FAMILIES: readonly Family[] = [4, 6]
 const MULTICAST = parseCidr('ff00::/8')
 const LINK_LOCAL = parseCidr('fe80::/64')
+/** Bytes: a link with less has no IPv6 at all. */
+export const LEAST_MTU6 = 1280
 
 /** As `--aux-address` names what containers are to have as their gateway instead of the bridge, with Docker's driver too. */
 export function gatewayKey(family: Family): string {
@@ -27,8 +29,8 @@ export function validate(network: BridgeNetwork): void {
 			`enable_icc="false" cannot be had on ${network.bridge}, which was there before: others are behind it too`,
 		)
 	}
-	if (network.ipv6.length > 0 && network.mtu < 1280) {
-		throw invalid(`mtu="${network.mtu}" is too small for IPv6, which needs 1280 bytes`)
+	if (network.ipv6.length > 0 && network.mtu < LEAST_MTU6) {
+		throw invalid(`mtu="${network.mtu}" is too small for IPv6, which needs ${LEAST_MTU6} bytes`)
 	}
 }
 

@@ -7,7 +7,7 @@ import { type Family, parseCidr, plainAddress } from '../model/address.ts'
 import { macFor, peerName } from '../model/names.ts'
 import type { BridgeNetwork, Endpoint, Subnet } from '../model/network.ts'
 import type { BridgeOptions, PerFamily } from '../model/options.ts'
-import { gatewayKey, validate } from './bridge-checks.ts'
+import { gatewayKey, LEAST_MTU6, validate } from './bridge-checks.ts'
 import { guarded } from './bridge-guard.ts'
 import { published } from './bridge-ports.ts'
 import type { Attachment, Mode } from './mode.ts'
@@ -51,6 +51,8 @@ function settings(network: BridgeNetwork): Resource[] {
 		const opened = adopted.routesLocalnet ? localnet : { ...localnet, undone: '0' }
 		return ipv6 ? [opened, enabled] : [opened]
 	}
+	// The kernel has no IPv6 on such a link, nor settings of it.
+	if (network.mtu < LEAST_MTU6) return [localnet]
 	return [
 		localnet,
 		// A container must not be able to give the host a default route.

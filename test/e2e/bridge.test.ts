@@ -142,11 +142,20 @@ onEngines('a bridge network', (engine) => {
 		assert.equal(await dial(a, 'tcp', INTERNET_V4, PORT), HOST_V4)
 	})
 
+	it('may have a subnet of the link alone', async () => {
+		await createNetwork(host, 'near', '--ipv6', '--subnet', 'fe80:77::/64')
+		for (const name of ['near-a', 'near-b']) await runContainer(host, name, 'near')
+		const { GlobalIPv6Address } = await endpointOf(host, 'near-b', 'near')
+		assert.match(GlobalIPv6Address, /^fe80:77::/)
+		await assertPings(await inContainer(host, 'near-a'), GlobalIPv6Address)
+	})
+
 	it('has the MTU of the uplink, or the one that is asked for', async () => {
 		assert.equal(await host.docker('exec', 'plain-a', 'cat', '/sys/class/net/eth0/mtu'), '1500')
 		for (const [net, option] of [
 			['mtu-weft', 'mtu=1400'],
 			['mtu-docker', 'com.docker.network.driver.mtu=1300'],
+			['mtu-least', 'mtu=68'],
 		] as const) {
 			await createNetwork(host, net, '-o', option)
 			await runContainer(host, `${net}-a`, net)

@@ -30,9 +30,17 @@ test('a base that is not BASE:SIZE, or no network can use, is refused by its par
 	}
 })
 
-/** Loopback, multicast, link-local, this-network, IPv4 in IPv6, and what holds one of them. */
+/** Loopback, multicast, what each link has by itself, this-network, IPv4 in IPv6, and what holds one of them. */
 const UNUSABLE = ['0.0.0.0/0', '0.1.0.0/16', '127.0.0.0/24', '224.1.0.0/16', '240.0.0.0/8', '255.255.255.0/24', '::/0']
-const UNUSABLE6 = ['::/64', '::10.1.0.0/112', '::ffff:10.1.0.0/112', '::ffff:0:0/96', 'fe80::/64', 'ff02::/64']
+const UNUSABLE6 = [
+	'::/64',
+	'::10.1.0.0/112',
+	'::ffff:10.1.0.0/112',
+	'::ffff:0:0/96',
+	'fe80::/64',
+	'fe80::/10',
+	'ff02::/64',
+]
 
 test('a subnet that no network can use is refused, its neighbours are not', () => {
 	for (const text of [...UNUSABLE, ...UNUSABLE6]) {
@@ -42,7 +50,7 @@ test('a subnet that no network can use is refused, its neighbours are not', () =
 	for (const text of ['1.0.0.0/8', '126.0.0.0/8', '128.0.0.0/16', '223.255.255.0/24', '169.254.7.0/24']) {
 		assert.equal(shown(parsePool(text, 4)), text)
 	}
-	for (const text of ['fd00::/8', 'fc00::/7', '2001:db8::/32', 'fec0::/64', '::1:0:0:0/80']) {
+	for (const text of ['fd00::/8', 'fc00::/7', '2001:db8::/32', 'fe80:1::/64', 'fec0::/64', '::1:0:0:0/80']) {
 		assert.equal(shown(parsePool(text, 6)), text)
 	}
 })

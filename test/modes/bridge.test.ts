@@ -71,6 +71,7 @@ const CASES: Readonly<Record<string, readonly [BridgeNetwork, Endpoint]>> = {
 		(({ ipv4: _, ...rest }) => rest)(endpoint()),
 	],
 	'jumbo-own-name': [network({ mtu: 9000, bridge: 'mine', ...having({ bridgeName: 'mine' }) }), endpoint()],
+	'too-small-for-ipv6': [network({ mtu: 1279 }), endpoint()],
 	'own-mac': [network(), endpoint({ mac: '02:AB:00:00:00:01' })],
 	'no-antispoof': [network({ ...DUAL, ...having({ antispoof: false }) }), endpoint(DUAL_ENDPOINT)],
 	apart: [network({ ...DUAL, ...having({ icc: false }) }), endpoint(DUAL_ENDPOINT)],
