@@ -137,6 +137,24 @@ onEngines('the options of a bridge network', (engine) => {
 		await assertPings(onHost(host), await address6('labelled'))
 	})
 
+	if (isSince(engine, 28)) {
+		it('take the families of their labels as flags, which go before them', async () => {
+			const [four, six] = ['com.docker.network.enable_ipv4', 'com.docker.network.enable_ipv6']
+			for (const [words, families, left] of [
+				[option(six, 'true'), 'true true', 1],
+				[[...option(six, 'true'), ...option(four, 'false')], 'false true', 2],
+				[['--ipv6', ...option(six, 'false')], 'true true', 0],
+				[['--ipv6=false', ...option(six, 'true')], 'true false', 0],
+				[['--ipv4=false', '--ipv6', ...option(four, 'true')], 'false true', 0],
+			] as const) {
+				await createNetwork(host, 'families', ...words)
+				const seen = ['network', 'inspect', '-f', '{{.EnableIPv4}} {{.EnableIPv6}} {{len .Options}}', 'families']
+				assert.equal(await host.docker(...seen), `${families} ${left}`)
+				await host.docker('network', 'rm', 'families')
+			}
+		})
+	}
+
 	it('give containers the gateway that is named in the place of the bridge', async () => {
 		const aux = ['--aux-address', 'DefaultGatewayIPv4=10.91.0.9', '--aux-address', 'printer=10.91.0.2']
 		// The router has another address than the one that Docker gave it.
