@@ -66,8 +66,9 @@ function refused(port: HostPort, error: unknown): WeftError {
 	const name = `${host}:${port.port}/${port.protocol}`
 	if (isErrno(error, 'EADDRINUSE'))
 		return new WeftError('in-use', `port ${name} is already allocated`, { cause: error })
-	if (isErrno(error, 'EADDRNOTAVAIL')) {
-		return new WeftError('invalid', `port ${name}: ${port.address} is not an address of this host`, { cause: error })
-	}
+	const bad = (what: string) => new WeftError('invalid', `port ${name}: ${port.address} is ${what}`, { cause: error })
+	if (isErrno(error, 'EADDRNOTAVAIL')) return bad('not an address of this host')
+	// The kernel asks which link.
+	if (isErrno(error, 'EINVAL')) return bad('an address of one link alone')
 	return within(`port ${name}`, error)
 }

@@ -135,16 +135,17 @@ describe('ports', { skip: noBed() }, () => {
 		assert.throws(() => hold(theirs), inUse)
 	})
 
-	it('on an address that this host has not are refused in words', () => {
-		for (const [address, shown] of [
-			['198.51.100.1', '198.51.100.1:8080/tcp'],
-			['2001:db8:9::1', '[2001:db8:9::1]:8080/tcp'],
+	it('on an address that this host has not, or has on one link alone, are refused in words', () => {
+		for (const [address, shown, what] of [
+			['198.51.100.1', '198.51.100.1:8080/tcp', 'not an address of this host'],
+			['2001:db8:9::1', '[2001:db8:9::1]:8080/tcp', 'not an address of this host'],
+			['fe80::1', '[fe80::1]:8080/tcp', 'an address of one link alone'],
 		] as const) {
 			assert.throws(
 				() => hold(port('tcp', address)),
 				(error: unknown) => {
 					const { message } = error as Error
-					return isCode(error, 'invalid') && message === `port ${shown}: ${address} is not an address of this host`
+					return isCode(error, 'invalid') && message === `port ${shown}: ${address} is ${what}`
 				},
 			)
 		}
