@@ -136,6 +136,17 @@ export interface AddressView {
 	readonly container: string | null
 }
 
+/** GET /diff: one for each way in which the kernel is not as the records say; none where all is well. */
+export interface DifferenceView {
+	/** Null where it is not known to which it belongs. */
+	readonly networkId: string | null
+	readonly network: string | null
+	readonly endpointId: string | null
+	readonly container: string | null
+	/** For people. */
+	readonly what: string
+}
+
 /** With a status of 4xx or 5xx. */
 export interface Refusal {
 	readonly error: string

@@ -1,11 +1,12 @@
 /** The fastify instance that answers people and tools on the admin socket: reads, and changes nothing. */
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { isCode, messageOf, WeftError } from '../errors.ts'
+import { type Difference, diff } from '../network/diff.ts'
 import type { Host } from '../network/host.ts'
 import type { Refusal, Status } from './api.ts'
 import type { Names } from './names.ts'
 import { type Daemon, statusOf } from './status.ts'
-import { addressesOf, findNetwork, networkDetail, networkList, poolList, portList } from './views.ts'
+import { addressesOf, differenceView, findNetwork, networkDetail, networkList, poolList, portList } from './views.ts'
 
 export interface AdminParts {
 	readonly host: Host
@@ -38,7 +39,26 @@ export function buildAdmin({ host, daemon, names, logger }: AdminParts): Fastify
 	})
 	server.get('/ports', async () => portList(host, await names()))
 	server.get('/pools', async () => poolList(host, await names()))
+	const differences = shared(async () => {
+		await daemon.ready.catch(() => undefined)
+		return diff(host)
+	})
+	server.get('/diff', async () => {
+		const [known, found] = await Promise.all([names(), differences()])
+		return found.map((each) => differenceView(known, each))
+	})
 	return server
+}
+
+/** Who asks while the answer is on its way gets the same one: however many ask, the kernel is looked at once. */
+function shared(look: () => Promise<Difference[]>): () => Promise<Difference[]> {
+	let looking: Promise<Difference[]> | undefined
+	return () => {
+		looking ??= look().finally(() => {
+			looking = undefined
+		})
+		return looking
+	}
 }
 
 function answerErrors(server: FastifyInstance): void {

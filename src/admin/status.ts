@@ -10,15 +10,17 @@ export class Daemon {
 	readonly settings: Status['settings']
 	readonly nftables: HostStatus['nftables']
 	readonly metrics: Metrics
+	/** Settles when the networks of the last run are made true. */
+	readonly ready: Promise<void>
 	readonly started = new Date()
 	#state: Status['state'] = 'restoring'
 
-	/** `ready` settles when the networks of the last run are made true. */
 	constructor(settings: Status['settings'], nftables: HostStatus['nftables'], metrics: Metrics, ready: Promise<void>) {
 		const { socket, stateDir, scope } = settings
 		this.settings = { socket, stateDir, scope }
 		this.nftables = nftables
 		this.metrics = metrics
+		this.ready = ready
 		const become = (state: Status['state']) => () => {
 			this.#state = state
 		}

@@ -4,12 +4,14 @@ import { usageOf } from '../ipam/usage.ts'
 import { plainAddress } from '../model/address.ts'
 import { type Endpoint, hasBridge, type Network, type Subnet } from '../model/network.ts'
 import type { Pool } from '../model/pool.ts'
+import type { Difference } from '../network/diff.ts'
 import { isAlive } from '../network/endpoints.ts'
 import type { Host } from '../network/host.ts'
 import type {
 	AddressesView,
 	AddressView,
 	Counts,
+	DifferenceView,
 	EndpointView,
 	NetworkDetail,
 	NetworkSummary,
@@ -92,6 +94,16 @@ export function addressesOf(host: Host, names: Names, network: Network): Address
 		network: summaryOf(host, names, network),
 		pools: pools.map((pool) => poolView(host, names, pool, network)),
 		addresses: [...addresses.values()],
+	}
+}
+
+export function differenceView(names: Names, { networkId, endpointId, what }: Difference): DifferenceView {
+	return {
+		networkId: networkId ?? null,
+		network: networkId === undefined ? null : networkName(names, networkId),
+		endpointId: endpointId ?? null,
+		container: endpointId === undefined ? null : containerName(names, endpointId),
+		what,
 	}
 }
 

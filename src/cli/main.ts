@@ -5,13 +5,15 @@ import { VERSION } from '../version.ts'
 import { ip } from './addresses.ts'
 import { AdminClient } from './client.ts'
 import type { Command } from './command.ts'
+import { diff } from './diff.ts'
 import { metadataFor, ownArguments } from './docker-plugin.ts'
+import { doctor } from './doctor.ts'
 import { commandHelp, helpOf } from './help.ts'
 import { inspect, ls } from './networks.ts'
 import { ports } from './ports.ts'
 import { status } from './status.ts'
 
-const COMMANDS: readonly Command[] = [status, ls, inspect, ports, ip]
+const COMMANDS: readonly Command[] = [status, ls, inspect, ports, ip, diff, doctor]
 
 const OPTIONS = {
 	json: { type: 'boolean' },

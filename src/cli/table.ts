@@ -21,7 +21,7 @@ function lineOf(cells: readonly string[], widths: readonly number[]): string {
 }
 
 /** Names come from elsewhere, and must not drive the terminal. */
-function plain(text: string): string {
+export function plain(text: string): string {
 	return text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '?')
 }
 
@@ -35,8 +35,8 @@ export function called(name: string | null, id: string): string {
 	return name ?? short(id)
 }
 
-export function count(number: number, noun: string): string {
-	return `${number} ${noun}${number === 1 ? '' : 's'}`
+export function count(number: number, noun: string, plural = `${noun}s`): string {
+	return `${number} ${number === 1 ? noun : plural}`
 }
 
 /** As it is written in a URL: IPv6 in brackets. */

@@ -1,13 +1,33 @@
 /** In what the kernel's links and addresses are not as they should be: what others can take away, and weft puts back. */
+import { isErrno } from '../errors.ts'
 import { formatCidr, parseCidr } from '../model/address.ts'
 import type { Single } from './effects.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
-import { type Address, type BridgeLink, identity, type VethLink } from './resource.ts'
+import { type Address, type BridgeLink, identity, type Sysctl, type VethLink } from './resource.ts'
+import { readSysctl } from './sysctl.ts'
 
 /** For people, what is amiss with a resource; undefined where nothing is, or nothing that would show. */
 export async function drift(rtnetlink: Rtnetlink, resource: Single): Promise<string | undefined> {
 	const what = await amiss(rtnetlink, resource)
 	return what === undefined ? undefined : `${identity(resource)} was ${what}`
+}
+
+/** The same, and also what weft does not put back when others change it: settings, and a pair that is gone. */
+export async function difference(rtnetlink: Rtnetlink, resource: Single): Promise<string | undefined> {
+	if (resource.kind === 'sysctl') return differenceOfSetting(resource)
+	if (resource.kind !== 'veth' || rtnetlink.indexOf(resource.name) !== undefined) return drift(rtnetlink, resource)
+	return `${identity(resource)} was gone`
+}
+
+/** What the kernel does not have needs no value: see effects.ts. */
+function differenceOfSetting(setting: Sysctl): string | undefined {
+	try {
+		const value = readSysctl(setting.key)
+		return value === setting.value ? undefined : `${identity(setting)} was ${value} instead of ${setting.value}`
+	} catch (error) {
+		if (isErrno(error, 'ENOENT')) return undefined
+		throw error
+	}
 }
 
 async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | undefined> {

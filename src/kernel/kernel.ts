@@ -1,7 +1,7 @@
 /** Makes resources exist on this host, and go: the interface, and Linux behind it. */
 import { WeftError, within } from '../errors.ts'
 import { peerName } from '../model/names.ts'
-import { drift } from './drift.ts'
+import { difference, drift } from './drift.ts'
 import { type Effect, type Effects, effects, type Single } from './effects.ts'
 import type { Firewall } from './firewall.ts'
 import { connectionless, type Flows } from './flows.ts'
@@ -35,6 +35,13 @@ export interface Kernel {
 	 * elements. What that was, for people: nothing where nothing was amiss.
 	 */
 	repair(resources: readonly Resource[]): Promise<readonly string[]>
+	/**
+	 * In what these resources are not as they should be, for people, and changes nothing. Also what cannot be put back, as a
+	 * pair that is gone, and settings. Of elements it says whether they are wanted: see compareTables.
+	 */
+	differences(resources: readonly Resource[]): Promise<readonly string[]>
+	/** The names of all links of this host. */
+	links(): Promise<readonly string[]>
 	/** Whether there is a link of that name. */
 	hasLink(name: string): boolean
 	/** Whether weft has it: an element, a port or a link; of other kinds nobody knows, and it is false. */
@@ -144,6 +151,27 @@ export class LinuxKernel implements Kernel {
 		// All of them: a bridge loses its settings with itself, and a port what is set on it with its place there.
 		if (found.length > 0) await this.#ensureInOrder(there, [])
 		return found
+	}
+
+	async differences(resources: readonly Resource[]): Promise<readonly string[]> {
+		const found: string[] = []
+		// One after the other: calls of Docker's are not to stand in a queue behind all of them.
+		for (const resource of resources) {
+			const what = await this.#difference(resource)
+			if (what !== undefined) found.push(what)
+		}
+		return found
+	}
+
+	async #difference(resource: Resource): Promise<string | undefined> {
+		if (resource.kind === 'element' || resource.kind === 'port') {
+			return this.has(resource) ? undefined : `${identity(resource)} was gone`
+		}
+		return difference(this.#rtnetlink, resource)
+	}
+
+	async links(): Promise<readonly string[]> {
+		return (await this.#rtnetlink.links()).map(({ name }) => name)
 	}
 
 	hasLink(name: string): boolean {

@@ -42,6 +42,11 @@ export function mayBeLinkName(name: string): boolean {
 	return name.startsWith('wv')
 }
 
+/** Whether weft gives such a name to a bridge or to an endpoint's link that nobody had ready. */
+export function isOwnName(name: string): boolean {
+	return /^(weft|wv)[0-9a-f]{11}$/.test(name)
+}
+
 /** The end that goes into the container, under which Docker finds it: the host's end and a p. */
 export function peerName(link: string): string {
 	return `${link}p`

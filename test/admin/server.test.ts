@@ -133,6 +133,40 @@ describe('the admin API', () => {
 	})
 })
 
+describe('the difference', () => {
+	it('is none where all is well, and then what is missing, with whose it is', async () => {
+		const scene = await openScene()
+		try {
+			await populate(scene)
+			assert.deepEqual(await scene.client.get('/diff'), [])
+			scene.bench.kernel.loseAddress(`weft${NET.slice(0, 11)}`, '10.210.1.1/24')
+			const what = `address weft${NET.slice(0, 11)} 10.210.1.1/24 was gone`
+			const expected = { networkId: NET, network: 'front', endpointId: null, container: null, what }
+			assert.deepEqual(await scene.client.get('/diff'), [expected])
+		} finally {
+			await scene.close()
+		}
+	})
+
+	it('waits for the networks of the last run', async () => {
+		const { promise, finish } = ending('serving')
+		const scene = await openScene(promise)
+		try {
+			let answered = false
+			const answer = scene.client.get('/diff').then((found) => {
+				answered = true
+				return found
+			})
+			await scene.client.get('/networks')
+			assert.equal(answered, false)
+			finish()
+			assert.deepEqual(await answer, [])
+		} finally {
+			await scene.close()
+		}
+	})
+})
+
 describe('the status', () => {
 	for (const outcome of ['serving', 'failed'] as const) {
 		it(`tells whether the networks of the last run are there again: ${outcome}`, async () => {

@@ -67,6 +67,15 @@ describe('weft', () => {
 		assert.match(await printed('ip', OTHER), /127 free in 10\.210\.2\.128\/25$/m)
 	})
 
+	it('diff prints nothing where all is well', async () => {
+		assert.equal(await printed('diff'), '')
+		assert.deepEqual(JSON.parse(await printed('diff', '--json')), [])
+	})
+
+	it('doctor finds nothing to do where all is well', async () => {
+		assert.doesNotMatch(await printed('doctor'), /PROBLEM|->/)
+	})
+
 	it('prints with --json all that weftd answers', async () => {
 		assert.deepEqual(JSON.parse(await printed('ls', '--json')), await scene.client.get('/networks'))
 		assert.deepEqual(JSON.parse(await printed('--json', 'inspect', NET)), await scene.client.get('/networks/front'))
@@ -113,7 +122,32 @@ describe('weft', () => {
 	})
 })
 
+describe('weft where something is amiss', () => {
+	it('diff names it with the network and the container, doctor says what to do, both with status 1', async () => {
+		const scene = await openScene()
+		try {
+			await populate(scene)
+			const [web] = scene.bench.store.list('endpoint', NET)
+			scene.bench.kernel.loseLink(web?.link ?? '')
+			const diff = await weft(scene.socket, 'diff')
+			assert.equal(diff.code, 1)
+			assert.match(diff.stdout, new RegExp(`^front +web +link ${web?.link} was gone$`, 'm'))
+			const doctor = await weft(scene.socket, 'doctor')
+			assert.equal(doctor.code, 1)
+			assert.match(doctor.stdout, /^PROBLEM +1 difference .*\n +-> .*restart a container/m)
+		} finally {
+			await scene.close()
+		}
+	})
+})
+
 describe('weft without weftd', () => {
+	it('doctor says what to do', async () => {
+		const { stdout, code } = await weft('/nowhere/admin.sock', 'doctor')
+		assert.equal(code, 1)
+		assert.match(stdout, /^PROBLEM +weftd does not run.*\n +-> start weftd/)
+	})
+
 	it('says that it does not run, and where it looked', async () => {
 		const { stdout, stderr, code } = await weft('/nowhere/admin.sock', 'status')
 		assert.deepEqual({ stdout, code }, { stdout: '', code: 1 })

@@ -263,6 +263,48 @@ export function kernelContract(name: string, open: () => Promise<KernelBed>): vo
 		})
 	})
 
+	describe(`${name}: differences`, () => {
+		it('finds nothing where nothing is amiss, nor where only the table is gone', async () => {
+			const { kernel, loseTable } = await open()
+			await kernel.ensure([...ALL, LOCALNET])
+			assert.deepEqual(await kernel.differences([...ALL, LOCALNET]), [])
+			await loseTable()
+			assert.deepEqual(await kernel.differences(ALL), [])
+		})
+
+		it('names what is gone, of every kind, and puts nothing back', async () => {
+			const { kernel, objects, loseLink, loseAddress } = await open()
+			await kernel.ensure([...NETWORK, VETH])
+			await loseAddress('weft0', GATEWAY.cidr)
+			await loseLink('wv0')
+			const before = await objects()
+			const expected = ['address weft0 10.0.0.1/24', 'link wv0', 'element endpoints4 weft0 . 10.0.0.2']
+			const found = [...expected, 'port tcp 127.0.0.1 8080', 'element publish4_any tcp . 8080']
+			assert.deepEqual(
+				await kernel.differences(ALL),
+				found.map((each) => `${each} was gone`),
+			)
+			assert.deepEqual(await objects(), before)
+		})
+
+		it('names a setting with another value', async () => {
+			const { kernel } = await open()
+			await kernel.ensure([...NETWORK, LOCALNET])
+			await kernel.ensure([{ ...LOCALNET, value: '0' }])
+			assert.deepEqual(await kernel.differences([LOCALNET]), [
+				'sysctl net/ipv4/conf/weft0/route_localnet was 0 instead of 1',
+			])
+		})
+
+		it('lists the links of the host', async () => {
+			const { kernel, addForeignLink } = await open()
+			await addForeignLink('other0')
+			await kernel.ensure([...NETWORK, VETH])
+			const links = await kernel.links()
+			for (const link of ['other0', 'weft0', 'wv0', 'wv0p']) assert.ok(links.includes(link), link)
+		})
+	})
+
 	describe(`${name}: renewTables`, () => {
 		it('makes the table anew with what is wanted, and touches nothing else', async () => {
 			const { kernel, objects, loseTable } = await open()

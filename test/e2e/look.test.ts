@@ -3,8 +3,16 @@ import assert from 'node:assert/strict'
 import { chmod, mkdir, symlink } from 'node:fs/promises'
 import { after, before, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { AddressesView, NetworkDetail, NetworkSummary, PortView, Status } from '../../src/admin/api.ts'
+import type {
+	AddressesView,
+	DifferenceView,
+	NetworkDetail,
+	NetworkSummary,
+	PortView,
+	Status,
+} from '../../src/admin/api.ts'
 import type { Outcome } from '../support/command.ts'
+import { eventually } from '../support/eventually.ts'
 import type { Host } from '../support/host.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
 import { addressOf, createNetwork, onEngines, runContainer, startDockerHost, subnetOf } from './networks.ts'
@@ -87,6 +95,60 @@ onEngines('the command line of Docker', (engine) => {
 			addresses.map(({ address, kind }) => (kind === 'gateway' ? address : kind)),
 			[Gateway, 'endpoint', 'endpoint'],
 		)
+	})
+
+	/** What `weft diff` names of the network, with status 1. */
+	async function differences(): Promise<string[]> {
+		const { code, stdout } = await weft('diff', '--json')
+		const found: DifferenceView[] = JSON.parse(stdout)
+		assert.equal(code, found.length === 0 ? 0 : 1)
+		return found.map(({ networkId, what }) => `${networkId === id ? 'net' : networkId}: ${what}`)
+	}
+
+	it('finds no difference, and nothing for the doctor', async () => {
+		assert.deepEqual(await differences(), [])
+		const { code, stdout } = await weft('doctor')
+		assert.equal(code, 0, stdout)
+		assert.doesNotMatch(stdout, /PROBLEM/)
+	})
+
+	it('names a setting that somebody has changed, and a link with a name of weft’s', async () => {
+		const [network] = await read<NetworkSummary[]>('ls')
+		const file = `/proc/sys/net/ipv4/conf/${network?.bridge}/route_localnet`
+		await host.exec(['sh', '-c', `echo 0 >${file}; ip link add wv0123456789a type bridge`])
+		try {
+			assert.deepEqual(await differences(), [
+				`net: sysctl net/ipv4/conf/${network?.bridge}/route_localnet was 0 instead of 1`,
+				'null: link wv0123456789a is of no network',
+			])
+		} finally {
+			await host.exec(['sh', '-c', `echo 1 >${file}; ip link del wv0123456789a`])
+		}
+		assert.deepEqual(await differences(), [])
+	})
+
+	it('finds no difference after a repair, which is counted', async () => {
+		const { repairs } = await read<Status>('status')
+		const address = await addressOf(host, 'two', 'net')
+		const [network] = await read<NetworkSummary[]>('ls')
+		await host.exec(['nft', `delete element inet weft endpoints4 { "${network?.bridge}" . ${address} }`])
+		await eventually(async () => (await read<Status>('status')).repairs.done > repairs.done, { what: 'a repair' })
+		assert.deepEqual(await differences(), [])
+		const { last } = (await read<Status>('status')).repairs
+		assert.match(last?.cause ?? '', /nft/)
+	})
+
+	it('names the link that a running container has lost, until it is restarted', async () => {
+		const address = await addressOf(host, 'two', 'net')
+		const { endpoints } = await read<NetworkDetail>('inspect', id)
+		const link = endpoints.find(({ ipv4 }) => ipv4?.startsWith(`${address}/`))?.link ?? ''
+		await host.exec(['ip', 'link', 'del', link])
+		assert.deepEqual(await differences(), [`net: link ${link} was gone`])
+		const { code, stdout } = await weft('doctor')
+		assert.equal(code, 1)
+		assert.match(stdout, /^PROBLEM .*\n +-> .*restart a container/m)
+		await host.docker('restart', '-t', '0', 'two')
+		assert.deepEqual(await differences(), [])
 	})
 
 	it('is docker weft where it is linked as a plugin of Docker', async () => {

@@ -98,6 +98,22 @@ export class FakeKernel implements Kernel {
 		return found
 	}
 
+	async differences(resources: readonly Resource[]): Promise<readonly string[]> {
+		await turn()
+		return resources.flatMap((each) => {
+			const what = this.#difference(each)
+			return what === undefined ? [] : [`${identity(each)} was ${what}`]
+		})
+	}
+
+	async links(): Promise<readonly string[]> {
+		await turn()
+		const own = [...this.#there.values()].flatMap((each) =>
+			each.kind === 'bridge' || each.kind === 'veth' ? [each.name] : [],
+		)
+		return [...this.#foreign.keys(), ...own, ...this.#peers]
+	}
+
 	hasLink(name: string): boolean {
 		return this.#foreign.has(name) || this.#peers.has(name) || this.#there.has(`link ${name}`)
 	}
@@ -238,6 +254,19 @@ export class FakeKernel implements Kernel {
 		this.#peers.clear()
 		this.#taken.clear()
 		this.settings.clear()
+	}
+
+	#difference(resource: Resource): string | undefined {
+		if (resource.kind === 'sysctl') {
+			const value = this.settings.get(resource.key) ?? resource.value
+			return value === resource.value ? undefined : `${value} instead of ${resource.value}`
+		}
+		// What is lost with the table is still wanted.
+		if (resource.kind === 'element') {
+			return this.has(resource) || this.#lost.some((each) => identity(each) === identity(resource)) ? undefined : 'gone'
+		}
+		if (resource.kind === 'port') return this.has(resource) ? undefined : 'gone'
+		return resource.kind === 'veth' && !this.hasLink(resource.name) ? 'gone' : this.#amiss(resource)
 	}
 
 	#amiss(resource: Single): string | undefined {

@@ -1,0 +1,72 @@
+/** What is on record held against the kernel: what is missing there, and what is too much. Changes nothing. */
+import type { Resource } from '../kernel/resource.ts'
+import { isOwnName } from '../model/names.ts'
+import { type Endpoint, hasBridge, type Network } from '../model/network.ts'
+import { modeOf } from '../modes/index.ts'
+import { resourcesOf } from './endpoints.ts'
+import type { Host } from './host.ts'
+
+export interface Difference {
+	/** Id of the network that it belongs to; absent where that is not known. */
+	readonly networkId?: string
+	/** Id of the endpoint that it belongs to. */
+	readonly endpointId?: string
+	/** For people. */
+	readonly what: string
+}
+
+/** What cannot be compared is a difference too. Takes no lock before it has seen something. */
+export async function diff(host: Host): Promise<Difference[]> {
+	const found: Difference[] = []
+	for (const { id } of host.store.list('network', '')) {
+		const seen = await networkDiff(host, id, (_id, work) => work())
+		// Again when nobody is at it: what it saw may have been a call of Docker's half way through.
+		if (seen.length > 0) found.push(...(await host.mutex.run(id, () => networkDiff(host, id, locked(host)))))
+	}
+	const tables = await host.kernel.compareTables()
+	return [...found, ...tables.map((what) => ({ what })), ...(await strays(host))]
+}
+
+type Guard = <T>(id: string, work: () => Promise<T>) => Promise<T>
+
+function locked(host: Host): Guard {
+	return (id, work) => host.mutex.run(id, work)
+}
+
+async function networkDiff(host: Host, id: string, guard: Guard): Promise<Difference[]> {
+	const network = host.store.get('network', '', id)
+	if (network === undefined) return []
+	if (!network.settled) return [{ networkId: id, what: 'network was left half made, or half taken away' }]
+	const own = await host.kernel.differences(modeOf(network).network(network))
+	const found: Difference[] = own.map((what) => ({ networkId: id, what }))
+	for (const { id: endpointId } of host.store.list('endpoint', id)) {
+		found.push(...(await guard(endpointId, () => endpointDiff(host, network, endpointId))))
+	}
+	return found
+}
+
+async function endpointDiff(host: Host, network: Network, id: string): Promise<Difference[]> {
+	const endpoint = host.store.get('endpoint', network.id, id)
+	if (endpoint === undefined) return []
+	const found = await host.kernel.differences(wantedOf(host, network, endpoint))
+	return found.map((what) => ({ networkId: network.id, endpointId: id, what }))
+}
+
+/** Of an endpoint whose link is gone nothing else is wanted: all of it goes with the link. */
+function wantedOf(host: Host, network: Network, endpoint: Endpoint): readonly Resource[] {
+	const wanted = resourcesOf(network, endpoint)
+	const link = wanted.find((each) => each.kind === 'veth')
+	return link === undefined || host.kernel.hasLink(link.name) ? wanted : [link]
+}
+
+/** Links with names of weft's that no record has. The record of a link is there before it and goes after it. */
+async function strays(host: Host): Promise<Difference[]> {
+	const links = (await host.kernel.links()).filter(isOwnName)
+	const networks = host.store.list('network', '')
+	const known = new Set([
+		...networks.flatMap((network) => (hasBridge(network) ? [network.bridge] : [])),
+		...networks.flatMap(({ id }) => host.store.list('endpoint', id).map(({ link }) => link)),
+	])
+	const stray = links.filter((name) => !known.has(name) && host.kernel.hasLink(name))
+	return stray.map((name) => ({ what: `link ${name} is of no network` }))
+}
