@@ -71,9 +71,9 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 			ensure: async (link) => {
 				const master = indexOf(link.master)
 				const index = rtnetlink.indexOf(link.name)
-				if (index === undefined) return unlessThere(rtnetlink.addVeth({ ...link, master }))
+				if (index === undefined) return unlessThere(onBridge(link.master, rtnetlink.addVeth({ ...link, master })))
 				// A spare pair, or one whose Join is repeated; the container's end may be in its sandbox by then.
-				await rtnetlink.setLink({ index, master, mtu: link.mtu, up: true })
+				await onBridge(link.master, rtnetlink.setLink({ index, master, mtu: link.mtu, up: true }))
 				const peer = rtnetlink.indexOf(link.peer)
 				if (peer !== undefined) await rtnetlink.setLink({ index: peer, mtu: link.mtu, mac: link.peerMac })
 				return false
@@ -134,6 +134,15 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 			},
 			remove: async (port) => ports.release(port),
 		},
+	}
+}
+
+/** Of a link that cannot have ports the kernel says no more than that this is not supported. */
+async function onBridge(name: string, work: Promise<void>): Promise<void> {
+	try {
+		await work
+	} catch (error) {
+		throw isErrno(error, 'EOPNOTSUPP') ? new WeftError('in-use', `${name} is not a bridge`, { cause: error }) : error
 	}
 }
 

@@ -173,6 +173,22 @@ describe('Linux', { skip: noBed() }, () => {
 		assert.equal(await run(['cat', `/proc/sys/${key}`]), '1')
 	})
 
+	it('makes no pair on what is not a bridge, and says what that is', async () => {
+		const { kernel, objects, addForeignLink } = await open()
+		await addForeignLink('weft0')
+		const before = await objects()
+		const pair: Resource = {
+			kind: 'veth',
+			name: 'wv0',
+			peer: 'wv0p',
+			peerMac: '02:42:0a:00:00:02',
+			master: 'weft0',
+			mtu: 1400,
+		}
+		await assert.rejects(kernel.ensure([pair]), /^\S+: link wv0: weft0 is not a bridge$/)
+		assert.deepEqual(await objects(), before)
+	})
+
 	it('makes a network on a host without IPv6', async () => {
 		const script = `
 			import { Rtnetlink } from '${source('netlink/rtnetlink')}'
