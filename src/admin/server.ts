@@ -4,7 +4,8 @@ import { isCode, messageOf, WeftError } from '../errors.ts'
 import { type Difference, diff } from '../network/diff.ts'
 import type { Host } from '../network/host.ts'
 import type { Refusal, Status } from './api.ts'
-import type { Names } from './names.ts'
+import { EXPOSITION_TYPE, exposition } from './exposition.ts'
+import { type Names, NO_NAMES } from './names.ts'
 import { type Daemon, statusOf } from './status.ts'
 import { addressesOf, differenceView, findNetwork, networkDetail, networkList, poolList, portList } from './views.ts'
 
@@ -39,6 +40,12 @@ export function buildAdmin({ host, daemon, names, logger }: AdminParts): Fastify
 	})
 	server.get('/ports', async () => portList(host, await names()))
 	server.get('/pools', async () => poolList(host, await names()))
+	server.get('/metrics', async (_request, reply) => {
+		const { calls } = daemon.metrics
+		const { rss: memory } = process.memoryUsage()
+		const pools = poolList(host, NO_NAMES)
+		return reply.type(EXPOSITION_TYPE).send(exposition({ status: statusOf(host, daemon), pools, calls, memory }))
+	})
 	const differences = shared(async () => {
 		await daemon.ready.catch(() => undefined)
 		return diff(host)

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { buildServer, type ServerParts } from '../../src/cnm/server.ts'
 import { WeftError } from '../../src/errors.ts'
+import type { Call } from '../../src/metrics.ts'
 import { fakeIpam, fakeNetworks } from '../support/fake-verbs.ts'
 
 interface Line {
@@ -182,6 +183,38 @@ describe('the log', () => {
 		const foreseen = throwing(new WeftError('system', 'refused'))
 		await deleteNetwork(foreseen.server)
 		assert.equal(foreseen.lines.length, 1)
+	})
+})
+
+describe('who counts calls', () => {
+	it('is told of each, with its outcome and its time, and never of a name that somebody made up', async () => {
+		const calls: Call[] = []
+		const refusing = { ...fakeNetworks(), deleteNetwork: () => Promise.reject(new WeftError('in-use', 'taken')) }
+		const { server } = build({ network: refusing, observe: (call) => calls.push(call) })
+		await post(server, 'Plugin.Activate')
+		await deleteNetwork(server)
+		await post(server, 'NetworkDriver.DeleteNetwork', 'nonsense')
+		await post(server, 'Made.Up')
+		assert.deepEqual(
+			calls.map(({ method, outcome }) => [method, outcome]),
+			[
+				['Plugin.Activate', 'ok'],
+				['NetworkDriver.DeleteNetwork', 'in-use'],
+				['NetworkDriver.DeleteNetwork', 'invalid'],
+				['unknown', 'unknown'],
+			],
+		)
+		assert.ok(calls.every(({ seconds }) => seconds >= 0 && seconds < 60))
+	})
+
+	it('is told of a defect as such', async () => {
+		const calls: Call[] = []
+		const broken = { ...fakeNetworks(), deleteNetwork: () => Promise.reject(new TypeError('x')) }
+		await deleteNetwork(build({ network: broken, observe: (call) => calls.push(call) }).server)
+		assert.deepEqual(
+			calls.map(({ outcome }) => outcome),
+			['broken'],
+		)
 	})
 })
 

@@ -14,6 +14,7 @@ import type {
 import type { Outcome } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Host } from '../support/host.ts'
+import { scrape } from '../support/prometheus.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
 import { addressOf, createNetwork, onEngines, runContainer, startDockerHost, subnetOf } from './networks.ts'
 import { removePair } from './pair.ts'
@@ -149,6 +150,16 @@ onEngines('the command line of Docker', (engine) => {
 		assert.match(stdout, /^PROBLEM .*\n +-> .*restart a container/m)
 		await host.docker('restart', '-t', '0', 'two')
 		assert.deepEqual(await differences(), [])
+	})
+
+	it('counts Docker’s calls for Prometheus', async () => {
+		const families = await scrape(host.path('/run/weft/admin.sock'))
+		const count = (method: string) => {
+			const labels = `{method="NetworkDriver.${method}",outcome="ok"}`
+			return families.get('weft_call_duration_seconds')?.samples.get(`weft_call_duration_seconds_count${labels}`)
+		}
+		assert.deepEqual([count('CreateNetwork'), count('CreateEndpoint'), count('Join')], [1, 3, 3])
+		assert.equal(families.get('weft_endpoints')?.samples.get('weft_endpoints'), 2)
 	})
 
 	it('is docker weft where it is linked as a plugin of Docker', async () => {
