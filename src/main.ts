@@ -49,7 +49,9 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const firewall = new Firewall(run, bridges ? TABLES : [INET_TABLE])
 	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), flows)
 	const warn: Host['warn'] = (error, message) => log.warn({ err: error }, message)
-	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), links: new Set(), prepared: new Set(), warn }
+	const inform: Host['inform'] = (message) => log.info(message)
+	const known = { links: new Set<string>(), prepared: new Set<string>() }
+	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), ...known, warn, inform }
 	const metrics = new Metrics()
 	const ipam = new Ipam(store, config.pools, facts.occupied)
 	ipam.load()

@@ -61,7 +61,7 @@ export const CreateEndpoint = object({
 	NetworkID: Id,
 	EndpointID: Id,
 	Interface: maybe(object({ Address: Text, AddressIPv6: Text, MacAddress: Text })),
-	Options: maybe(object({ [MAC_ADDRESS]: Text, [INTERFACE_NAME]: Text })),
+	Options: maybe(object({ [MAC_ADDRESS]: Text, [INTERFACE_NAME]: Text, [PORTMAP]: maybe(array(anything())) })),
 })
 export type CreateEndpoint = Static<typeof CreateEndpoint>
 

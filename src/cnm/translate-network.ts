@@ -81,6 +81,7 @@ export function toEndpoint(body: CreateEndpoint): EndpointRequest {
 		...(wanted.AddressIPv6 ? { ipv6: toAddress('Interface.AddressIPv6', 6, wanted.AddressIPv6) } : {}),
 		...(mac === undefined ? {} : { mac }),
 		...(name ? { interfaceName: checkLinkName(name, INTERFACE_NAME) } : {}),
+		...(body.Options?.[PORTMAP]?.length ? { publishes: true } : {}),
 	}
 }
 

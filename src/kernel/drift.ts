@@ -3,7 +3,7 @@ import { isErrno } from '../errors.ts'
 import { formatCidr, parseCidr } from '../model/address.ts'
 import type { Single } from './effects.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
-import { type Address, type BridgeLink, identity, type Sysctl, type VethLink } from './resource.ts'
+import { type Address, type BridgeLink, type DummyLink, identity, type Sysctl, type VethLink } from './resource.ts'
 import { readSysctl } from './sysctl.ts'
 
 /** For people, what is amiss with a resource; undefined where nothing is, or nothing that would show. */
@@ -33,7 +33,11 @@ function differenceOfSetting(setting: Sysctl): string | undefined {
 async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | undefined> {
 	switch (resource.kind) {
 		case 'bridge':
-			return amissOfBridge(rtnetlink, resource)
+		case 'dummy':
+			return amissOfLink(rtnetlink, resource)
+		case 'vlan':
+			// Up or down with its parent.
+			return rtnetlink.indexOf(resource.name) === undefined ? 'gone' : undefined
 		case 'veth':
 			return amissOfPair(rtnetlink, resource)
 		case 'address':
@@ -43,7 +47,7 @@ async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | u
 	}
 }
 
-async function amissOfBridge(rtnetlink: Rtnetlink, { name }: BridgeLink): Promise<string | undefined> {
+async function amissOfLink(rtnetlink: Rtnetlink, { name }: BridgeLink | DummyLink): Promise<string | undefined> {
 	const link = await rtnetlink.link(name)
 	if (link === undefined) return 'gone'
 	return link.up ? undefined : 'down'

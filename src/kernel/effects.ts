@@ -7,15 +7,19 @@ import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import type { HostPorts } from './ports.ts'
 import type {
 	Address,
+	BridgeLink,
+	DummyLink,
 	Element,
 	ForwardingEntry,
 	Hairpin,
 	HostPort,
+	MacvlanLink,
 	Neighbour,
 	Resource,
 	Route,
 	Sysctl,
 	VethLink,
+	VlanLink,
 } from './resource.ts'
 import { writeSysctl } from './sysctl.ts'
 
@@ -40,14 +44,23 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		if (index !== undefined) return index
 		throw within(`link ${name}`, new Error('No such device'))
 	}
+	const parentIndex = (name: string): number => {
+		const index = rtnetlink.indexOf(name)
+		if (index !== undefined) return index
+		throw new WeftError('system', `the parent ${name} is not there`)
+	}
 	/** What is on a link that is gone, is gone. */
 	const onLink = async (name: string, work: (index: number) => Promise<void>): Promise<void> => {
 		const index = rtnetlink.indexOf(name)
 		if (index !== undefined) await unlessGone(work(index))
 	}
 	/** Asked for first without the RTNL lock, since a link is often gone with something else already. */
-	const deletePair = async ({ name }: VethLink): Promise<void> => {
+	const deleteOwn = async ({ name }: VethLink | MacvlanLink): Promise<void> => {
 		if (rtnetlink.indexOf(name) !== undefined) await unlessGone(rtnetlink.deleteLink(name))
+	}
+	/** After a boot its name may have become that of a link of somebody else's. */
+	const deleteLink = async ({ kind, name }: BridgeLink | VlanLink | DummyLink): Promise<void> => {
+		if ((await rtnetlink.link(name))?.kind === kind) await unlessGone(rtnetlink.deleteLink(name))
 	}
 	return {
 		bridge: {
@@ -62,9 +75,7 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 				return false
 			},
 			remove: async (link) => {
-				// After a boot its name may have become that of a link of somebody else's.
-				const there = link.kept === true ? undefined : await rtnetlink.link(link.name)
-				if (there?.kind === 'bridge') await unlessGone(rtnetlink.deleteLink(there.name))
+				if (link.kept !== true) await deleteLink(link)
 			},
 		},
 		veth: {
@@ -78,7 +89,26 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 				if (peer !== undefined) await rtnetlink.setLink({ index: peer, mtu: link.mtu, mac: link.peerMac })
 				return false
 			},
-			remove: deletePair,
+			remove: deleteOwn,
+		},
+		macvlan: {
+			// One that is there is of a Join that is repeated: Docker has not moved it yet.
+			ensure: async ({ parent, ...link }) =>
+				rtnetlink.indexOf(link.name) === undefined &&
+				(await unlessThere(
+					onParent(parent, rtnetlink.addMacvlan({ ...link, parent: parentIndex(parent), up: false })),
+				)),
+			remove: deleteOwn,
+		},
+		vlan: {
+			ensure: async ({ parent, ...link }) =>
+				rtnetlink.indexOf(link.name) === undefined &&
+				(await unlessThere(knownKind('vlan', rtnetlink.addVlan({ ...link, parent: parentIndex(parent), up: true })))),
+			remove: deleteLink,
+		},
+		dummy: {
+			ensure: ({ name }) => unlessThere(knownKind('dummy', rtnetlink.addDummy(name))),
+			remove: deleteLink,
 		},
 		address: {
 			ensure: (address: Address) =>
@@ -154,6 +184,31 @@ async function unlessThere(work: Promise<void>): Promise<boolean> {
 	} catch (error) {
 		if (isErrno(error, 'EEXIST')) return false
 		throw error
+	}
+}
+
+/** The kernel's refusals of one more link on a parent, of which it says no more. */
+async function onParent(parent: string, work: Promise<void>): Promise<void> {
+	try {
+		await work
+	} catch (error) {
+		const why = isErrno(error, 'EINVAL')
+			? 'has a link in passthru, or others where this one is to be in passthru'
+			: isErrno(error, 'EBUSY')
+				? 'is in use by something that has all its packets, such as a bridge or an ipvlan'
+				: undefined
+		if (why === undefined) throw error
+		throw new WeftError('in-use', `the parent ${parent} ${why}`, { cause: error })
+	}
+}
+
+/** Kernels can be built without a kind of link. */
+async function knownKind(kind: string, work: Promise<void>): Promise<void> {
+	try {
+		await work
+	} catch (error) {
+		if (!isErrno(error, 'EOPNOTSUPP')) throw error
+		throw new WeftError('system', `this kernel has no links of the kind ${kind}`, { cause: error })
 	}
 }
 

@@ -13,6 +13,10 @@ export interface LinkFacts {
 	readonly kind?: string
 	/** Bytes. */
 	readonly mtu: number
+	readonly up: boolean
+	/** The kind of what it is a port of, such as `bridge`. */
+	readonly masterKind?: string
+	readonly loopback?: true
 	readonly state: BridgeState
 }
 
@@ -51,8 +55,15 @@ export function hostFacts(rtnetlink: Rtnetlink, filtersBridges: boolean, resolvC
 			if (found === undefined) return undefined
 			const addresses = (await rtnetlink.addresses(found.index)).map(({ cidr }) => formatCidr(cidr))
 			const routesLocalnet = readSysctl(`net/ipv4/conf/${name}/route_localnet`) === '1'
-			const { kind, mtu } = found
-			return { ...(kind === undefined ? {} : { kind }), mtu, state: { addresses, routesLocalnet } }
+			const { kind, mtu, up, masterKind, loopback } = found
+			return {
+				...(kind === undefined ? {} : { kind }),
+				mtu,
+				up,
+				...(masterKind === undefined ? {} : { masterKind }),
+				...(loopback === undefined ? {} : { loopback }),
+				state: { addresses, routesLocalnet },
+			}
 		},
 		linkWith: async (address) => {
 			const route = await rtnetlink.routeTo(address)

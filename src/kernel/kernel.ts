@@ -10,7 +10,15 @@ import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { type Gate, passages } from './passage.ts'
 import { type Process, processAt } from './port-holder.ts'
 import type { HostPorts } from './ports.ts'
-import { type Element, type HostPort, identity, type PortChange, type Resource, type VethLink } from './resource.ts'
+import {
+	type Element,
+	type HostPort,
+	identity,
+	isContainers,
+	type PortChange,
+	type Resource,
+	type VethLink,
+} from './resource.ts'
 import { SETS } from './ruleset.ts'
 import { SparePairs } from './spare-pairs.ts'
 
@@ -46,7 +54,7 @@ export interface Kernel {
 	hasLink(name: string): boolean
 	/** Whether weft has it: an element, a port or a link; of other kinds nobody knows, and it is false. */
 	has(resource: Resource): boolean
-	/** Whether the container's end of a veth pair has yet to be taken into its sandbox: it is here, and never was up. */
+	/** Whether an endpoint's link, or the other end of it, has yet to be taken into its sandbox: it is here, and never was up. */
 	isAwaited(link: string): Promise<boolean>
 	/** The host's end of a veth pair that was made ahead of need, the caller's from now on; undefined while none is ready. */
 	takeSpare(): string | undefined
@@ -129,6 +137,7 @@ export class LinuxKernel implements Kernel {
 		await this.#firewall.replace(elements).catch((error: unknown) => errors.push(within('firewall', error)))
 		const links = new Map((await this.#rtnetlink.links()).map((link) => [link.name, link]))
 		for (const resource of others) {
+			if (isContainers(resource)) continue
 			const work = resource.kind === 'veth' ? this.#reattach(resource, links) : this.#ensureInOrder([resource], [])
 			await work.catch((error: unknown) => errors.push(error))
 		}
@@ -145,7 +154,8 @@ export class LinuxKernel implements Kernel {
 
 	async repair(resources: readonly Resource[]): Promise<readonly string[]> {
 		// A pair that is gone took the container's end with it.
-		const there = split(resources).others.filter((each) => each.kind !== 'veth' || this.hasLink(each.name))
+		const others = split(resources).others.filter((each) => !isContainers(each))
+		const there = others.filter((each) => each.kind !== 'veth' || this.hasLink(each.name))
 		const amiss = await Promise.all(there.map((resource) => drift(this.#rtnetlink, resource)))
 		const found = amiss.filter((each) => each !== undefined)
 		// All of them: a bridge loses its settings with itself, and a port what is set on it with its place there.
@@ -186,6 +196,9 @@ export class LinuxKernel implements Kernel {
 				return this.#ports.has(resource)
 			case 'bridge':
 			case 'veth':
+			case 'macvlan':
+			case 'vlan':
+			case 'dummy':
 				return this.hasLink(resource.name)
 			default:
 				return false
@@ -193,9 +206,10 @@ export class LinuxKernel implements Kernel {
 	}
 
 	async isAwaited(link: string): Promise<boolean> {
-		if (!this.hasLink(peerName(link))) return false
 		const there = await this.#rtnetlink.link(link)
-		return there !== undefined && there.carried !== true
+		if (there === undefined) return false
+		// What has no other end on the host says nothing of a sandbox that it was in, but that packets passed there.
+		return there.kind === 'veth' ? this.hasLink(peerName(link)) && there.carried !== true : there.passed !== true
 	}
 
 	takeSpare(): string | undefined {

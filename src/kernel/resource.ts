@@ -2,7 +2,8 @@
  * The vocabulary between planners and the kernel: what must exist on this host, as plain data. A planner lists
  * resources in the order in which they must come into being; they go in reverse. Nothing here has an effect.
  */
-import type { Protocol, PublishedPort } from '../model/network.ts'
+import type { Protocol, PublishedPort, Vlan } from '../model/network.ts'
+import type { MacvlanMode } from '../model/options.ts'
 
 /**
  * What ::1 is called on the way to a container and back: an address of every bridge with IPv6. The same checksum as ::1
@@ -30,6 +31,28 @@ export interface VethLink {
 	readonly master: string
 	/** Bytes, on both ends. */
 	readonly mtu: number
+}
+
+/** A link on `parent` that Docker moves into the container; on the host it is down, and never heard. */
+export interface MacvlanLink {
+	readonly kind: 'macvlan'
+	readonly name: string
+	readonly parent: string
+	readonly mode: MacvlanMode
+	readonly mac: string
+	/** Bytes; absent: the parent's, which it follows when that gets smaller. */
+	readonly mtu?: number
+}
+
+/** Up. One that is there is left as it is. */
+export interface VlanLink extends Vlan {
+	readonly kind: 'vlan'
+}
+
+/** A link that leads nowhere, up, to be the parent of others. */
+export interface DummyLink {
+	readonly kind: 'dummy'
+	readonly name: string
 }
 
 /** An address of this host on `link`, `cidr` with the address itself, such as 10.0.0.1/24. */
@@ -113,6 +136,9 @@ export interface PortChange {
 export type Resource =
 	| BridgeLink
 	| VethLink
+	| MacvlanLink
+	| VlanLink
+	| DummyLink
 	| Address
 	| Route
 	| Neighbour
@@ -127,6 +153,9 @@ export function identity(resource: Resource): string {
 	switch (resource.kind) {
 		case 'bridge':
 		case 'veth':
+		case 'macvlan':
+		case 'vlan':
+		case 'dummy':
 			return `link ${resource.name}`
 		case 'address':
 			return `address ${resource.link} ${resource.cidr}`
@@ -145,4 +174,9 @@ export function identity(resource: Resource): string {
 		case 'port':
 			return `port ${resource.protocol} ${resource.address} ${resource.port}`
 	}
+}
+
+/** A container's own: in its sandbox, where it cannot be looked at, and gone with it. */
+export function isContainers(resource: Resource): boolean {
+	return resource.kind === 'macvlan'
 }

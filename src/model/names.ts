@@ -23,7 +23,12 @@ export function bridgeName(networkId: string, candidate = 0): string {
 	return `weft${tail(networkId, candidate, 11)}`
 }
 
-/** The host's end of an endpoint's link: wv and 11 digits. */
+/** The dummy that a network without a parent has in its place: weft, a dash and 10 digits. */
+export function dummyName(networkId: string, candidate = 0): string {
+	return `weft-${tail(networkId, candidate, 10)}`
+}
+
+/** An endpoint's link, or its host's end: wv and 11 digits. */
 export function linkName(endpointId: string, candidate = 0): string {
 	return `wv${tail(endpointId, candidate, 11)}`
 }
@@ -42,9 +47,9 @@ export function mayBeLinkName(name: string): boolean {
 	return name.startsWith('wv')
 }
 
-/** Whether weft gives such a name to a bridge or to an endpoint's link that nobody had ready. */
+/** Whether weft gives such a name to a bridge, to a dummy or to an endpoint's link that nobody had ready. */
 export function isOwnName(name: string): boolean {
-	return /^(weft|wv)[0-9a-f]{11}$/.test(name)
+	return /^((weft|wv)[0-9a-f]{11}|weft-[0-9a-f]{10})$/.test(name)
 }
 
 /** The end that goes into the container, under which Docker finds it: the host's end and a p. */

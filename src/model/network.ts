@@ -1,5 +1,5 @@
 /** Networks and endpoints as they are stored and passed about. Addresses are canonical text; nothing here has an effect. */
-import type { BridgeOptions, NoneOptions } from './options.ts'
+import type { BridgeOptions, MacvlanOptions, NoneOptions } from './options.ts'
 
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -48,7 +48,28 @@ export interface BridgeNetwork extends AnyNetwork {
 	readonly mtu: number
 }
 
-export type Network = BridgeNetwork | NoneNetwork
+/** A link that carries one VLAN of its parent. */
+export interface Vlan {
+	readonly name: string
+	readonly parent: string
+	/** 1 to 4094. */
+	readonly id: number
+}
+
+/** Containers are hosts of the network that their parent is on. */
+export interface LanNetwork extends AnyNetwork {
+	readonly options: MacvlanOptions
+	/** The link that containers' links sit on: the one that was asked for, or a dummy. */
+	readonly parent: string
+	/** Those that weft made to have that parent, the lowest first. They go with the last network that has them. */
+	readonly vlans: readonly Vlan[]
+}
+
+export type Network = BridgeNetwork | NoneNetwork | LanNetwork
+
+export function hasParent(network: Network): network is LanNetwork {
+	return 'parent' in network
+}
 
 export function hasBridge(network: Network): network is BridgeNetwork {
 	return 'bridge' in network

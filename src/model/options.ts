@@ -11,11 +11,20 @@ export type ModeName = NetworkOptions['mode']
  */
 export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated'
 
+/** Whom of those on the same parent a container reaches: all, nobody, all through the switch; or it has the parent alone. */
+export type MacvlanMode = 'bridge' | 'private' | 'vepa' | 'passthru'
+
+/** Where packets are routed: in the container, on the host, on the host past its firewall. */
+export type IpvlanMode = 'l2' | 'l3' | 'l3s'
+
+/** As a macvlan's modes. */
+export type IpvlanFlag = 'bridge' | 'private' | 'vepa'
+
 /** What may differ between IPv4 and IPv6. */
 export type PerFamily<T> = { readonly [F in Family]: T }
 
 /** By mode: each has its own. */
-export type NetworkOptions = BridgeOptions | NoneOptions
+export type NetworkOptions = BridgeOptions | NoneOptions | MacvlanOptions
 
 export interface NoneOptions {
 	readonly mode: 'none'
@@ -44,4 +53,15 @@ export interface BridgeOptions {
 	readonly trustedInterfaces: readonly string[]
 	/** No IPv4 address on the bridge. */
 	readonly inhibitIpv4: boolean
+}
+
+export interface MacvlanOptions {
+	readonly mode: 'macvlan'
+	/** Bytes; absent: the parent's. */
+	readonly mtu?: number
+	/** Name prefix of interfaces inside the container. */
+	readonly interfacePrefix: string
+	/** The link of this host that containers' links sit on; absent: a dummy of the network's own, from which nothing leaves. */
+	readonly parent?: string
+	readonly macvlanMode: MacvlanMode
 }

@@ -1,7 +1,7 @@
 /** What is on record held against the kernel: what is missing there, and what is too much. Changes nothing. */
 import type { Resource } from '../kernel/resource.ts'
 import { isOwnName } from '../model/names.ts'
-import { type Endpoint, hasBridge, type Network } from '../model/network.ts'
+import { type Endpoint, hasBridge, hasParent, type Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
 import { resourcesOf } from './endpoints.ts'
 import type { Host } from './host.ts'
@@ -59,12 +59,18 @@ function wantedOf(host: Host, network: Network, endpoint: Endpoint): readonly Re
 	return link === undefined || host.kernel.hasLink(link.name) ? wanted : [link]
 }
 
+/** The link that a network's containers hang on, or sit on. */
+function linkOf(network: Network): string[] {
+	if (hasBridge(network)) return [network.bridge]
+	return hasParent(network) ? [network.parent] : []
+}
+
 /** Links with names of weft's that no record has. The record of a link is there before it and goes after it. */
 async function strays(host: Host): Promise<Difference[]> {
 	const links = (await host.kernel.links()).filter(isOwnName)
 	const networks = host.store.list('network', '')
 	const known = new Set([
-		...networks.flatMap((network) => (hasBridge(network) ? [network.bridge] : [])),
+		...networks.flatMap((network) => linkOf(network)),
 		...networks.flatMap(({ id }) => host.store.list('endpoint', id).map(({ link }) => link)),
 	])
 	const stray = links.filter((name) => !known.has(name) && host.kernel.hasLink(name))

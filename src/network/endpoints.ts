@@ -2,9 +2,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { invalid, WeftError } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
-import { parseCidr, parseMac, toBytes } from '../model/address.ts'
+import { parseCidr, parseMac, plainAddress, toBytes } from '../model/address.ts'
 import { freeName, linkName, macFor } from '../model/names.ts'
-import { type Endpoint, hasBridge, type Network } from '../model/network.ts'
+import { type Endpoint, hasBridge, hasParent, type Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
 import { drop, forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
 import type { EndpointAnswer, EndpointRequest, JoinAnswer } from './verbs.ts'
@@ -18,11 +18,22 @@ export function createEndpoint(host: Host, request: EndpointRequest): Promise<En
 		if (existing === undefined) {
 			await clearAddresses(host, network, designed)
 			prepare(host, network, await record(host, network, designed))
+			if (request.publishes === true) tellOfPorts(host, network, designed)
 		} else if (!isDeepStrictEqual(identityOf(existing), identityOf(designed))) {
 			throw new WeftError('exists', `endpoint ${request.id} exists already with other settings`)
 		}
 		return request.mac === undefined && modeOf(network).ownMac ? { mac: designed.mac } : {}
 	})
+}
+
+/** As Docker's drivers take `-p` and do nothing with it. */
+function tellOfPorts(host: Host, network: Network, { ipv4, ipv6 }: Designed): void {
+	if (!hasParent(network)) return
+	const own = [ipv4, ipv6].flatMap((each) => (each === undefined ? [] : [plainAddress(each)])).join(' and ')
+	const { mode } = network.options
+	host.inform(
+		`ports are not published on network ${network.id.slice(0, 12)}, of mode ${mode}: all are reached at ${own}`,
+	)
 }
 
 /** All but the link, which is chosen once. */

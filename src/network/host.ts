@@ -4,7 +4,14 @@ import { WeftError } from '../errors.ts'
 import type { HostFacts } from '../kernel/host.ts'
 import type { Gate, Kernel } from '../kernel/kernel.ts'
 import type { PortChange } from '../kernel/resource.ts'
-import { type BridgeNetwork, type Endpoint, hasBridge, type Network } from '../model/network.ts'
+import {
+	type BridgeNetwork,
+	type Endpoint,
+	hasBridge,
+	hasParent,
+	type LanNetwork,
+	type Network,
+} from '../model/network.ts'
 import type { KeyedMutex } from '../mutex.ts'
 import type { Change, Store } from '../store/store.ts'
 
@@ -19,6 +26,8 @@ export interface Host {
 	/** Ids of endpoints for which all that Join needs was made ahead of it. */
 	readonly prepared: Set<string>
 	readonly warn: (error: unknown, message: string) => void
+	/** For people who wonder why. */
+	readonly inform: (message: string) => void
 }
 
 export function needNetwork(host: Host, id: string): Network {
@@ -82,6 +91,10 @@ export async function forgetFlows(host: Host, change: PortChange): Promise<void>
 
 export function settledNetworks(host: Host): Network[] {
 	return host.store.list('network', '').filter(({ settled }) => settled)
+}
+
+export function settledLans(host: Host): LanNetwork[] {
+	return settledNetworks(host).filter(hasParent)
 }
 
 export function settledBridges(host: Host): BridgeNetwork[] {

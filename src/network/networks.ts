@@ -1,12 +1,14 @@
 /** Networks come and go. A record is written before the kernel is touched and goes after it. */
 import { isDeepStrictEqual } from 'node:util'
 import { WeftError } from '../errors.ts'
-import type { Network } from '../model/network.ts'
+import { identity, type Resource } from '../kernel/resource.ts'
+import { hasParent, type Network } from '../model/network.ts'
 import type { PerFamily } from '../model/options.ts'
 import { modeOf, modes } from '../modes/index.ts'
 import { designBridge } from './bridge-design.ts'
 import { removeEndpoint } from './endpoints.ts'
 import { drop, type Host, keepPassage, keepSpares, put } from './host.ts'
+import { designLan } from './lan-design.ts'
 import { checkFamilies, parseOptions } from './options.ts'
 import type { NetworkRequest } from './verbs.ts'
 
@@ -43,6 +45,8 @@ async function design(host: Host, request: NetworkRequest): Promise<Network> {
 	switch (options.mode) {
 		case 'bridge':
 			return designBridge(host, { ...asked, options })
+		case 'macvlan':
+			return designLan(host, { ...asked, options })
 		case 'none':
 			return { ...asked, options }
 	}
@@ -82,6 +86,19 @@ export function deleteNetwork(host: Host, networkId: string): Promise<void> {
 export async function unmake(host: Host, network: Network): Promise<void> {
 	if (network.settled) await host.store.commit([put({ ...network, settled: false })])
 	for (const endpoint of host.store.list('endpoint', network.id)) await removeEndpoint(host, network, endpoint)
-	await host.kernel.remove(modeOf(network).network(network))
-	await host.store.commit([drop(network)])
+	const forget = async () => {
+		await host.kernel.remove(ownResources(host, network))
+		await host.store.commit([drop(network)])
+	}
+	// Of two that have something together, the second to go takes it away.
+	await (hasParent(network) ? host.mutex.run('networks', forget) : forget())
+}
+
+/** What it has, but for what another network has too. */
+function ownResources(host: Host, network: Network): Resource[] {
+	const plan = modeOf(network).network(network)
+	if (!hasParent(network)) return plan
+	const others = host.store.list('network', '').filter(({ id }) => id !== network.id)
+	const theirs = new Set(others.filter(hasParent).flatMap((each) => modeOf(each).network(each).map(identity)))
+	return plan.filter((each) => !theirs.has(identity(each)))
 }

@@ -52,13 +52,18 @@ export function parsePrefix(name: string, prefix: string): string {
 	return checkLinkName(prefix, name)
 }
 
+/** One of some words. */
+export function oneOf<T extends string>(words: readonly T[]): (name: string, text: string) => T {
+	return (name, text) => {
+		const found = words.find((each) => each === text)
+		if (found === undefined) throw invalid(`${name}=${quote(text)} must be one of ${words.join(', ')}`)
+		return found
+	}
+}
+
 const GATEWAY_MODES: readonly GatewayMode[] = ['nat', 'nat-unprotected', 'routed', 'isolated']
 
-export function parseGatewayMode(name: string, text: string): GatewayMode {
-	const found = GATEWAY_MODES.find((each) => each === text)
-	if (found === undefined) throw invalid(`${name}=${quote(text)} must be one of ${GATEWAY_MODES.join(', ')}`)
-	return found
-}
+export const parseGatewayMode = oneOf(GATEWAY_MODES)
 
 /** Of either family; 0.0.0.0 and :: are every address of theirs. */
 export function parseBinding(name: string, text: string): string {

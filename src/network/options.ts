@@ -2,6 +2,7 @@
 import { invalid } from '../errors.ts'
 import type { ModeName, NetworkOptions, PerFamily } from '../model/options.ts'
 import { BRIDGE_KNOWN, parseBridge } from './bridge-options.ts'
+import { MACVLAN_KNOWN, parseMacvlan } from './lan-options.ts'
 import { given, parseBoolean, quote, type Raw, read } from './option-values.ts'
 
 interface Reading {
@@ -12,11 +13,12 @@ interface Reading {
 
 const READINGS: Readonly<Record<ModeName, Reading>> = {
 	bridge: { known: BRIDGE_KNOWN, parse: parseBridge },
+	macvlan: { known: MACVLAN_KNOWN, parse: parseMacvlan },
 	none: { known: [], parse: () => ({ mode: 'none' }) },
 }
 
 /** Modes that are named in the documentation and not there yet. */
-const PLANNED_MODES = ['host', 'container', 'macvlan', 'ipvlan', 'overlay']
+const PLANNED_MODES = ['host', 'container', 'ipvlan', 'overlay']
 
 const ENABLED = { 4: 'com.docker.network.enable_ipv4', 6: 'com.docker.network.enable_ipv6' }
 

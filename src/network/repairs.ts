@@ -2,8 +2,8 @@
 import { Keeper, type KeeperLog } from '../keeper.ts'
 import type { Gate } from '../kernel/kernel.ts'
 import { mayBeLinkName } from '../model/names.ts'
-import type { BridgeNetwork } from '../model/network.ts'
-import { type Host, keepGate, settledBridges } from './host.ts'
+import type { BridgeNetwork, LanNetwork } from '../model/network.ts'
+import { type Host, keepGate, settledBridges, settledLans } from './host.ts'
 import { Leftovers } from './leftovers.ts'
 import { repairNetwork } from './resync.ts'
 
@@ -65,12 +65,13 @@ export class Repairs {
 		const astray = kind === 'veth' && masterIndex === undefined && mayBeLinkName(name)
 		if (kind === 'bridge' && !up && this.#isBridge(name)) this.#suspect(name, `link ${name} was set down`)
 		else if (astray) this.#suspect(name, `link ${name} left its bridge`)
+		else if (up && this.#isMissed(name)) this.#suspect(name, `link ${name} is back`)
 		else this.#suspects.delete(name)
 	}
 
 	/** A pair that is gone cannot be put back. */
 	linkGone({ name }: Seen): void {
-		if (this.#isBridge(name)) this.#suspect(name, `link ${name} was deleted`)
+		if (this.#isBridge(name) || this.#isMade(name)) this.#suspect(name, `link ${name} was deleted`)
 	}
 
 	/** A link has lost an address. */
@@ -80,15 +81,14 @@ export class Repairs {
 
 	/** More links changed than could be followed. */
 	linksLost(): void {
-		for (const { bridge } of settledBridges(this.#host))
-			this.#suspect(bridge, 'more links changed than could be followed')
+		this.#suspectAll('more links changed than could be followed')
 	}
 
 	/** Looks at everything that can be broken, or left over, also where nobody has told of anything. */
 	lookAround(): void {
 		const cause = 'it was found so in a look at everything'
 		for (const keeper of [this.#comparison, this.#leftovers, ...Object.values(this.#gates)]) keeper.tell(cause)
-		for (const { bridge } of settledBridges(this.#host)) this.#suspect(bridge, cause)
+		this.#suspectAll(cause)
 	}
 
 	/** Waits for the looks at the firewall that are due: a container's first packet is not to find it shut. */
@@ -108,6 +108,28 @@ export class Repairs {
 		return settledBridges(this.#host).some(({ bridge }) => bridge === name)
 	}
 
+	/** For the sake of a network on a link of the host. */
+	#isMade(name: string): boolean {
+		return settledLans(this.#host).some(({ options, parent, vlans }) => {
+			return vlans.some((vlan) => vlan.name === name) || (options.parent === undefined && parent === name)
+		})
+	}
+
+	/** Whether a VLAN of weft's belongs on it and went with it. */
+	#isMissed(name: string): boolean {
+		if (mayBeLinkName(name)) return false
+		const { kernel } = this.#host
+		return settledLans(this.#host).some(({ vlans: [lowest] }) => {
+			return lowest?.parent === name && !kernel.hasLink(lowest.name)
+		})
+	}
+
+	#suspectAll(cause: string): void {
+		const bridges = settledBridges(this.#host).map(({ bridge }) => bridge)
+		const parents = settledLans(this.#host).map(({ parent }) => parent)
+		for (const name of [...bridges, ...parents]) this.#suspect(name, cause)
+	}
+
 	#suspect(name: string, cause: string): void {
 		this.#suspects.add(name)
 		this.#links.tell(cause)
@@ -117,8 +139,11 @@ export class Repairs {
 		const suspects = this.#suspects
 		this.#suspects = new Set()
 		const done: string[] = []
-		for (const network of settledBridges(this.#host)) {
-			if (!this.#has(network, suspects)) continue
+		const concerned = [
+			...settledBridges(this.#host).filter((each) => this.#has(each, suspects)),
+			...settledLans(this.#host).filter((each) => isOn(each, suspects)),
+		]
+		for (const network of concerned) {
 			const found = await repairNetwork(this.#host, network.id)
 			if (found.length > 0) done.push(`put network ${network.id.slice(0, 12)} right, of which ${few(found)}`)
 		}
@@ -128,6 +153,10 @@ export class Repairs {
 	#has({ id, bridge }: BridgeNetwork, links: ReadonlySet<string>): boolean {
 		return links.has(bridge) || this.#host.store.list('endpoint', id).some(({ link }) => links.has(link))
 	}
+}
+
+function isOn({ parent, vlans }: LanNetwork, links: ReadonlySet<string>): boolean {
+	return links.has(parent) || vlans.some((vlan) => links.has(vlan.name) || links.has(vlan.parent))
 }
 
 /** A bridge with many ports loses all of them at once. */

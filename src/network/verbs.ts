@@ -21,6 +21,8 @@ export interface EndpointRequest {
 	readonly mac?: string
 	/** What the interface is to be called inside the container, where the user asked for a name. */
 	readonly interfaceName?: string
+	/** Whether the container has `-p`, of whatever network. */
+	readonly publishes?: true
 }
 
 export interface EndpointAnswer {

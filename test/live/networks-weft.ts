@@ -61,6 +61,7 @@ export async function startWeft(): Promise<Weft> {
 		links: new Set(),
 		prepared: new Set(),
 		warn,
+		inform: () => undefined,
 	}
 	return {
 		verbs: networkDriver(host, async () => undefined),

@@ -10,6 +10,7 @@ import type { BridgeOptions } from '../../src/model/options.ts'
 import { bridge } from '../../src/modes/bridge.ts'
 import { parseBridge } from '../../src/network/bridge-options.ts'
 import { expectGolden } from '../support/golden.ts'
+import { renderPlan } from '../support/plan.ts'
 
 const V4: Subnet = { pool: '10.210.1.0/24', gateway: '10.210.1.1/24', reserved: {} }
 const V6: Subnet = { pool: 'fd77:6566:7400:1::/64', gateway: 'fd77:6566:7400:1::1/64', reserved: {} }
@@ -153,24 +154,6 @@ const CASES: Readonly<Record<string, readonly [BridgeNetwork, Endpoint]>> = {
 	'ports-two-to-one': [network(), endpoint({ published: [published('0.0.0.0', 8080), published('127.0.0.1', 8081)] })],
 }
 
-function line(resource: Resource): string {
-	if (resource.kind === 'element') return renderElements('add', [resource]).trimEnd()
-	const { kind: _, ...attributes } = resource
-	return `${identity(resource)} ${JSON.stringify(attributes)}`
-}
-
-function plan(network: BridgeNetwork, endpoint: Endpoint): string {
-	const parts = {
-		network: bridge.network(network),
-		attached: bridge.attached(network, endpoint),
-		published: bridge.published(network, endpoint),
-	}
-	const text = Object.entries(parts).map(
-		([name, resources]) => `${name}\n${resources.map((each) => `\t${line(each)}\n`).join('')}`,
-	)
-	return `${text.join('')}attachment\n\t${JSON.stringify(bridge.attachment(network, endpoint))}\n`
-}
-
 function wholePlan(network: BridgeNetwork, endpoint: Endpoint): Resource[] {
 	return [...bridge.network(network), ...bridge.attached(network, endpoint), ...bridge.published(network, endpoint)]
 }
@@ -192,8 +175,8 @@ describe('the plan of a bridge network', () => {
 	for (const [name, [network, endpoint]] of Object.entries(CASES)) {
 		it(`for ${name} is on file`, () => {
 			bridge.validate(frozen(network))
-			const text = plan(network, frozen(endpoint))
-			assert.equal(plan(structuredClone(network), structuredClone(endpoint)), text)
+			const text = renderPlan(bridge, network, frozen(endpoint))
+			assert.equal(renderPlan(bridge, structuredClone(network), structuredClone(endpoint)), text)
 			expectGolden(`bridge/${name}.txt`, text)
 		})
 

@@ -26,12 +26,15 @@ export interface Bench {
 	readonly kernel: FakeKernel
 	readonly verbs: NetworkVerbs
 	readonly warnings: string[]
+	/** What people are informed of. */
+	readonly told: string[]
 	resync(): Promise<Resynced>
 }
 
 /** A daemon over what there is of a store and a kernel. */
 export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filtersBridges = true): Bench {
 	const warnings: string[] = []
+	const told: string[] = []
 	const host: Host = {
 		store,
 		kernel,
@@ -48,6 +51,7 @@ export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filt
 		links: new Set(),
 		prepared: new Set(),
 		warn: (_, message) => warnings.push(message),
+		inform: (message) => told.push(message),
 	}
 	return {
 		host,
@@ -55,6 +59,7 @@ export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filt
 		kernel,
 		verbs: networkDriver(host, async () => undefined),
 		warnings,
+		told,
 		resync: () => resync(host, []),
 	}
 }

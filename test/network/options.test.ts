@@ -174,8 +174,8 @@ describe('the options of a network', () => {
 	}
 
 	it('name a mode that is planned as that', () => {
-		for (const mode of ['host', 'container', 'macvlan', 'ipvlan', 'overlay']) {
-			refused({ mode }, new RegExp(`mode=${mode} is not built yet; this version has bridge, none`))
+		for (const mode of ['host', 'container', 'ipvlan', 'overlay']) {
+			refused({ mode }, new RegExp(`mode=${mode} is not built yet; this version has bridge, macvlan, none`))
 		}
 	})
 
@@ -250,6 +250,45 @@ describe('the options of a network', () => {
 				}
 			}),
 			{ numRuns: 2000 },
+		)
+	})
+})
+
+describe('options of a macvlan network', () => {
+	const macvlan = { mode: 'macvlan', interfacePrefix: 'eth', macvlanMode: 'bridge' }
+
+	it('have defaults, and are taken as given', () => {
+		assert.deepEqual(parseOptions({ mode: 'macvlan' }), macvlan)
+		assert.deepEqual(parseOptions({ mode: 'macvlan', parent: '', macvlan_mode: '' }), macvlan)
+		for (const macvlanMode of ['bridge', 'private', 'vepa', 'passthru']) {
+			const raw = {
+				mode: 'macvlan',
+				parent: 'eth0.50',
+				macvlan_mode: macvlanMode,
+				mtu: '1400',
+				[`${LABEL}.bridge.name`]: 'x',
+			}
+			assert.deepEqual(parseOptions(raw), { ...macvlan, macvlanMode, parent: 'eth0.50', mtu: 1400 })
+		}
+		const prefix = { mode: 'macvlan', [`${LABEL}.container_iface_prefix`]: 'lan' }
+		assert.deepEqual(parseOptions(prefix), { ...macvlan, interfacePrefix: 'lan' })
+	})
+
+	it('are refused with the value and what is accepted', () => {
+		refused(
+			{ mode: 'macvlan', macvlan_mode: 'Bridge' },
+			/macvlan_mode="Bridge" must be one of bridge, private, vepa, passthru/,
+		)
+		refused({ mode: 'macvlan', parent: 'eth0;reboot' }, /parent="eth0;reboot" is not a link name/)
+		refused(
+			{ mode: 'macvlan', ipvlan_mode: 'l2' },
+			/option ipvlan_mode belongs to mode ipvlan; this network's mode is macvlan/,
+		)
+		refused({ mode: 'macvlan', antispoof: 'true' }, /belongs to mode bridge/)
+		refused({ mode: 'macvlan', host_access: 'true' }, /host_access="true" is not built yet/)
+		refused(
+			{ mode: 'macvlan', vlan: '5' },
+			/option "vlan" is unknown; mode macvlan has mode, parent, macvlan_mode, mtu/,
 		)
 	})
 })

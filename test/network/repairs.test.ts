@@ -144,6 +144,29 @@ describe('repairs', () => {
 		])
 	})
 
+	it('put back a VLAN and a dummy of networks on them, and the VLAN again when its parent is back', async () => {
+		const host = watched()
+		host.kernel.addForeignLink('eth0')
+		await host.verbs.createNetwork(networkRequest(1, { options: { mode: 'macvlan', parent: 'eth0.50' } }))
+		await host.verbs.createNetwork(networkRequest(2, { options: { mode: 'macvlan' } }))
+		const before = host.kernel.objects()
+		for (const name of ['eth0.50', `weft-${idOf('network 2').slice(0, 10)}`]) {
+			host.kernel.loseLink(name)
+			host.repairs.linkGone({ name, up: true })
+			await pass(1000)
+			assert.deepEqual(host.kernel.objects(), before)
+		}
+		host.kernel.loseLink('eth0')
+		host.kernel.loseLink('eth0.50')
+		host.repairs.linkGone({ name: 'eth0', up: true })
+		await pass(1000)
+		host.kernel.addForeignLink('eth0')
+		host.repairs.linkChanged({ name: 'eth0', up: true })
+		await pass(1000)
+		assert.deepEqual(host.kernel.objects(), before)
+		assert.match(host.log.at(-1) ?? '', /link eth0 is back: put network .* right, of which link eth0.50 was gone/)
+	})
+
 	it('are not made of what weft itself takes away', async () => {
 		const host = await populated()
 		const [link] = endpoints(host).map((each) => each.link)

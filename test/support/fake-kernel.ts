@@ -8,10 +8,10 @@ import { messageOf, WeftError, within } from '../../src/errors.ts'
 import type { LinkFacts } from '../../src/kernel/host.ts'
 import type { Kernel, PortHolder } from '../../src/kernel/kernel.ts'
 import {
-	type BridgeLink,
 	type Element,
 	type HostPort,
 	identity,
+	isContainers,
 	type PortChange,
 	type Resource,
 	type Sysctl,
@@ -37,6 +37,8 @@ export class FakeKernel implements Kernel {
 	readonly #foreign = new Map<string, LinkFacts>()
 	/** Elements that are wanted and went with the table. */
 	readonly #lost: Element[] = []
+	/** Links without another end on this host that containers have. */
+	readonly #away = new Map<string, Resource>()
 	/** Ends of pairs that dockerd has not moved yet. */
 	readonly #peers = new Set<string>()
 	/** Ends that are, or were, in a container. */
@@ -82,6 +84,7 @@ export class FakeKernel implements Kernel {
 		const errors: unknown[] = []
 		await this.#replace(elements).catch((error: unknown) => errors.push(error))
 		for (const resource of others) {
+			if (isContainers(resource)) continue
 			const work = resource.kind === 'veth' ? this.#reattach(resource) : this.#ensureInOrder([resource], [])
 			await work.catch((error: unknown) => errors.push(error))
 		}
@@ -89,7 +92,8 @@ export class FakeKernel implements Kernel {
 	}
 
 	async repair(resources: readonly Resource[]): Promise<readonly string[]> {
-		const there = split(resources).others.filter((each) => each.kind !== 'veth' || this.hasLink(each.name))
+		const others = split(resources).others.filter((each) => !isContainers(each))
+		const there = others.filter((each) => each.kind !== 'veth' || this.hasLink(each.name))
 		const found = there.flatMap((each) => {
 			const what = this.#amiss(each)
 			return what === undefined ? [] : [`${identity(each)} was ${what}`]
@@ -108,9 +112,7 @@ export class FakeKernel implements Kernel {
 
 	async links(): Promise<readonly string[]> {
 		await turn()
-		const own = [...this.#there.values()].flatMap((each) =>
-			each.kind === 'bridge' || each.kind === 'veth' ? [each.name] : [],
-		)
+		const own = [...this.#there.values()].filter(isLink).map(({ name }) => name)
 		return [...this.#foreign.keys(), ...own, ...this.#peers]
 	}
 
@@ -121,7 +123,8 @@ export class FakeKernel implements Kernel {
 	async isAwaited(link: string): Promise<boolean> {
 		await turn()
 		const peer = peerName(link)
-		return this.#peers.has(peer) && !this.#taken.has(peer)
+		const waiting = this.#peers.has(peer) || this.#there.get(`link ${link}`)?.kind === 'macvlan'
+		return waiting && !this.#taken.has(peer) && !this.#taken.has(link)
 	}
 
 	takeSpare(): string | undefined {
@@ -186,14 +189,15 @@ export class FakeKernel implements Kernel {
 
 	/** A link of somebody else's. */
 	addForeignLink(name: string, more: Partial<LinkFacts> = {}): void {
-		this.#foreign.set(name, { mtu: 1500, state: { addresses: [], routesLocalnet: false }, ...more })
+		this.#foreign.set(name, { mtu: 1500, up: true, state: { addresses: [], routesLocalnet: false }, ...more })
 	}
 
 	/** What HostFacts would tell. */
 	link(name: string): LinkFacts | undefined {
 		const own = this.#there.get(`link ${name}`)
-		if (own?.kind !== 'bridge' && own?.kind !== 'veth') return this.#foreign.get(name)
-		return { kind: own.kind, mtu: own.mtu, state: { addresses: [], routesLocalnet: false } }
+		if (own === undefined || !isLink(own)) return this.#foreign.get(name)
+		const mtu = 'mtu' in own ? own.mtu : undefined
+		return { kind: own.kind, mtu: mtu ?? 1500, up: true, state: { addresses: [], routesLocalnet: false } }
 	}
 
 	/** The link with this address. */
@@ -211,22 +215,37 @@ export class FakeKernel implements Kernel {
 		this.#there.set(`link ${name}`, { kind: 'veth', name, peer, peerMac: '', master: '', mtu: 1500 })
 	}
 
-	/** dockerd takes the container's end out of this namespace. */
+	/** dockerd takes the container's end out of this namespace, or a link that has no other. */
 	moveAway(peer: string): void {
+		const whole = this.#there.get(`link ${peer}`)
+		if (whole !== undefined) {
+			this.#there.delete(`link ${peer}`)
+			this.#away.set(peer, whole)
+			this.#taken.add(peer)
+			return
+		}
 		if (this.#peers.delete(peer)) this.#taken.add(peer)
-		else assert.ok(this.#taken.has(peer), `there is no link ${peer}`)
+		else assert.ok(this.#taken.has(peer) || this.#away.has(peer), `there is no link ${peer}`)
 	}
 
 	/** dockerd puts it back, or the container's end of the sandbox does; not of a pair that is gone. */
 	moveBack(peer: string): void {
+		const whole = this.#away.get(peer)
+		if (whole !== undefined) this.#there.set(identity(whole), whole)
+		this.#away.delete(peer)
 		if (this.#there.has(`link ${peer.slice(0, -1)}`)) this.#peers.add(peer)
+	}
+
+	/** Whether a container has that link, whose name on this host it was. */
+	isAway(name: string): boolean {
+		return this.#away.has(name)
 	}
 
 	/** A sandbox ends, or somebody deletes a link. */
 	loseLink(name: string): void {
 		this.#foreign.delete(name)
 		const link = this.#there.get(`link ${name}`)
-		if (link?.kind === 'bridge' || link?.kind === 'veth') this.#forget(link)
+		if (link !== undefined && isLink(link)) this.#forget(link)
 	}
 
 	loseAddress(link: string, cidr: string): void {
@@ -251,6 +270,7 @@ export class FakeKernel implements Kernel {
 	reboot(): void {
 		this.#there.clear()
 		this.#foreign.clear()
+		this.#away.clear()
 		this.#peers.clear()
 		this.#taken.clear()
 		this.settings.clear()
@@ -273,7 +293,7 @@ export class FakeKernel implements Kernel {
 		if (resource.kind === 'veth') {
 			return this.masterOf(resource.name) === resource.master ? undefined : `not on ${resource.master}`
 		}
-		const shows = resource.kind === 'bridge' || resource.kind === 'address'
+		const shows = ['bridge', 'vlan', 'dummy', 'address'].includes(resource.kind)
 		return shows && !this.#there.has(identity(resource)) ? 'gone' : undefined
 	}
 
@@ -328,6 +348,9 @@ export class FakeKernel implements Kernel {
 				return this.#hold(resource)
 			case 'bridge':
 			case 'veth':
+			case 'macvlan':
+			case 'vlan':
+			case 'dummy':
 				return this.#makeLink(resource)
 			default:
 				this.#need(resource.link)
@@ -350,7 +373,10 @@ export class FakeKernel implements Kernel {
 		return changed && undone !== undefined
 	}
 
-	#makeLink(link: BridgeLink | VethLink): boolean {
+	#makeLink(link: Link): boolean {
+		if ('parent' in link && !this.hasLink(link.parent)) {
+			throw new WeftError('system', `the parent ${link.parent} is not there`)
+		}
 		if (link.kind === 'veth') this.#need(link.master)
 		if (this.link(link.name)?.kind === link.kind) {
 			if (link.kind === 'veth') this.#put(link)
@@ -391,13 +417,27 @@ export class FakeKernel implements Kernel {
 		if (there === undefined || (there.kind === 'port' && !isDeepStrictEqual(there, resource))) return
 		this.#there.delete(identity(resource))
 		if (there.kind === 'veth') for (const ends of [this.#peers, this.#taken]) ends.delete(there.peer)
-		if (there.kind !== 'veth' && there.kind !== 'bridge') return
-		// What is on a link goes with it.
-		for (const [id, each] of this.#there) if ('link' in each && each.link === there.name) this.#there.delete(id)
+		if (!isLink(there)) return
+		// What is on a link goes with it, wherever it is.
+		for (const some of [this.#there, this.#away]) {
+			for (const [id, each] of some) if (lowerOf(each) === there.name) some.delete(id)
+		}
 	}
 }
 
 type Single = Exclude<Resource, Element>
+
+/** The link that a resource is on. */
+function lowerOf(resource: Resource): string | undefined {
+	if ('parent' in resource) return resource.parent
+	return 'link' in resource ? resource.link : undefined
+}
+
+type Link = Extract<Resource, { name: string }>
+
+function isLink(resource: Resource): resource is Link {
+	return identity(resource).startsWith('link ')
+}
 
 function split(resources: readonly Resource[]): { elements: Element[]; others: Single[] } {
 	const elements = resources.filter((each) => each.kind === 'element')

@@ -27,19 +27,22 @@ const RTM_SETLINK = 19
 const AF_UNSPEC = 0
 const AF_BRIDGE = 7
 const IFF_UP = 1
+const IFF_LOOPBACK = 8
 const HEADER = 16
 
-const IFLA_ADDRESS = 1
-const IFLA_IFNAME = 3
-const IFLA_MTU = 4
-const IFLA_LINK = 5
+export const IFLA_ADDRESS = 1
+export const IFLA_IFNAME = 3
+export const IFLA_MTU = 4
+export const IFLA_LINK = 5
 const IFLA_MASTER = 10
 const IFLA_PROTINFO = 12
 const IFLA_LINKINFO = 18
+const IFLA_STATS64 = 23
 const IFLA_GROUP = 27
 const IFLA_EXT_MASK = 29
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
+const IFLA_INFO_SLAVE_KIND = 4
 const VETH_INFO_PEER = 1
 const IFLA_BR_MULTI_BOOLOPT = 46
 const IFLA_CARRIER_UP_COUNT = 47
@@ -51,7 +54,7 @@ const IFLA_VXLAN_LOCAL = 4
 const IFLA_VXLAN_LEARNING = 7
 const IFLA_VXLAN_PORT = 15
 const IFLA_VXLAN_LOCAL6 = 17
-/** Counters are most of a link's answer and nobody here reads them. */
+/** Counters are most of a link's answer and nobody reads those of all links. */
 const RTEXT_FILTER_SKIP_STATS = 8
 
 export interface LinkInfo {
@@ -64,11 +67,17 @@ export interface LinkInfo {
 	readonly mtu: number
 	readonly up: boolean
 	readonly masterIndex?: number
+	/** The kind of its master, such as `bridge`. */
+	readonly masterKind?: string
+	/** True only for the loopback itself. */
+	readonly loopback?: true
 	/** A veth's peer or the device that this one sits on, as an index of that device's own namespace. */
 	readonly linkIndex?: number
 	readonly group: number
 	/** Whether it ever had a carrier, which a veth's end has while the other one is up. */
 	readonly carried?: true
+	/** Whether a packet ever came or went; told of one link, not in the list of all. */
+	readonly passed?: true
 }
 
 export interface NewBridge {
@@ -123,12 +132,16 @@ function header(index: number, up?: boolean, family = AF_UNSPEC): Buffer {
 	return ifinfo
 }
 
-function created(kind: string, data: readonly Buffer[], ...rest: readonly Buffer[]): Request {
+export function created(kind: string, up: boolean, data: readonly Buffer[], ...rest: readonly Buffer[]): Request {
 	const info = data.length === 0 ? [] : [nested(IFLA_INFO_DATA, ...data)]
 	return {
 		type: RTM_NEWLINK,
 		flags: NLM_F_CREATE | NLM_F_EXCL,
-		body: Buffer.concat([header(0, true), ...rest, nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, kind), ...info)]),
+		body: Buffer.concat([
+			up ? header(0, true) : header(0),
+			...rest,
+			nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, kind), ...info),
+		]),
 	}
 }
 
@@ -142,7 +155,7 @@ export function newBridge(bridge: NewBridge): Request {
 	options.writeUInt32LE(BR_BOOLOPT_NO_LL_LEARN, 0)
 	options.writeUInt32LE(BR_BOOLOPT_NO_LL_LEARN, 4)
 	const data = [bytes(IFLA_BR_MULTI_BOOLOPT, options)]
-	return created('bridge', data, text(IFLA_IFNAME, bridge.name), bytes(IFLA_ADDRESS, parseMac(bridge.mac)))
+	return created('bridge', true, data, text(IFLA_IFNAME, bridge.name), bytes(IFLA_ADDRESS, parseMac(bridge.mac)))
 }
 
 /** Both ends in one message, so that there is no moment with half of it. */
@@ -151,7 +164,7 @@ export function newVeth(veth: NewVeth): Request {
 	const mac = veth.peerMac === undefined ? [] : [bytes(IFLA_ADDRESS, parseMac(veth.peerMac))]
 	const master = veth.master === undefined ? [] : [u32(IFLA_MASTER, veth.master)]
 	const peer = nested(VETH_INFO_PEER, header(0), text(IFLA_IFNAME, veth.peer), ...mtu, ...mac)
-	return created('veth', [peer], text(IFLA_IFNAME, veth.name), ...mtu, ...master)
+	return created('veth', true, [peer], text(IFLA_IFNAME, veth.name), ...mtu, ...master)
 }
 
 export function newVxlan(vxlan: NewVxlan): Request {
@@ -163,7 +176,7 @@ export function newVxlan(vxlan: NewVxlan): Request {
 		...(local === undefined ? [] : [ip(local.family === 4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6, local)]),
 	]
 	const mac = bytes(IFLA_ADDRESS, parseMac(vxlan.mac))
-	return created('vxlan', data, text(IFLA_IFNAME, vxlan.name), u32(IFLA_MTU, vxlan.mtu), mac)
+	return created('vxlan', true, data, text(IFLA_IFNAME, vxlan.name), u32(IFLA_MTU, vxlan.mtu), mac)
 }
 
 /** By name in the message: between a lookup of the index and its use, the index could become another link's. */
@@ -206,14 +219,16 @@ export function getLinks(): Request {
 
 /** By its name or its index. */
 export function getLink(which: string | number): Request {
-	const mask = u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
-	const parts = typeof which === 'number' ? [header(which), mask] : [header(0), text(IFLA_IFNAME, which), mask]
+	const parts = typeof which === 'number' ? [header(which)] : [header(0), text(IFLA_IFNAME, which)]
 	return { type: RTM_GETLINK, flags: 0, body: Buffer.concat(parts) }
 }
 
 export function readLink(message: Message): LinkInfo {
 	const found = attributes(message.body.subarray(HEADER))
-	const kind = readText(readNested(found, IFLA_LINKINFO), IFLA_INFO_KIND)
+	const info = readNested(found, IFLA_LINKINFO)
+	const kind = readText(info, IFLA_INFO_KIND)
+	const masterKind = readText(info, IFLA_INFO_SLAVE_KIND)
+	const flags = message.body.readUInt32LE(8)
 	const mac = found.get(IFLA_ADDRESS)
 	const masterIndex = readU32(found, IFLA_MASTER)
 	const linkIndex = readU32(found, IFLA_LINK)
@@ -223,10 +238,18 @@ export function readLink(message: Message): LinkInfo {
 		...(kind === undefined ? {} : { kind }),
 		mac: mac?.length === 6 ? formatMac(mac) : '',
 		mtu: readU32(found, IFLA_MTU) ?? 0,
-		up: (message.body.readUInt32LE(8) & IFF_UP) !== 0,
+		up: (flags & IFF_UP) !== 0,
 		...(masterIndex === undefined ? {} : { masterIndex }),
+		...(masterKind === undefined ? {} : { masterKind }),
+		...((flags & IFF_LOOPBACK) === 0 ? {} : { loopback: true }),
 		...(linkIndex === undefined || linkIndex === 0 ? {} : { linkIndex }),
 		group: readU32(found, IFLA_GROUP) ?? 0,
 		...((readU32(found, IFLA_CARRIER_UP_COUNT) ?? 0) > 0 ? { carried: true as const } : {}),
+		...(packets(found.get(IFLA_STATS64)) > 0n ? { passed: true as const } : {}),
 	}
+}
+
+/** struct rtnl_link_stats64: received and sent come first. */
+function packets(stats: Buffer | undefined): bigint {
+	return stats === undefined ? 0n : stats.readBigUInt64LE(0) + stats.readBigUInt64LE(8)
 }

@@ -57,6 +57,12 @@ export function u8(type: number, value: number): Buffer {
 	return bytes(type, Uint8Array.of(value))
 }
 
+export function u16(type: number, value: number): Buffer {
+	const payload = Buffer.alloc(2)
+	payload.writeUInt16LE(value)
+	return bytes(type, payload)
+}
+
 export function u16be(type: number, value: number): Buffer {
 	const payload = Buffer.alloc(2)
 	payload.writeUInt16BE(value)

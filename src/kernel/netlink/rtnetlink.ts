@@ -11,6 +11,7 @@ import type { Message, Request } from './message.ts'
 import * as neighbour from './neighbour.ts'
 import { SocketPool } from './pool.ts'
 import * as route from './route.ts'
+import * as stacked from './stacked-link.ts'
 
 const NETLINK_ROUTE = 0
 const SOCKETS = 2
@@ -76,6 +77,18 @@ export class Rtnetlink {
 	/** A VXLAN device, up. */
 	async addVxlan(vxlan: link.NewVxlan): Promise<void> {
 		await this.#ask(link.newVxlan(vxlan))
+	}
+
+	async addMacvlan(macvlan: stacked.NewMacvlan): Promise<void> {
+		await this.#ask(stacked.newMacvlan(macvlan))
+	}
+
+	async addVlan(vlan: stacked.NewVlan): Promise<void> {
+		await this.#ask(stacked.newVlan(vlan))
+	}
+
+	async addDummy(name: string): Promise<void> {
+		await this.#ask(stacked.newDummy(name))
 	}
 
 	/** Of a veth pair, both ends. */

@@ -1,0 +1,36 @@
+/** What a network on a link of the host will be, and why it may not: its parent, and who else is on it. */
+import { invalid, WeftError } from '../errors.ts'
+import { dummyName, freeName } from '../model/names.ts'
+import { hasParent, type LanNetwork } from '../model/network.ts'
+import { modeOf } from '../modes/index.ts'
+import type { Host } from './host.ts'
+import { findParent } from './parents.ts'
+
+/** All but what is chosen for it. */
+type Asked = Omit<LanNetwork, 'parent' | 'vlans'>
+
+export async function designLan(host: Host, asked: Asked): Promise<LanNetwork> {
+	const { id, options } = asked
+	const others = host.store.list('network', '').filter(hasParent)
+	const taken = (name: string) => host.kernel.hasLink(name) || others.some(({ parent }) => parent === name)
+	const parent = options.parent ?? freeName((n) => dummyName(id, n), taken)
+	const bare: LanNetwork = { ...asked, parent, vlans: [] }
+	modeOf(bare).validate(bare)
+	if (options.parent === undefined) return bare
+	const { vlans, mtu } = await findParent(host, parent, others)
+	if (options.mtu !== undefined && options.mtu > mtu) {
+		throw invalid(`mtu="${options.mtu}" is more than the ${mtu} bytes of the parent ${parent}`)
+	}
+	const network = { ...bare, vlans }
+	mustShare(network, others)
+	return network
+}
+
+/** The kernel has a parent in passthru for one link alone. */
+function mustShare(network: LanNetwork, others: readonly LanNetwork[]): void {
+	const alone = ({ options }: LanNetwork) => options.macvlanMode === 'passthru'
+	const other = others.find((each) => each.parent === network.parent && (alone(network) || alone(each)))
+	if (other === undefined) return
+	const whose = alone(network) ? 'macvlan_mode="passthru" is to have it alone' : 'that network has it alone'
+	throw new WeftError('in-use', `the parent ${network.parent} is that of network ${other.id.slice(0, 12)}: ${whose}`)
+}

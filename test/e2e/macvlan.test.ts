@@ -1,0 +1,191 @@
+/** Docker's own commands for macvlan on weft: containers as hosts of the network beyond the uplink. */
+
+import assert from 'node:assert/strict'
+import { after, afterEach, before, it } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+import type { Host } from '../support/host.ts'
+import { HOST_V4, HOST_V6, INTERNET_V4, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
+import { IMAGE } from '../support/image.ts'
+import {
+	assertPings,
+	assertReaches,
+	dial,
+	inContainer,
+	onHost,
+	outsideOf,
+	pings,
+	type Server,
+	serve,
+} from '../support/traffic.ts'
+import { assertFootprint, type Footprint, footprint } from './footprint.ts'
+import { createNetwork, endpointOf, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
+
+const PORT = 9000
+const LAN4 = ['--subnet', '203.0.113.0/24', '--ip-range', '203.0.113.128/25', '--gateway', OUTSIDE_V4]
+const LAN6 = [
+	'--ipv6',
+	'--subnet',
+	'2001:db8:113::/64',
+	'--ip-range',
+	'2001:db8:113::8000/113',
+	'--gateway',
+	OUTSIDE_V6,
+]
+
+/** The word of `docker inspect`, the host of the LAN, this host. */
+interface Family {
+	readonly address: 'IPAddress' | 'GlobalIPv6Address'
+	readonly outside: string
+	readonly own: string
+}
+
+const IPV4: Family = { address: 'IPAddress', outside: OUTSIDE_V4, own: HOST_V4 }
+const IPV6: Family = { address: 'GlobalIPv6Address', outside: OUTSIDE_V6, own: HOST_V6 }
+const FAMILIES = [IPV4, IPV6]
+
+onEngines('a macvlan network', (engine) => {
+	let host: Host
+	let clean: Footprint
+	const servers: Server[] = []
+
+	before(async () => {
+		host = await startDockerHost(engine)
+		servers.push(await serve(outsideOf(host), 'tcp', PORT, '::'))
+		clean = await footprint(host)
+	})
+	afterEach(async () => {
+		await host.attemptDocker('rm', '-f', 'one', 'two')
+		await host.attemptDocker('network', 'rm', 'lan', 'other')
+	})
+	after(async () => {
+		await Promise.all(servers.map((server) => server.stop()))
+		await host?.stop()
+	})
+
+	const createLan = (...words: readonly string[]): Promise<void> => {
+		return createNetwork(host, 'lan', '-o', 'mode=macvlan', '-o', 'parent=eth0', ...LAN4, ...words)
+	}
+
+	async function runPair(): Promise<void> {
+		await runContainer(host, 'one', 'lan')
+		await runContainer(host, 'two', 'lan')
+	}
+
+	/** Container, LAN host, the way beyond it, and the other container; and not the host, as with Docker's driver. */
+	async function assertOnLan(families: readonly Family[] = FAMILIES): Promise<void> {
+		const [one, two] = [await endpointOf(host, 'one', 'lan'), await endpointOf(host, 'two', 'lan')]
+		const place = await inContainer(host, 'one')
+		for (const { address, outside, own } of families) {
+			await assertPings(place, outside)
+			await assertPings(place, two[address])
+			await assertPings(outsideOf(host), one[address])
+			assert.equal(await dial(place, 'tcp', outside, PORT), one[address])
+			assert.equal(await pings(place, own), false)
+			assert.equal(await pings(onHost(host), one[address]), false)
+		}
+		await assertReaches(place, 'tcp', INTERNET_V4, PORT)
+		await host.docker('exec', 'one', 'ping', '-c', '1', '-W', '1', 'two')
+	}
+
+	it('gives containers addresses, names and a gateway of the LAN, and leaves the host as it was', async () => {
+		await createLan(...LAN6)
+		await runPair()
+		await assertOnLan()
+		const routes = await host.docker('exec', 'one', 'ip', 'route')
+		assert.match(routes, new RegExp(`default via ${OUTSIDE_V4} dev eth0`))
+		await host.docker('network', 'disconnect', 'lan', 'two')
+		await host.docker('network', 'connect', 'lan', 'two')
+		await host.docker('restart', '-t', '0', 'one')
+		await assertOnLan()
+		await host.docker('rm', '-f', 'one', 'two')
+		await host.docker('network', 'rm', 'lan')
+		await assertFootprint(host, clean)
+	})
+
+	it("works with Docker's address management", async () => {
+		await createLan('--ipam-driver', 'default')
+		await runContainer(host, 'one', 'lan', '--ip', '203.0.113.140', '--mac-address', '02:00:00:00:00:77')
+		await runContainer(host, 'two', 'lan')
+		await assertOnLan([IPV4])
+		assert.match(await host.docker('exec', 'one', 'cat', '/sys/class/net/eth0/address'), /02:00:00:00:00:77/)
+	})
+
+	it('goes on over the death of weftd and of dockerd', async () => {
+		await createLan(...LAN6)
+		await runPair()
+		await host.killWeftd('SIGKILL')
+		await assertPings(await inContainer(host, 'one'), OUTSIDE_V4)
+		await host.startWeftd()
+		await assertOnLan()
+		await host.stopDockerd('SIGKILL')
+		await host.startDockerd()
+		await host.docker('start', 'one', 'two')
+		await assertOnLan()
+		await host.docker('rm', '-f', 'one', 'two')
+		await host.docker('network', 'rm', 'lan')
+		await assertFootprint(host, clean)
+	})
+
+	it('takes -p, and says in the log where the container is reached', async () => {
+		await createLan()
+		await runContainer(host, 'one', 'lan', '-p', '8080:80')
+		const { IPAddress } = await endpointOf(host, 'one', 'lan')
+		const words = `all are reached at ${IPAddress}`
+		await eventually(async () => host.weftd.log.includes(words), { what: words })
+		await assertPings(outsideOf(host), IPAddress)
+		assert.equal(await pings(onHost(host), IPAddress), false)
+	})
+
+	it('has no way out where it is internal, but the LAN', async () => {
+		await createLan('--internal')
+		await runPair()
+		const place = await inContainer(host, 'one')
+		assert.doesNotMatch(await host.docker('exec', 'one', 'ip', 'route'), /default/)
+		await assertPings(place, (await endpointOf(host, 'two', 'lan')).IPAddress)
+		await assertPings(place, OUTSIDE_V4)
+		assert.equal(await pings(place, INTERNET_V4), false)
+	})
+
+	it('has the MTU and the names that were asked for, and shares its parent with others', async () => {
+		await createLan('-o', 'mtu=1400', '-o', 'com.docker.network.container_iface_prefix=lan')
+		const [private10, parent] = [
+			['--subnet', '10.66.0.0/24'],
+			['-o', 'mode=macvlan', '-o', 'parent=eth0'],
+		]
+		await createNetwork(host, 'other', ...parent, '-o', 'macvlan_mode=private', ...private10)
+		await runContainer(host, 'one', 'lan')
+		await host.docker('network', 'connect', 'other', 'one')
+		const read = (path: string) => host.docker('exec', 'one', 'cat', `/sys/class/net/${path}`)
+		assert.deepEqual([await read('lan0/mtu'), await read('eth0/mtu')], ['1400', '1500'])
+	})
+
+	it('has several subnets, each with its gateway', async () => {
+		const second = ['--subnet', '10.66.1.0/24', '--gateway', '10.66.1.254']
+		await createLan(...second)
+		await runContainer(host, 'one', 'lan', '--ip', '10.66.1.7')
+		assert.match(await host.docker('exec', 'one', 'ip', 'route'), /default via 10\.66\.1\.254/)
+	})
+
+	it('is refused in words, and leaves nothing', async () => {
+		const create = (...words: readonly string[]) => {
+			return ['network', 'create', '--driver', 'weft', '-o', 'mode=macvlan', ...words, 'lan']
+		}
+		await refused(host, create('-o', 'parent=eth9'), /parent="eth9" is no link of this host/)
+		await refused(host, create('-o', 'parent=lo'), /parent="lo" is the loopback/)
+		await refused(
+			host,
+			create('-o', 'parent=eth0', '-o', 'macvlan_mode=vpea'),
+			/macvlan_mode="vpea" must be one of bridge/,
+		)
+		await refused(host, create('-o', 'parent=eth0', '-o', 'mtu=9000'), /mtu="9000" is more than the 1500 bytes/)
+		await refused(host, create('-o', 'parent=eth0', '--ipam-driver', 'null'), /needs a subnet of addresses/)
+		await createLan('-o', 'macvlan_mode=passthru')
+		const second = ['-o', 'mode=macvlan', '-o', 'parent=eth0', '--subnet', '10.66.0.0/24', 'other']
+		await refused(host, ['network', 'create', '--driver', 'weft', ...second], /that network has it alone/)
+		await runContainer(host, 'one', 'lan')
+		await refused(host, ['run', '--name', 'two', '--net', 'lan', IMAGE], /the parent eth0 has a link in passthru/)
+		await host.docker('rm', '-f', 'one', 'two')
+		await host.docker('network', 'rm', 'lan')
+		await assertFootprint(host, clean)
+	})
+})

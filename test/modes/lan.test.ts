@@ -1,0 +1,103 @@
+/** What macvlan plans, on file, and what it refuses. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { isCode } from '../../src/errors.ts'
+import type { Endpoint, LanNetwork, Subnet } from '../../src/model/network.ts'
+import type { MacvlanOptions } from '../../src/model/options.ts'
+import { macvlan } from '../../src/modes/lan.ts'
+import { expectGolden } from '../support/golden.ts'
+import { renderPlan } from '../support/plan.ts'
+
+const V4: Subnet = { pool: '192.168.1.0/24', gateway: '192.168.1.1/24', reserved: {} }
+const SECOND: Subnet = { pool: '192.168.2.0/24', gateway: '192.168.2.254/24', reserved: {} }
+const V6: Subnet = { pool: 'fd00:1::/64', gateway: 'fd00:1::1/64', reserved: {} }
+const OPTIONS: MacvlanOptions = { mode: 'macvlan', interfacePrefix: 'eth', parent: 'eth0', macvlanMode: 'bridge' }
+
+function network(more: Partial<LanNetwork> = {}): LanNetwork {
+	const id = '0123456789abcdef'.repeat(4)
+	return {
+		id,
+		options: OPTIONS,
+		internal: false,
+		ipv4: [V4],
+		ipv6: [],
+		parent: 'eth0',
+		vlans: [],
+		settled: true,
+		...more,
+	}
+}
+
+function endpoint(more: Partial<Endpoint> = {}): Endpoint {
+	return {
+		id: 'fedcba9876543210'.repeat(4),
+		networkId: network().id,
+		ipv4: '192.168.1.20/24',
+		mac: '02:42:c0:a8:01:14',
+		link: 'wvfedcba98765',
+		published: [],
+		...more,
+	}
+}
+
+const { parent: _, ...PARENTLESS } = OPTIONS
+
+const CASES: Readonly<Record<string, readonly [LanNetwork, Endpoint]>> = {
+	ipv4: [network(), endpoint()],
+	'dual-stack-private': [
+		network({ ipv6: [V6], options: { ...OPTIONS, macvlanMode: 'private', mtu: 1400 } }),
+		endpoint({ ipv6: 'fd00:1::20/64' }),
+	],
+	'second-subnet': [network({ ipv4: [V4, SECOND] }), endpoint({ ipv4: '192.168.2.20/24' })],
+	'no-gateway': [network({ ipv4: [{ pool: V4.pool, reserved: {} }] }), endpoint()],
+	internal: [network({ internal: true, ipv6: [V6] }), endpoint({ ipv6: 'fd00:1::20/64' })],
+	parentless: [network({ options: PARENTLESS, parent: 'weft-0123456789' }), endpoint()],
+	vlans: [
+		network({
+			options: { ...OPTIONS, parent: 'eth0.100.50' },
+			parent: 'eth0.100.50',
+			vlans: [
+				{ name: 'eth0.100', parent: 'eth0', id: 100 },
+				{ name: 'eth0.100.50', parent: 'eth0.100', id: 50 },
+			],
+		}),
+		endpoint(),
+	],
+	passthru: [network({ options: { ...OPTIONS, macvlanMode: 'passthru' } }), endpoint()],
+}
+
+describe('the plan of a macvlan network', () => {
+	for (const [name, [of, its]] of Object.entries(CASES)) {
+		it(name, () => {
+			macvlan.validate(of)
+			expectGolden(`macvlan/${name}.txt`, renderPlan(macvlan, of, its))
+		})
+	}
+
+	it('leaves no end of a link on the host, and asks for no gateway', () => {
+		assert.deepEqual(macvlan.link(network(), endpoint()), { name: 'wvfedcba98765', prefix: 'eth' })
+		assert.deepEqual(macvlan.skipsGateway(OPTIONS, false), { 4: true, 6: true })
+	})
+})
+
+describe('a macvlan network', () => {
+	const refused = (more: Partial<LanNetwork>, words: RegExp) => {
+		assert.throws(
+			() => macvlan.validate(network(more)),
+			(error: Error) => isCode(error, 'invalid') && words.test(error.message),
+		)
+	}
+
+	it('has a family at least, and subnets that are not all addresses', () => {
+		refused({ ipv4: [] }, /needs IPv4 or IPv6/)
+		refused({ ipv4: [{ pool: '0.0.0.0/0', reserved: {} }] }, /mode macvlan needs a subnet.*0\.0\.0\.0\/0/)
+		refused({ ipv6: [{ pool: '::/0', reserved: {} }] }, /mode macvlan needs a subnet.*::\/0/)
+		macvlan.validate(network({ ipv4: [], ipv6: [V6] }))
+	})
+
+	it('has an MTU that IPv6 can live with, where it has IPv6', () => {
+		const options = { ...OPTIONS, mtu: 1279 }
+		refused({ options, ipv6: [V6] }, /mtu="1279".*1280/)
+		macvlan.validate(network({ options }))
+	})
+})

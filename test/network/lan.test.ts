@@ -1,0 +1,146 @@
+/** Networks on a link of the host: what they need of it, who may share it, and the life of a container's link. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { isCode } from '../../src/errors.ts'
+import type { LinkFacts } from '../../src/kernel/host.ts'
+import { attach, type Bench, bench, endpointRequest, endpoints, idOf, networkRequest, networks } from './host.ts'
+
+const NETWORK = idOf('network 1')
+const ENDPOINT = endpointRequest().id
+
+function macvlan(number = 1, options: Readonly<Record<string, string>> = {}) {
+	return networkRequest(number, { options: { mode: 'macvlan', parent: 'eth0', ...options } })
+}
+
+function withParent(more: Partial<LinkFacts> = {}): Bench {
+	const host = bench()
+	host.kernel.addForeignLink('eth0', more)
+	return host
+}
+
+describe('a macvlan network', () => {
+	it('leaves the parent alone, and takes the whole of a container’s link from the host', async () => {
+		const host = withParent()
+		const before = host.kernel.objects()
+		await host.verbs.createNetwork(macvlan())
+		assert.deepEqual(host.kernel.objects(), before)
+		assert.deepEqual(await host.verbs.createEndpoint(endpointRequest()), { mac: '02:42:0a:d2:01:02' })
+		const answer = await host.verbs.join(NETWORK, ENDPOINT)
+		const [{ link } = { link: '' }] = endpoints(host)
+		const gateways = { gateway: '10.210.1.1', gatewayIpv6: 'fd00:1::1' }
+		assert.deepEqual(answer, { link, prefix: 'eth', ...gateways, routes: [], noGatewayService: true })
+		assert.deepEqual(host.kernel.objects(), [...before, `link ${link}`])
+		host.kernel.moveAway(link)
+		await host.verbs.leave(NETWORK, ENDPOINT)
+		host.kernel.moveBack(link)
+		await host.verbs.deleteEndpoint(NETWORK, ENDPOINT)
+		await host.verbs.deleteNetwork(NETWORK)
+		assert.deepEqual([networks(host), endpoints(host), host.kernel.objects()], [[], [], before])
+	})
+
+	it('without a parent has a dummy for as long as it is there', async () => {
+		const host = bench()
+		await host.verbs.createNetwork(networkRequest(1, { options: { mode: 'macvlan' } }))
+		assert.deepEqual(host.kernel.objects(), [`link weft-${NETWORK.slice(0, 10)}`])
+		await attach(host, endpointRequest())
+		await host.verbs.deleteNetwork(NETWORK)
+		assert.deepEqual(host.kernel.objects(), [])
+	})
+
+	for (const [what, parent, words] of [
+		['missing', undefined, /parent="eth0" is no link of this host/],
+		['down', { up: false }, /parent="eth0" is down; "ip link set eth0 up" first/],
+		['the loopback', { loopback: true }, /is the loopback/],
+		['a port of a bridge', { masterKind: 'bridge' }, /is a port of a bridge/],
+		['a macvlan', { kind: 'macvlan' }, /is itself on another link \(macvlan\)/],
+		['an ipvlan', { kind: 'ipvlan' }, /is itself on another link \(ipvlan\)/],
+	] as const) {
+		it(`is refused where its parent is ${what}`, async () => {
+			const host = parent === undefined ? bench() : withParent(parent)
+			const before = host.kernel.objects()
+			await assert.rejects(
+				host.verbs.createNetwork(macvlan()),
+				(error: Error) => isCode(error, 'invalid') && words.test(error.message),
+			)
+			assert.deepEqual([networks(host), host.kernel.objects()], [[], before])
+		})
+	}
+
+	it('has no larger packets than its parent', async () => {
+		const host = withParent({ mtu: 1400 })
+		await assert.rejects(
+			host.verbs.createNetwork(macvlan(1, { mtu: '1500' })),
+			/mtu="1500" is more than the 1400 bytes/,
+		)
+		await host.verbs.createNetwork(macvlan(1, { mtu: '1400' }))
+	})
+
+	it('shares its parent and even its subnet, but for passthru', async () => {
+		const host = withParent()
+		const passthru = macvlan(4, { macvlan_mode: 'passthru' })
+		await host.verbs.createNetwork(macvlan(1))
+		await host.verbs.createNetwork({ ...macvlan(1, { macvlan_mode: 'private' }), id: idOf('network 2') })
+		await assert.rejects(
+			host.verbs.createNetwork(passthru),
+			(error: Error) =>
+				isCode(error, 'in-use') && /parent eth0 is that of network .*to have it alone/.test(error.message),
+		)
+		for (const number of [1, 2]) await host.verbs.deleteNetwork(idOf(`network ${number}`))
+		await host.verbs.createNetwork(passthru)
+		await assert.rejects(host.verbs.createNetwork(macvlan(5)), /that network has it alone/)
+	})
+
+	it('says where a container with -p is reached', async () => {
+		const host = withParent()
+		await host.verbs.createNetwork(macvlan())
+		await host.verbs.createEndpoint(endpointRequest(2, 1, { publishes: true }))
+		await host.verbs.createEndpoint(endpointRequest(3))
+		const name = NETWORK.slice(0, 12)
+		const where = 'all are reached at 10.210.1.2 and fd00:1::2'
+		assert.deepEqual(host.told, [`ports are not published on network ${name}, of mode macvlan: ${where}`])
+	})
+
+	it('keeps a running container over a restart, and one that dockerd is on its way to fetch', async () => {
+		const first = withParent()
+		await first.verbs.createNetwork(macvlan())
+		await attach(first, endpointRequest(2))
+		await first.verbs.createEndpoint(endpointRequest(3))
+		const { link = '' } = await first.verbs.join(NETWORK, endpointRequest(3).id)
+		const host = bench(first.store, first.kernel)
+		assert.deepEqual(await host.resync(), { networks: 1, endpoints: 2, dead: 0 })
+		assert.equal(host.kernel.hasLink(link), true)
+		host.kernel.moveAway(link)
+	})
+
+	it('takes away at the start what dockerd has put back meanwhile', async () => {
+		const first = withParent()
+		await first.verbs.createNetwork(macvlan())
+		await attach(first, endpointRequest())
+		const [{ link } = { link: '' }] = endpoints(first)
+		first.kernel.moveBack(link)
+		const host = bench(first.store, first.kernel)
+		assert.deepEqual(await host.resync(), { networks: 1, endpoints: 0, dead: 1 })
+		assert.equal(host.kernel.hasLink(link), false)
+	})
+
+	it('gives an address again that Docker gives again, since nothing tells of the container that had it', async () => {
+		const host = withParent()
+		await host.verbs.createNetwork(macvlan())
+		await attach(host, endpointRequest())
+		await attach(host, endpointRequest(2, 1, { id: idOf('next') }))
+		assert.deepEqual(
+			endpoints(host).map(({ id }) => id),
+			[idOf('next')],
+		)
+	})
+
+	it('starts containers again when its parent is back', async () => {
+		const host = withParent()
+		await host.verbs.createNetwork(macvlan())
+		host.kernel.loseLink('eth0')
+		await host.verbs.createEndpoint(endpointRequest())
+		await assert.rejects(host.verbs.join(NETWORK, ENDPOINT), /the parent eth0 is not there/)
+		host.kernel.addForeignLink('eth0')
+		await host.verbs.join(NETWORK, ENDPOINT)
+	})
+})
