@@ -68,11 +68,14 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const network = networkDriver(host, () => repairs.firewallDue())
 	const observe = (call: Call) => metrics.called(call)
 	const server = buildServer({ network, ipam, ready, scope: config.scope, logger: log, observe })
+	const stopServing = await listenOnSocket(server, config.socket)
+	// After Docker's, which Docker may be waiting for.
 	const daemon = new Daemon(config, nft === undefined ? 'nft program' : 'libnftables', metrics, ready)
 	const admin = buildAdmin({ host, daemon, names: async () => NO_NAMES, logger: log })
-	// Docker's last: from then on it may call, and whatever fails here must not leave its socket behind.
-	const stopAdmin = await listenOnSocket(admin, config.adminSocket)
-	const stopServing = await listenOnSocket(server, config.socket)
+	const stopAdmin = await listenOnSocket(admin, config.adminSocket).catch(async (error: unknown) => {
+		await stopServing()
+		throw error
+	})
 	log.info({ socket: config.socket, state: config.stateDir }, 'weft is serving')
 	return async () => {
 		await Promise.all([stopServing(), stopAdmin()])

@@ -1,6 +1,6 @@
 /** What the command line shows of networks that Docker made. */
 import assert from 'node:assert/strict'
-import { chmod, mkdir, symlink } from 'node:fs/promises'
+import { chmod, lstat, mkdir, symlink } from 'node:fs/promises'
 import { after, before, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type {
@@ -19,6 +19,7 @@ import { assertFootprint, type Footprint, footprint } from './footprint.ts'
 import { addressOf, createNetwork, onEngines, runContainer, startDockerHost, subnetOf } from './networks.ts'
 import { removePair } from './pair.ts'
 
+const WEFTD = fileURLToPath(new URL('../../src/weftd.js', import.meta.url))
 const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
 
 onEngines('the command line of Docker', (engine) => {
@@ -187,7 +188,28 @@ onEngines('the command line of Docker', (engine) => {
 		const { code, stderr } = await weft('status')
 		assert.equal(code, 1)
 		assert.match(stderr, /weftd does not run/)
-		await host.startWeftd()
-		assert.equal((await weft('status')).code, 0)
+		await assertAnswers(() => host.startWeftd())
 	})
+
+	it('is answered by one weftd: another does not start, and leaves no socket for Docker', async () => {
+		const settings = { WEFT_SOCKET: '/run/docker/plugins/other.sock', WEFT_STATE_DIR: '/run/data/other' }
+		const pid = (await read<Status>('status')).pid
+		const { code, stderr } = await host.attempt([process.execPath, WEFTD], { env: settings })
+		assert.equal(code, 1)
+		assert.match(stderr, /^weftd: \/run\/weft\/admin\.sock cannot be taken over: another daemon answers on it\n$/)
+		await assert.rejects(lstat(host.path(settings.WEFT_SOCKET)), { code: 'ENOENT' })
+		assert.equal((await read<Status>('status')).pid, pid)
+	})
+
+	it('finds weftd again after it was killed', async () => {
+		await host.killWeftd()
+		assert.match((await weft('status')).stderr, /weftd does not run/)
+		await assertAnswers(() => host.startWeftd())
+	})
+
+	/** The admin socket comes just after Docker's. */
+	async function assertAnswers(start: () => Promise<void>): Promise<void> {
+		await start()
+		await eventually(async () => (await weft('status')).code === 0, { what: 'an answer of weftd' })
+	}
 })
