@@ -23,6 +23,8 @@ export interface HostStatus {
 	readonly node: string
 	/** What rules are made with. */
 	readonly nftables: 'libnftables' | 'nft program'
+	/** Where the one rule is that lets weft's packets pass through iptables, as `iptables-nft DOCKER-USER`. */
+	readonly iptables: readonly string[]
 	/** Whether the kernel has nftables for bridges, which antispoof and enable_icc=false need. */
 	readonly filtersBridges: boolean
 }
@@ -59,6 +61,8 @@ export interface NetworkSummary {
 	readonly internal: boolean
 	/** Null in a mode without one. */
 	readonly bridge: string | null
+	/** What containers' links sit on, where there is no bridge. */
+	readonly parent: string | null
 	/** False while it is being made or taken away. */
 	readonly settled: boolean
 	readonly endpoints: number

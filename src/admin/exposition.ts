@@ -1,6 +1,7 @@
 /** What weftd counts as Prometheus reads it: its text format, version 0.0.4. Pure, from counters and views. */
 import { BOUNDS, type CallCounts } from '../metrics.ts'
-import type { PoolView, Status } from './api.ts'
+import type { PoolView } from './api.ts'
+import type { Counted } from './status.ts'
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
@@ -13,16 +14,16 @@ interface Sample {
 	readonly value: number
 }
 
-export interface Counted {
-	readonly status: Status
+export interface Exposed {
+	readonly counted: Counted
 	readonly pools: readonly PoolView[]
 	readonly calls: readonly CallCounts[]
 	/** Bytes. */
 	readonly memory: number
 }
 
-export function exposition({ status, pools, calls, memory }: Counted): string {
-	const { counts, repairs, version, started } = status
+export function exposition({ counted, pools, calls, memory }: Exposed): string {
+	const { counts, repairs, version, started } = counted
 	const ofPools = (count: (pool: PoolView) => number): Sample[] => {
 		return pools.map((pool) => ({ labels: { pool: pool.pool, range: pool.range ?? '' }, value: count(pool) }))
 	}

@@ -6,7 +6,7 @@ import type { Host } from '../network/host.ts'
 import type { Refusal, Status } from './api.ts'
 import { EXPOSITION_TYPE, exposition } from './exposition.ts'
 import { type Names, NO_NAMES } from './names.ts'
-import { type Daemon, statusOf } from './status.ts'
+import { countedOf, type Daemon, statusOf } from './status.ts'
 import { addressesOf, differenceView, findNetwork, networkDetail, networkList, poolList, portList } from './views.ts'
 
 export interface AdminParts {
@@ -44,7 +44,7 @@ export function buildAdmin({ host, daemon, names, logger }: AdminParts): Fastify
 		const { calls } = daemon.metrics
 		const { rss: memory } = process.memoryUsage()
 		const pools = poolList(host, NO_NAMES)
-		return reply.type(EXPOSITION_TYPE).send(exposition({ status: statusOf(host, daemon), pools, calls, memory }))
+		return reply.type(EXPOSITION_TYPE).send(exposition({ counted: countedOf(host, daemon), pools, calls, memory }))
 	})
 	const differences = shared(async () => {
 		await daemon.ready.catch(() => undefined)

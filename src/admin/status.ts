@@ -1,7 +1,7 @@
 /** What weftd says of itself. */
 import { release } from 'node:os'
 import type { Metrics } from '../metrics.ts'
-import type { Host } from '../network/host.ts'
+import { bridgesOf, type Host } from '../network/host.ts'
 import { VERSION } from '../version.ts'
 import type { HostStatus, Status } from './api.ts'
 import { countsOf } from './views.ts'
@@ -32,21 +32,33 @@ export class Daemon {
 	}
 }
 
-export function statusOf(host: Host, { settings, nftables, metrics, started, state }: Daemon): Status {
-	const { done, failed, last } = metrics.repairs
+export async function statusOf(host: Host, daemon: Daemon): Promise<Status> {
+	const { settings, nftables, state } = daemon
+	const places = await host.kernel.acceptPlaces(() => bridgesOf(host))
 	return {
-		version: VERSION,
+		...countedOf(host, daemon),
 		pid: process.pid,
-		started: started.toISOString(),
 		uptime: Math.round(process.uptime()),
 		state,
 		host: {
 			kernel: release(),
 			node: process.versions.node,
 			nftables,
+			iptables: places.flatMap(({ program, chain }) => (chain === undefined ? [] : [`${program} ${chain}`])),
 			filtersBridges: host.facts.filtersBridges,
 		},
 		settings,
+	}
+}
+
+/** What of it costs nothing to know. */
+export type Counted = Pick<Status, 'version' | 'started' | 'counts' | 'repairs'>
+
+export function countedOf(host: Host, { metrics, started }: Daemon): Counted {
+	const { done, failed, last } = metrics.repairs
+	return {
+		version: VERSION,
+		started: started.toISOString(),
 		counts: countsOf(host),
 		repairs: {
 			done,

@@ -2,7 +2,7 @@
 import { WeftError } from '../errors.ts'
 import { usageOf } from '../ipam/usage.ts'
 import { plainAddress } from '../model/address.ts'
-import { type Endpoint, hasBridge, type Network, type Subnet } from '../model/network.ts'
+import { type Endpoint, hasBridge, hasParent, type Network, type Subnet } from '../model/network.ts'
 import type { Pool } from '../model/pool.ts'
 import type { Difference } from '../network/diff.ts'
 import { isAlive } from '../network/endpoints.ts'
@@ -122,6 +122,7 @@ function summaryOf({ store }: Host, names: Names, network: Network): NetworkSumm
 		gateways: subnetsOf(network).flatMap(({ gateway }) => (gateway === undefined ? [] : [plainAddress(gateway)])),
 		internal,
 		bridge: hasBridge(network) ? network.bridge : null,
+		parent: hasParent(network) ? network.parent : null,
 		settled,
 		endpoints: endpoints.length,
 		ports: endpoints.reduce((sum, { published }) => sum + published.length, 0),

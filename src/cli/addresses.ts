@@ -7,9 +7,9 @@ export const ip: Command = {
 	name: 'ip',
 	argument: 'NETWORK',
 	summary: 'the addresses of a network: how many are used and free, and by whom',
-	help: `Shows the address pools of a network, how many of their addresses can be given, are used and are free (in the range of
---ip-range, where there is one), and who has which address. Where another IPAM than weft's gives the addresses, only
-those are shown that the network uses.`,
+	help: `Shows the address pools of a network, how many of their addresses can be given, are used and are free (in
+the range of --ip-range, where there is one), and who has which address. Where another IPAM than weft's
+gives the addresses, only those are shown that the network uses.`,
 	run: async (client, network) => {
 		const found = await client.get<AddressesView>(`/networks/${encodeURIComponent(network)}/addresses`)
 		return shown(found, textOf(found))

@@ -24,9 +24,10 @@ export interface Findings {
 export const doctor: Command = {
 	name: 'doctor',
 	summary: 'checks everything, and says what to do',
-	help: `Checks that weftd answers and is of this version, that the networks of the last run are there again, what the kernel and
-this host lack, that repairs succeed, that pools have addresses left, and that the kernel is as it should be (weft diff).
-Each check is a line, with what to do below it where it is not all well. Exit status 1 where there is a problem.`,
+	help: `Checks that weftd answers and is of this version, that the networks of the last run are there again, what
+the kernel and this host lack, that repairs succeed, that pools have addresses left, and that the kernel is
+as it should be (weft diff). Each check is a line, with what to do below it where it is not all well. Exit
+status 1 where there is a problem.`,
 	run: async (client) => {
 		const checks = await examine(client)
 		return { data: checks, text: textOf(checks), fine: checks.every(({ level }) => level !== 'problem') }

@@ -7,9 +7,9 @@ import { called, facts, short, table } from './table.ts'
 export const ls: Command = {
 	name: 'ls',
 	summary: 'the networks',
-	help: `Lists weft's networks: the beginning of the id, the name where Docker has told it, the mode, the subnets, the bridge, and
-how many endpoints (containers on it) and published ports there are. INTERNAL marks those without a way out, UNSETTLED those that are being
-made or taken away.`,
+	help: `Lists weft's networks: the beginning of the id, the name where Docker has told it, the mode, the subnets,
+its bridge or parent link, and how many endpoints (containers on it) and published ports there are. INTERNAL
+marks those without a way out, UNSETTLED those that are being made or taken away.`,
 	run: async (client) => {
 		const networks = await client.get<NetworkSummary[]>('/networks')
 		return shown(networks, listOf(networks))
@@ -20,9 +20,9 @@ export const inspect: Command = {
 	name: 'inspect',
 	argument: 'NETWORK',
 	summary: 'a network with its options, endpoints and ports',
-	help: `Shows a network, named by its name, its id or the beginning of its id: the options that are in force, and each endpoint
-with its addresses, its MAC, its link on this host and its ports. Of an endpoint that is not attached, no container has the link: it is
-starting, or has lost it.`,
+	help: `Shows a network, named by its name, its id or the beginning of its id: the options that are in force, and
+each endpoint with its addresses, its MAC, its link on this host and its ports. Of an endpoint that is not
+attached, no container has the link: it is starting, or has lost it.`,
 	run: async (client, network) => {
 		const detail = await client.get<NetworkDetail>(`/networks/${encodeURIComponent(network)}`)
 		return shown(detail, detailOf(detail))
@@ -30,13 +30,13 @@ starting, or has lost it.`,
 }
 
 export function listOf(networks: readonly NetworkSummary[]): string {
-	const titles = ['NETWORK', 'NAME', 'MODE', 'SUBNETS', 'BRIDGE', 'ENDPOINTS', 'PORTS', '']
+	const titles = ['NETWORK', 'NAME', 'MODE', 'SUBNETS', 'LINK', 'ENDPOINTS', 'PORTS', '']
 	const rows = networks.map((network) => [
 		short(network.id),
 		network.name ?? '-',
 		network.mode,
 		network.subnets.join(' ') || '-',
-		network.bridge ?? '-',
+		network.bridge ?? network.parent ?? '-',
 		String(network.endpoints),
 		String(network.ports),
 		marksOf(network),
@@ -49,7 +49,7 @@ function marksOf({ internal, settled }: NetworkSummary): string {
 }
 
 export function detailOf({ network, options, mtu, adopted, endpoints }: NetworkDetail): string {
-	const { id, name, subnets, gateways, bridge } = network
+	const { id, name, subnets, gateways, bridge, parent } = network
 	const head = facts([
 		['Network', id],
 		['Name', name ?? '-'],
@@ -57,6 +57,7 @@ export function detailOf({ network, options, mtu, adopted, endpoints }: NetworkD
 		['Subnets', subnets.join(' ') || '-'],
 		['Gateways', gateways.join(' ') || '-'],
 		['Bridge', bridge === null ? '-' : `${bridge}${adopted ? ', which was there before' : ''}`],
+		['Parent', parent ?? '-'],
 		['MTU', mtu === null ? '-' : String(mtu)],
 		['Marks', marksOf(network) || '-'],
 		['Options', optionsOf(options)],

@@ -6,8 +6,8 @@ import { called, socketAddress, table } from './table.ts'
 export const ports: Command = {
 	name: 'ports',
 	summary: 'the published ports, which docker ps does not show',
-	help: `Lists the published ports of all networks: the address and port of this host (or "direct" on a routed network, where the
-container's own port is open), and the container's address and port that they lead to.`,
+	help: `Lists the published ports of all networks: the address and port of this host (or "direct" on a routed
+network, where the container's own port is open), and the container's address and port that they lead to.`,
 	run: async (client) => {
 		const found = await client.get<PortView[]>('/ports')
 		return shown(found, listOf(found))

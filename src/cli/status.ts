@@ -6,10 +6,11 @@ import { count, duration, facts } from './table.ts'
 export const status: Command = {
 	name: 'status',
 	summary: 'the daemon, its kernel and firewall, what it has, what it repaired',
-	help: `Shows what weftd says of itself: its version, for how long it has run, whether the networks of the last run are there
-again, how it makes firewall rules and whether the kernel can filter frames on bridges, how many networks, endpoints
-(containers on a network), published ports, pools and leases (addresses that are given) there are, and how often
-something that others changed was put right since it started. Exit status 1 where weftd could not restore its networks.`,
+	help: `Shows what weftd says of itself: its version, for how long it has run, whether the networks of the last run
+are there again, how it makes firewall rules, where iptables lets its packets pass, whether the kernel can
+filter frames on bridges, how many networks, endpoints (containers on a network), published ports, pools and
+leases (addresses that are given) there are, and how often something that others changed was put right since
+it started. Exit status 1 where weftd could not restore its networks.`,
 	run: async (client) => {
 		const answer = await client.get<Status>('/status')
 		return { ...shown(answer, textOf(answer)), fine: answer.state !== 'failed' }
@@ -29,7 +30,8 @@ export function textOf({ version, pid, uptime, state, host, settings, counts, re
 		['weftd', `${version}, process ${pid}, up ${duration(uptime)}`],
 		['State', STATES[state]],
 		['Kernel', `${host.kernel}, ${host.filtersBridges ? 'filters bridges' : 'cannot filter bridges'}`],
-		['Firewall', `nftables by ${host.nftables === 'libnftables' ? 'libnftables' : 'the nft program'}`],
+		['nftables', host.nftables === 'libnftables' ? 'by libnftables' : 'by the nft program'],
+		['iptables', host.iptables.length === 0 ? 'needs no rule' : `let pass in ${host.iptables.join(', ')}`],
 		['Node', host.node],
 		['Plugin socket', `${settings.socket}, scope ${settings.scope}`],
 		['Kept in', settings.stateDir],

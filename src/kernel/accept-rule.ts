@@ -26,6 +26,11 @@ export function planAccept(lines: readonly string[], wanted: boolean): readonly 
 	return place === undefined ? gone : [...gone, `-I ${place.chain} ${place.index + 1} ${RULE}`]
 }
 
+/** The chain that has the rule. */
+export function placeOfAccept(lines: readonly string[]): string | undefined {
+	return lines.find(isOurs)?.split(' ')[1]
+}
+
 function isOurs(line: string): boolean {
 	return OURS.includes(line)
 }

@@ -3,7 +3,17 @@ import { isErrno } from '../errors.ts'
 import { formatCidr, parseCidr } from '../model/address.ts'
 import type { Single } from './effects.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
-import { type Address, type BridgeLink, type DummyLink, identity, type Sysctl, type VethLink } from './resource.ts'
+import {
+	type Address,
+	type BridgeLink,
+	type DummyLink,
+	type Element,
+	type HostPort,
+	identity,
+	type Resource,
+	type Sysctl,
+	type VethLink,
+} from './resource.ts'
 import { readSysctl } from './sysctl.ts'
 
 /** For people, what is amiss with a resource; undefined where nothing is, or nothing that would show. */
@@ -12,11 +22,24 @@ export async function drift(rtnetlink: Rtnetlink, resource: Single): Promise<str
 	return what === undefined ? undefined : `${identity(resource)} was ${what}`
 }
 
-/** The same, and also what weft does not put back when others change it: settings, and a pair that is gone. */
-export async function difference(rtnetlink: Rtnetlink, resource: Single): Promise<string | undefined> {
-	if (resource.kind === 'sysctl') return differenceOfSetting(resource)
-	if (resource.kind !== 'veth' || rtnetlink.indexOf(resource.name) !== undefined) return drift(rtnetlink, resource)
-	return `${identity(resource)} was gone`
+/** The same, and also what is not put back as a link is: settings, a pair that is gone, and what `has` knows of. */
+export async function difference(
+	rtnetlink: Rtnetlink,
+	resource: Resource,
+	has: (held: Element | HostPort) => boolean,
+): Promise<string | undefined> {
+	const gone = `${identity(resource)} was gone`
+	switch (resource.kind) {
+		case 'element':
+		case 'port':
+			return has(resource) ? undefined : gone
+		case 'sysctl':
+			return differenceOfSetting(resource)
+		case 'veth':
+			return rtnetlink.indexOf(resource.name) === undefined ? gone : drift(rtnetlink, resource)
+		default:
+			return drift(rtnetlink, resource)
+	}
 }
 
 /** What the kernel does not have needs no value: see effects.ts. */

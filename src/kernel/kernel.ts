@@ -5,6 +5,7 @@ import { difference, drift } from './drift.ts'
 import { type Effect, type Effects, effects, type Single } from './effects.ts'
 import type { Firewall } from './firewall.ts'
 import { connectionless, type Flows } from './flows.ts'
+import { type AcceptPlace, acceptPlaces } from './iptables.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { type Gate, passages } from './passage.ts'
@@ -75,6 +76,8 @@ export interface Kernel {
 	 * is wanted than before it does nothing, unless `anew`, because somebody has changed them.
 	 */
 	keepPassage(gate: Gate, bridges: () => readonly string[], anew?: boolean): Promise<readonly string[]>
+	/** Where iptables lets weft's packets pass, program by program, and whether that is right for these bridges. */
+	acceptPlaces(bridges: () => readonly string[]): Promise<readonly AcceptPlace[]>
 	/** Where the firewall's tables are not as they were left, for people. */
 	compareTables(): Promise<readonly string[]>
 	/** Makes the firewall's tables anew with the elements that are wanted, because somebody has changed it. */
@@ -167,17 +170,10 @@ export class LinuxKernel implements Kernel {
 		const found: string[] = []
 		// One after the other: calls of Docker's are not to stand in a queue behind all of them.
 		for (const resource of resources) {
-			const what = await this.#difference(resource)
+			const what = await difference(this.#rtnetlink, resource, (each) => this.has(each))
 			if (what !== undefined) found.push(what)
 		}
 		return found
-	}
-
-	async #difference(resource: Resource): Promise<string | undefined> {
-		if (resource.kind === 'element' || resource.kind === 'port') {
-			return this.has(resource) ? undefined : `${identity(resource)} was gone`
-		}
-		return difference(this.#rtnetlink, resource)
 	}
 
 	async links(): Promise<readonly string[]> {
@@ -241,6 +237,10 @@ export class LinuxKernel implements Kernel {
 
 	keepPassage(gate: Gate, bridges: () => readonly string[], anew = false): Promise<readonly string[]> {
 		return this.#passages[gate].keep(bridges, anew)
+	}
+
+	acceptPlaces(bridges: () => readonly string[]): Promise<readonly AcceptPlace[]> {
+		return this.#passages.iptables.look(() => acceptPlaces(bridges().length > 0))
 	}
 
 	compareTables(): Promise<readonly string[]> {

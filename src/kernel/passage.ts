@@ -22,6 +22,11 @@ export class Passage {
 		this.#need = need
 	}
 
+	/** Looks while nothing is being changed. */
+	look<T>(work: () => Promise<T>): Promise<T> {
+		return this.#mutex.run('passage', work)
+	}
+
 	/**
 	 * For these bridges, which are asked for when it is this call's turn. Looks at the firewall only where something else
 	 * is needed than was last, or `anew`, because somebody has changed it. What had to be done, for people.

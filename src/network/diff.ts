@@ -4,7 +4,7 @@ import { isOwnName } from '../model/names.ts'
 import { type Endpoint, hasBridge, hasParent, type Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
 import { resourcesOf } from './endpoints.ts'
-import type { Host } from './host.ts'
+import { bridgesOf, type Host } from './host.ts'
 
 export interface Difference {
 	/** Id of the network that it belongs to; absent where that is not known. */
@@ -23,8 +23,8 @@ export async function diff(host: Host): Promise<Difference[]> {
 		// Again when nobody is at it: what it saw may have been a call of Docker's half way through.
 		if (seen.length > 0) found.push(...(await host.mutex.run(id, () => networkDiff(host, id, locked(host)))))
 	}
-	const tables = await host.kernel.compareTables()
-	return [...found, ...tables.map((what) => ({ what })), ...(await strays(host))]
+	const others = [...(await host.kernel.compareTables()), ...(await gates(host)), ...(await strays(host))]
+	return [...found, ...others.map((what) => ({ what }))]
 }
 
 type Guard = <T>(id: string, work: () => Promise<T>) => Promise<T>
@@ -65,8 +65,17 @@ function linkOf(network: Network): string[] {
 	return hasParent(network) ? [network.parent] : []
 }
 
+/** The rule that lets weft's packets pass through iptables. */
+async function gates(host: Host): Promise<string[]> {
+	const places = await host.kernel.acceptPlaces(() => bridgesOf(host))
+	return places.flatMap(({ program, chain, right }) => {
+		if (right) return []
+		return `the rule for weft's packets in ${program} was ${chain === undefined ? 'gone' : `in ${chain}, out of its place`}`
+	})
+}
+
 /** Links with names of weft's that no record has. The record of a link is there before it and goes after it. */
-async function strays(host: Host): Promise<Difference[]> {
+async function strays(host: Host): Promise<string[]> {
 	const links = (await host.kernel.links()).filter(isOwnName)
 	const networks = host.store.list('network', '')
 	const known = new Set([
@@ -74,5 +83,5 @@ async function strays(host: Host): Promise<Difference[]> {
 		...networks.flatMap(({ id }) => host.store.list('endpoint', id).map(({ link }) => link)),
 	])
 	const stray = links.filter((name) => !known.has(name) && host.kernel.hasLink(name))
-	return stray.map((name) => ({ what: `link ${name} is of no network` }))
+	return stray.map((name) => `link ${name} is of no network`)
 }

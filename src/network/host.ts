@@ -75,11 +75,7 @@ export async function keepPassage(host: Host): Promise<void> {
 export function keepGate(host: Host, gate: Gate, anew = false): Promise<readonly string[]> {
 	// The zone of a bridge that was there before is its owner's choice: it decides over packets to the host as well.
 	const concerned = ({ adopted }: BridgeNetwork) => gate === 'iptables' || adopted === undefined
-	const bridges = () =>
-		settledBridges(host)
-			.filter(concerned)
-			.map(({ bridge }) => bridge)
-	return host.kernel.keepPassage(gate, bridges, anew)
+	return host.kernel.keepPassage(gate, () => bridgesOf(host, concerned), anew)
 }
 
 /** So that a client's next packet goes where the ports lead by now. Not worth making anybody wait for. */
@@ -87,6 +83,13 @@ export async function forgetFlows(host: Host, change: PortChange): Promise<void>
 	await host.kernel
 		.forgetFlows(change)
 		.catch((error: unknown) => host.warn(error, 'connections go on to where published ports no longer lead'))
+}
+
+/** Their names. */
+export function bridgesOf(host: Host, concerned: (network: BridgeNetwork) => boolean = () => true): string[] {
+	return settledBridges(host)
+		.filter(concerned)
+		.map(({ bridge }) => bridge)
 }
 
 export function settledNetworks(host: Host): Network[] {

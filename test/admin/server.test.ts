@@ -4,6 +4,7 @@ import { lstat } from 'node:fs/promises'
 import { request } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import type { AddressesView, NetworkDetail, NetworkSummary, PoolView, PortView, Status } from '../../src/admin/api.ts'
+import { networkRequest } from '../network/host.ts'
 import { eventually } from '../support/eventually.ts'
 import { DB, NET, OTHER, openScene, populate, type Scene, WEB } from './scene.ts'
 
@@ -45,11 +46,25 @@ describe('the admin API', () => {
 			gateways: ['10.210.1.1'],
 			internal: false,
 			bridge: `weft${NET.slice(0, 11)}`,
+			parent: null,
 			settled: true,
 			endpoints: 2,
 			ports: 1,
 		})
 		assert.deepEqual([other?.id, other?.name], [OTHER, null])
+	})
+
+	it('shows the parent of a network without a bridge', async () => {
+		const lan = await openScene()
+		try {
+			lan.bench.kernel.addForeignLink('eth0')
+			await lan.bench.verbs.createNetwork(networkRequest(1, { options: { mode: 'macvlan', parent: 'eth0' } }))
+			const [network] = await lan.client.get<NetworkSummary[]>('/networks')
+			assert.deepEqual([network?.mode, network?.bridge, network?.parent], ['macvlan', null, 'eth0'])
+			assert.deepEqual(await lan.client.get('/diff'), [])
+		} finally {
+			await lan.close()
+		}
 	})
 
 	it('shows a network by its name, its id, and the beginning of its id', async () => {

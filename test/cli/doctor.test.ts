@@ -11,7 +11,7 @@ const STATUS: Status = {
 	started: '2026-01-01T00:00:00.000Z',
 	uptime: 5,
 	state: 'serving',
-	host: { kernel: '6.1.0', node: '20.19.0', nftables: 'libnftables', filtersBridges: true },
+	host: { kernel: '6.1.0', node: '20.19.0', nftables: 'libnftables', iptables: [], filtersBridges: true },
 	settings: { socket: '/s', stateDir: '/d', scope: 'local' },
 	counts: { networks: 1, endpoints: 0, ports: 0, pools: 1, leases: 1 },
 	repairs: { done: 0, failed: 0, last: null },

@@ -40,7 +40,7 @@ describe('weft', () => {
 
 	it('ls', async () => {
 		const lines = (await printed('ls')).trimEnd().split('\n')
-		assert.match(lines[0] ?? '', /^NETWORK +NAME +MODE +SUBNETS +BRIDGE +ENDPOINTS +PORTS$/)
+		assert.match(lines[0] ?? '', /^NETWORK +NAME +MODE +SUBNETS +LINK +ENDPOINTS +PORTS$/)
 		assert.match(lines[1] ?? '', new RegExp(`^${NET.slice(0, 12)}  front  bridge  10.210.1.0/24  weft\\S+ +2 +1$`))
 		assert.match(lines[2] ?? '', new RegExp(`^${OTHER.slice(0, 12)}  -      bridge  10.210.2.0/24  weft\\S+ +0 +0$`))
 		assert.equal(lines.length, 3)

@@ -49,8 +49,9 @@ onEngines('the command line of Docker', (engine) => {
 	}
 
 	it('counts what there is', async () => {
-		const { counts, state } = await read<Status>('status')
+		const { counts, state, host: machine } = await read<Status>('status')
 		assert.equal(state, 'serving')
+		assert.ok(machine.iptables.includes('iptables-nft DOCKER-USER'), machine.iptables.join())
 		assert.deepEqual([counts.networks, counts.endpoints, counts.pools], [1, 2, 1])
 		// The gateway's and the containers'.
 		assert.equal(counts.leases, 3)

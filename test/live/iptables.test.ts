@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, beforeEach, describe, it } from 'node:test'
-import { keepForwardAccept } from '../../src/kernel/iptables.ts'
+import { acceptPlaces, keepForwardAccept } from '../../src/kernel/iptables.ts'
 import { passages } from '../../src/kernel/passage.ts'
 import { run } from '../support/command.ts'
 import { enterOwnNamespace, noBed } from './networks-bed.ts'
@@ -52,6 +52,17 @@ describe('iptables', { skip: noBed('iptables-nft', 'iptables-legacy', 'ip6tables
 				assert.deepEqual(await keep(), [])
 				assert.deepEqual(await rules(program, 'FORWARD'), ['-i eth0 -j DROP', RULE])
 				assert.deepEqual(await rules(other, 'FORWARD'), [])
+			})
+
+			it(`${program} is seen to have it, to lack it and to have it for nothing, and stays as it is`, async () => {
+				const place = async (wanted: boolean) => (await acceptPlaces(wanted)).find((each) => each.program === program)
+				await run([program, '-P', 'FORWARD', 'DROP'])
+				assert.deepEqual(await place(true), { program, chain: undefined, right: false })
+				assert.deepEqual(await place(false), { program, chain: undefined, right: true })
+				await keep()
+				assert.deepEqual(await place(true), { program, chain: 'FORWARD', right: true })
+				assert.deepEqual(await place(false), { program, chain: 'FORWARD', right: false })
+				assert.deepEqual(await rules(program, 'FORWARD'), [RULE])
 			})
 
 			it(`${program} loses the rule with the last network, and is as before`, async () => {

@@ -83,6 +83,16 @@ describe('diff', () => {
 		assert.deepEqual(await differences(host), [{ what: 'table inet weft was gone' }])
 	})
 
+	it('tells that iptables would stop packets, or lets them pass for nobody', async () => {
+		const host = await world()
+		host.kernel.passage.iptables = []
+		assert.deepEqual(await differences(host), [{ what: "the rule for weft's packets in iptables-nft was gone" }])
+		const empty = bench()
+		empty.kernel.passage.iptables = ['weft0']
+		const what = "the rule for weft's packets in iptables-nft was in FORWARD, out of its place"
+		assert.deepEqual(await differences(empty), [{ what }])
+	})
+
 	it('names links of weft’s that no record has, and no others', async () => {
 		const host = await world()
 		for (const name of ['weft0123456789a', 'wv0123456789a', 'weft-mine', 'wvs0123456789', 'eth7']) {

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import { messageOf, WeftError, within } from '../../src/errors.ts'
 import type { LinkFacts } from '../../src/kernel/host.ts'
+import type { AcceptPlace } from '../../src/kernel/iptables.ts'
 import type { Kernel, PortHolder } from '../../src/kernel/kernel.ts'
 import {
 	type Element,
@@ -149,6 +150,13 @@ export class FakeKernel implements Kernel {
 		this.before('pass', gate)
 		this.passage[gate] = bridges()
 		return []
+	}
+
+	async acceptPlaces(bridges: () => readonly string[]): Promise<readonly AcceptPlace[]> {
+		await turn()
+		const there = this.passage.iptables.length > 0
+		const right = there === bridges().length > 0
+		return [{ program: 'iptables-nft', chain: there ? 'FORWARD' : undefined, right }]
 	}
 
 	async compareTables(): Promise<readonly string[]> {
