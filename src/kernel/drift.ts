@@ -11,6 +11,8 @@ import {
 	type HostPort,
 	identity,
 	type Resource,
+	type Route,
+	type ShimLink,
 	type Sysctl,
 	type VethLink,
 } from './resource.ts'
@@ -57,6 +59,7 @@ async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | u
 	switch (resource.kind) {
 		case 'bridge':
 		case 'dummy':
+		case 'shim':
 			return amissOfLink(rtnetlink, resource)
 		case 'vlan':
 			// Up or down with its parent.
@@ -65,12 +68,17 @@ async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | u
 			return amissOfPair(rtnetlink, resource)
 		case 'address':
 			return amissOfAddress(rtnetlink, resource)
+		case 'route':
+			return amissOfRoute(rtnetlink, resource)
 		default:
 			return undefined
 	}
 }
 
-async function amissOfLink(rtnetlink: Rtnetlink, { name }: BridgeLink | DummyLink): Promise<string | undefined> {
+async function amissOfLink(
+	rtnetlink: Rtnetlink,
+	{ name }: BridgeLink | DummyLink | ShimLink,
+): Promise<string | undefined> {
 	const link = await rtnetlink.link(name)
 	if (link === undefined) return 'gone'
 	return link.up ? undefined : 'down'
@@ -88,4 +96,11 @@ async function amissOfAddress(rtnetlink: Rtnetlink, { link, cidr }: Address): Pr
 	const index = rtnetlink.indexOf(link)
 	const there = index === undefined ? [] : await rtnetlink.addresses(index)
 	return there.some((each) => formatCidr(each.cidr) === formatCidr(parseCidr(cidr))) ? undefined : 'gone'
+}
+
+async function amissOfRoute(rtnetlink: Rtnetlink, { link, destination }: Route): Promise<string | undefined> {
+	const wanted = parseCidr(destination)
+	const there = await rtnetlink.routeTo(wanted)
+	const same = there?.linkIndex === rtnetlink.indexOf(link) && there?.destination.prefix === wanted.prefix
+	return same ? undefined : 'gone'
 }

@@ -17,6 +17,7 @@ import type {
 	Neighbour,
 	Resource,
 	Route,
+	ShimLink,
 	Sysctl,
 	VethLink,
 	VlanLink,
@@ -55,7 +56,7 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		if (index !== undefined) await unlessGone(work(index))
 	}
 	/** Asked for first without the RTNL lock, since a link is often gone with something else already. */
-	const deleteOwn = async ({ name }: VethLink | MacvlanLink): Promise<void> => {
+	const deleteOwn = async ({ name }: VethLink | MacvlanLink | ShimLink): Promise<void> => {
 		if (rtnetlink.indexOf(name) !== undefined) await unlessGone(rtnetlink.deleteLink(name))
 	}
 	/** After a boot its name may have become that of a link of somebody else's. */
@@ -98,6 +99,16 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 				(await unlessThere(
 					onParent(parent, rtnetlink.addMacvlan({ ...link, parent: parentIndex(parent), up: false })),
 				)),
+			remove: deleteOwn,
+		},
+		shim: {
+			ensure: async ({ name, parent, mac }) => {
+				const there = await rtnetlink.link(name)
+				if (there?.up === false) await rtnetlink.setLink({ index: there.index, up: true })
+				if (there !== undefined) return false
+				const link = { name, parent: parentIndex(parent), mode: 'bridge', mac, up: true } as const
+				return unlessThere(onParent(parent, rtnetlink.addMacvlan(link)))
+			},
 			remove: deleteOwn,
 		},
 		vlan: {

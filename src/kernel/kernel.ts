@@ -194,6 +194,7 @@ export class LinuxKernel implements Kernel {
 			case 'veth':
 			case 'macvlan':
 			case 'vlan':
+			case 'shim':
 			case 'dummy':
 				return this.hasLink(resource.name)
 			default:

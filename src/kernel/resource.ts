@@ -44,6 +44,14 @@ export interface MacvlanLink {
 	readonly mtu?: number
 }
 
+/** A macvlan on `parent` that stays on the host, up. */
+export interface ShimLink {
+	readonly kind: 'shim'
+	readonly name: string
+	readonly parent: string
+	readonly mac: string
+}
+
 /** Up. One that is there is left as it is. */
 export interface VlanLink extends Vlan {
 	readonly kind: 'vlan'
@@ -138,6 +146,7 @@ export type Resource =
 	| VethLink
 	| MacvlanLink
 	| VlanLink
+	| ShimLink
 	| DummyLink
 	| Address
 	| Route
@@ -155,6 +164,7 @@ export function identity(resource: Resource): string {
 		case 'veth':
 		case 'macvlan':
 		case 'vlan':
+		case 'shim':
 		case 'dummy':
 			return `link ${resource.name}`
 		case 'address':

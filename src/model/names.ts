@@ -18,7 +18,7 @@ function tail(id: string, candidate: number, length: number): string {
 	return digits.slice(0, length)
 }
 
-/** The bridge of a network: weft and 11 digits. */
+/** The bridge of a network, or the host's link beside its containers: weft and 11 digits. */
 export function bridgeName(networkId: string, candidate = 0): string {
 	return `weft${tail(networkId, candidate, 11)}`
 }

@@ -56,6 +56,13 @@ export interface Vlan {
 	readonly id: number
 }
 
+/** The host's own link on a parent: what sits there hears nothing of the parent itself. */
+export interface Shim {
+	readonly name: string
+	/** Those that the host has on the parent, of the network's subnets; without a length. */
+	readonly addresses: readonly string[]
+}
+
 /** Containers are hosts of the network that their parent is on. */
 export interface LanNetwork extends AnyNetwork {
 	readonly options: MacvlanOptions
@@ -63,6 +70,8 @@ export interface LanNetwork extends AnyNetwork {
 	readonly parent: string
 	/** Those that weft made to have that parent, the lowest first. They go with the last network that has them. */
 	readonly vlans: readonly Vlan[]
+	/** By which the host and the containers reach each other, where they are to. */
+	readonly shim?: Shim
 }
 
 export type Network = BridgeNetwork | NoneNetwork | LanNetwork

@@ -64,4 +64,6 @@ export interface MacvlanOptions {
 	/** The link of this host that containers' links sit on; absent: a dummy of the network's own, from which nothing leaves. */
 	readonly parent?: string
 	readonly macvlanMode: MacvlanMode
+	/** The host and the containers reach each other. */
+	readonly hostAccess: boolean
 }

@@ -59,10 +59,10 @@ function wantedOf(host: Host, network: Network, endpoint: Endpoint): readonly Re
 	return link === undefined || host.kernel.hasLink(link.name) ? wanted : [link]
 }
 
-/** The link that a network's containers hang on, or sit on. */
-function linkOf(network: Network): string[] {
+/** The links that a network's containers hang on, sit on, or are reached by. */
+function linksOf(network: Network): string[] {
 	if (hasBridge(network)) return [network.bridge]
-	return hasParent(network) ? [network.parent] : []
+	return hasParent(network) ? [network.parent, ...(network.shim === undefined ? [] : [network.shim.name])] : []
 }
 
 /** The rule that lets weft's packets pass through iptables. */
@@ -79,7 +79,7 @@ async function strays(host: Host): Promise<string[]> {
 	const links = (await host.kernel.links()).filter(isOwnName)
 	const networks = host.store.list('network', '')
 	const known = new Set([
-		...networks.flatMap((network) => linkOf(network)),
+		...networks.flatMap((network) => linksOf(network)),
 		...networks.flatMap(({ id }) => host.store.list('endpoint', id).map(({ link }) => link)),
 	])
 	const stray = links.filter((name) => !known.has(name) && host.kernel.hasLink(name))

@@ -1,7 +1,8 @@
 /** What a network on a link of the host will be, and why it may not: its parent, and who else is on it. */
 import { invalid, WeftError } from '../errors.ts'
-import { dummyName, freeName } from '../model/names.ts'
-import { hasParent, type LanNetwork } from '../model/network.ts'
+import { contains, parseCidr, plainAddress } from '../model/address.ts'
+import { bridgeName, dummyName, freeName } from '../model/names.ts'
+import { hasParent, type LanNetwork, type Shim } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
 import type { Host } from './host.ts'
 import { findParent } from './parents.ts'
@@ -23,7 +24,25 @@ export async function designLan(host: Host, asked: Asked): Promise<LanNetwork> {
 	}
 	const network = { ...bare, vlans }
 	mustShare(network, others)
-	return network
+	return options.hostAccess ? { ...network, shim: await designShim(host, network) } : network
+}
+
+/** What the host already is on that network, so that no further address of it is needed. */
+async function designShim(host: Host, { id, parent, ipv4 }: LanNetwork): Promise<Shim> {
+	const pools = ipv4.map(({ pool }) => parseCidr(pool))
+	const had = (await host.facts.link(parent))?.state.addresses ?? []
+	const own = had.filter((cidr) => pools.some((pool) => contains(pool, parseCidr(cidr)))).map(plainAddress)
+	if (own.length === 0) {
+		const subnets = ipv4.map(({ pool }) => pool).join(', ')
+		throw invalid(`host_access="true" needs an address of the host on ${parent} in ${subnets}, and there is none`)
+	}
+	return {
+		name: freeName(
+			(n) => bridgeName(id, n),
+			(name) => host.kernel.hasLink(name),
+		),
+		addresses: own,
+	}
 }
 
 /** The kernel has a parent in passthru for one link alone. */

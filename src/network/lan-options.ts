@@ -1,5 +1,4 @@
 /** The options of the modes whose containers sit on a link of the host. Pure. */
-import { invalid } from '../errors.ts'
 import { checkLinkName } from '../model/names.ts'
 import type { MacvlanMode, MacvlanOptions } from '../model/options.ts'
 import { DOCKER_MTU, MTU, oneOf, PREFIX, parseBoolean, parsePrefix, type Raw, read, readMtu } from './option-values.ts'
@@ -15,11 +14,11 @@ const MACVLAN_MODES: readonly MacvlanMode[] = ['bridge', 'private', 'vepa', 'pas
 export function parseMacvlan(raw: Raw): MacvlanOptions {
 	const mtu = readMtu(raw)
 	const parent = read(raw, PARENT, (name, text) => checkLinkName(text, name))
-	if (read(raw, HOST_ACCESS, parseBoolean) === true) throw invalid(`${HOST_ACCESS}="true" is not built yet`)
 	return {
 		mode: 'macvlan',
 		interfacePrefix: read(raw, PREFIX, parsePrefix) ?? 'eth',
 		macvlanMode: read(raw, MACVLAN_MODE, oneOf(MACVLAN_MODES)) ?? 'bridge',
+		hostAccess: read(raw, HOST_ACCESS, parseBoolean) ?? false,
 		...(mtu === undefined ? {} : { mtu }),
 		...(parent === undefined ? {} : { parent }),
 	}

@@ -76,7 +76,7 @@ export class Repairs {
 
 	/** A link has lost an address. */
 	linkBared(name: string): void {
-		if (this.#isBridge(name)) this.#suspect(name, `link ${name} lost an address`)
+		if (this.#isBridge(name) || this.#isMade(name)) this.#suspect(name, `link ${name} lost an address`)
 	}
 
 	/** More links changed than could be followed. */
@@ -110,17 +110,16 @@ export class Repairs {
 
 	/** For the sake of a network on a link of the host. */
 	#isMade(name: string): boolean {
-		return settledLans(this.#host).some(({ options, parent, vlans }) => {
-			return vlans.some((vlan) => vlan.name === name) || (options.parent === undefined && parent === name)
-		})
+		return settledLans(this.#host).some((network) => madeLinks(network).includes(name))
 	}
 
-	/** Whether a VLAN of weft's belongs on it and went with it. */
+	/** Whether a link of weft's belongs on it and went with it. */
 	#isMissed(name: string): boolean {
 		if (mayBeLinkName(name)) return false
 		const { kernel } = this.#host
-		return settledLans(this.#host).some(({ vlans: [lowest] }) => {
-			return lowest?.parent === name && !kernel.hasLink(lowest.name)
+		return settledLans(this.#host).some((network) => {
+			const [lowest] = network.vlans
+			return (lowest?.parent ?? network.parent) === name && madeLinks(network).some((link) => !kernel.hasLink(link))
 		})
 	}
 
@@ -155,8 +154,18 @@ export class Repairs {
 	}
 }
 
-function isOn({ parent, vlans }: LanNetwork, links: ReadonlySet<string>): boolean {
-	return links.has(parent) || vlans.some((vlan) => links.has(vlan.name) || links.has(vlan.parent))
+function isOn(network: LanNetwork, links: ReadonlySet<string>): boolean {
+	const below = network.vlans.map((vlan) => vlan.parent)
+	return [network.parent, ...below, ...madeLinks(network)].some((name) => links.has(name))
+}
+
+/** Those of its own, which weft puts back. */
+function madeLinks({ options, parent, vlans, shim }: LanNetwork): string[] {
+	return [
+		...(options.parent === undefined ? [parent] : []),
+		...vlans.map(({ name }) => name),
+		...(shim === undefined ? [] : [shim.name]),
+	]
 }
 
 /** A bridge with many ports loses all of them at once. */

@@ -60,9 +60,10 @@ export function repairNetwork(host: Host, id: string): Promise<readonly string[]
 function repairEndpoint(host: Host, network: Network, id: string): Promise<readonly string[]> {
 	return host.mutex.run(id, async () => {
 		const endpoint = host.store.get('endpoint', network.id, id)
-		return endpoint === undefined || !host.kernel.hasLink(endpoint.link)
-			? []
-			: host.kernel.repair(resourcesOf(network, endpoint))
+		if (endpoint === undefined) return []
+		const hostEnd = modeOf(network).link(network, endpoint)?.hostEnd
+		const gone = hostEnd !== undefined && !host.kernel.hasLink(hostEnd)
+		return gone ? [] : host.kernel.repair(resourcesOf(network, endpoint))
 	})
 }
 

@@ -126,6 +126,37 @@ onEngines('a macvlan network', (engine) => {
 		await assertFootprint(host, clean)
 	})
 
+	it('lets the host and containers reach each other with host_access, and leaves the host as it was', async () => {
+		await createLan('-o', 'host_access=true')
+		await runContainer(host, 'one', 'lan', '--ip', '203.0.113.150')
+		const assertTogether = async (): Promise<void> => {
+			const place = await inContainer(host, 'one')
+			const [server, own] = [await serve(place, 'tcp', 80), await serve(onHost(host), 'tcp', 81)]
+			await assertPings(onHost(host), '203.0.113.150')
+			await assertPings(place, HOST_V4)
+			assert.equal(await dial(onHost(host), 'tcp', '203.0.113.150', 80), HOST_V4)
+			assert.equal(await dial(place, 'tcp', HOST_V4, 81), '203.0.113.150')
+			assert.equal(await dial(outsideOf(host), 'tcp', '203.0.113.150', 80), OUTSIDE_V4)
+			assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, 81), OUTSIDE_V4)
+			await Promise.all([server.stop(), own.stop()])
+		}
+		await assertTogether()
+		await host.docker('restart', '-t', '0', 'one')
+		await assertTogether()
+		await host.killWeftd('SIGKILL')
+		await host.startWeftd()
+		await assertTogether()
+		await host.stopDockerd('SIGKILL')
+		await host.startDockerd()
+		await host.docker('start', 'one')
+		await assertTogether()
+		await host.docker('stop', '-t', '0', 'one')
+		assert.doesNotMatch(await host.exec(['ip', 'route']), /203\.0\.113\.150/)
+		await host.docker('rm', '-f', 'one')
+		await host.docker('network', 'rm', 'lan')
+		await assertFootprint(host, clean)
+	})
+
 	it('takes -p, and says in the log where the container is reached', async () => {
 		await createLan()
 		await runContainer(host, 'one', 'lan', '-p', '8080:80')
@@ -177,6 +208,9 @@ onEngines('a macvlan network', (engine) => {
 			create('-o', 'parent=eth0', '-o', 'macvlan_mode=vpea'),
 			/macvlan_mode="vpea" must be one of bridge/,
 		)
+		const access = ['-o', 'parent=eth0', '-o', 'host_access=true']
+		await refused(host, create(...access, '-o', 'macvlan_mode=vepa'), /host_access="true" needs macvlan_mode="bridge"/)
+		await refused(host, create(...access, '--subnet', '10.66.0.0/24'), /needs an address of the host on eth0 in 10\.66/)
 		await refused(host, create('-o', 'parent=eth0', '-o', 'mtu=9000'), /mtu="9000" is more than the 1500 bytes/)
 		await refused(host, create('-o', 'parent=eth0', '--ipam-driver', 'null'), /needs a subnet of addresses/)
 		await createLan('-o', 'macvlan_mode=passthru')

@@ -11,7 +11,13 @@ import { renderPlan } from '../support/plan.ts'
 const V4: Subnet = { pool: '192.168.1.0/24', gateway: '192.168.1.1/24', reserved: {} }
 const SECOND: Subnet = { pool: '192.168.2.0/24', gateway: '192.168.2.254/24', reserved: {} }
 const V6: Subnet = { pool: 'fd00:1::/64', gateway: 'fd00:1::1/64', reserved: {} }
-const OPTIONS: MacvlanOptions = { mode: 'macvlan', interfacePrefix: 'eth', parent: 'eth0', macvlanMode: 'bridge' }
+const OPTIONS: MacvlanOptions = {
+	mode: 'macvlan',
+	interfacePrefix: 'eth',
+	parent: 'eth0',
+	macvlanMode: 'bridge',
+	hostAccess: false,
+}
 
 function network(more: Partial<LanNetwork> = {}): LanNetwork {
 	const id = '0123456789abcdef'.repeat(4)
@@ -63,6 +69,13 @@ const CASES: Readonly<Record<string, readonly [LanNetwork, Endpoint]>> = {
 		}),
 		endpoint(),
 	],
+	'host-access': [
+		network({
+			options: { ...OPTIONS, hostAccess: true },
+			shim: { name: 'weft0123456789a', addresses: ['192.168.1.10', '192.168.1.11'] },
+		}),
+		endpoint(),
+	],
 	passthru: [network({ options: { ...OPTIONS, macvlanMode: 'passthru' } }), endpoint()],
 }
 
@@ -93,6 +106,17 @@ describe('a macvlan network', () => {
 		refused({ ipv4: [{ pool: '0.0.0.0/0', reserved: {} }] }, /mode macvlan needs a subnet.*0\.0\.0\.0\/0/)
 		refused({ ipv6: [{ pool: '::/0', reserved: {} }] }, /mode macvlan needs a subnet.*::\/0/)
 		macvlan.validate(network({ ipv4: [], ipv6: [V6] }))
+	})
+
+	it('lets the host in only where containers can hear it', () => {
+		const hostAccess = { ...OPTIONS, hostAccess: true }
+		for (const macvlanMode of ['private', 'vepa', 'passthru'] as const) {
+			const words = new RegExp(`host_access="true" needs macvlan_mode="bridge", and not "${macvlanMode}": in the other`)
+			refused({ options: { ...hostAccess, macvlanMode } }, words)
+		}
+		refused({ options: { ...PARENTLESS, hostAccess: true } }, /host_access="true" needs a parent/)
+		refused({ options: hostAccess, ipv6: [V6] }, /host_access="true" is not built yet for networks with IPv6/)
+		macvlan.validate(network({ options: hostAccess }))
 	})
 
 	it('has an MTU that IPv6 can live with, where it has IPv6', () => {

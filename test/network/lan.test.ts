@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isCode } from '../../src/errors.ts'
 import type { LinkFacts } from '../../src/kernel/host.ts'
+import { repairNetwork } from '../../src/network/resync.ts'
 import { attach, type Bench, bench, endpointRequest, endpoints, idOf, networkRequest, networks } from './host.ts'
 
 const NETWORK = idOf('network 1')
@@ -142,5 +143,51 @@ describe('a macvlan network', () => {
 		await assert.rejects(host.verbs.join(NETWORK, ENDPOINT), /the parent eth0 is not there/)
 		host.kernel.addForeignLink('eth0')
 		await host.verbs.join(NETWORK, ENDPOINT)
+	})
+})
+
+describe('a macvlan network with host_access', () => {
+	const state = { addresses: ['10.210.1.200/24', '192.0.2.1/24'], routesLocalnet: false }
+	const request = { ...macvlan(1, { host_access: 'true' }), ipv6: [] }
+	const shim = `weft${NETWORK.slice(0, 11)}`
+	const address = `address ${shim} 10.210.1.200/32`
+	const { ipv6: _, ...only4 } = endpointRequest()
+
+	async function joined(): Promise<Bench> {
+		const host = withParent({ state })
+		await host.verbs.createNetwork(request)
+		await attach(host, only4)
+		return host
+	}
+
+	const ofShim = (host: Bench) => host.kernel.objects().filter((each) => each.includes(shim))
+
+	it('has a link of the host with the host’s own address, and a route for each container while it runs', async () => {
+		const host = await joined()
+		assert.deepEqual(ofShim(host), [address, `link ${shim}`, `route 10.210.1.2/32 ${shim}`])
+		await host.verbs.leave(NETWORK, ENDPOINT)
+		assert.deepEqual(ofShim(host), [address, `link ${shim}`])
+		await host.verbs.deleteNetwork(NETWORK)
+		assert.deepEqual(ofShim(host), [])
+	})
+
+	it('has its routes again after a reboot and after somebody took the link away', async () => {
+		const first = await joined()
+		const before = ofShim(first)
+		first.kernel.reboot()
+		first.kernel.addForeignLink('eth0', { state })
+		const host = bench(first.store, first.kernel)
+		await host.resync()
+		assert.deepEqual(ofShim(host), before)
+		host.kernel.loseLink(shim)
+		await repairNetwork(host.host, NETWORK)
+		assert.deepEqual(ofShim(host), before)
+	})
+
+	it('is refused where the host has no address of the subnet on the parent', async () => {
+		const host = withParent()
+		const words = /host_access="true" needs an address of the host on eth0 in 10\.210\.1\.0\/24, and there is none/
+		await assert.rejects(host.verbs.createNetwork(request), words)
+		assert.deepEqual([networks(host), host.kernel.objects()], [[], ['link eth0']])
 	})
 })

@@ -255,7 +255,7 @@ describe('the options of a network', () => {
 })
 
 describe('options of a macvlan network', () => {
-	const macvlan = { mode: 'macvlan', interfacePrefix: 'eth', macvlanMode: 'bridge' }
+	const macvlan = { mode: 'macvlan', interfacePrefix: 'eth', macvlanMode: 'bridge', hostAccess: false }
 
 	it('have defaults, and are taken as given', () => {
 		assert.deepEqual(parseOptions({ mode: 'macvlan' }), macvlan)
@@ -270,6 +270,7 @@ describe('options of a macvlan network', () => {
 			}
 			assert.deepEqual(parseOptions(raw), { ...macvlan, macvlanMode, parent: 'eth0.50', mtu: 1400 })
 		}
+		assert.deepEqual(parseOptions({ mode: 'macvlan', host_access: '1' }), { ...macvlan, hostAccess: true })
 		const prefix = { mode: 'macvlan', [`${LABEL}.container_iface_prefix`]: 'lan' }
 		assert.deepEqual(parseOptions(prefix), { ...macvlan, interfacePrefix: 'lan' })
 	})
@@ -285,7 +286,7 @@ describe('options of a macvlan network', () => {
 			/option ipvlan_mode belongs to mode ipvlan; this network's mode is macvlan/,
 		)
 		refused({ mode: 'macvlan', antispoof: 'true' }, /belongs to mode bridge/)
-		refused({ mode: 'macvlan', host_access: 'true' }, /host_access="true" is not built yet/)
+		refused({ mode: 'macvlan', host_access: 'yes' }, /host_access="yes" must be true or false/)
 		refused(
 			{ mode: 'macvlan', vlan: '5' },
 			/option "vlan" is unknown; mode macvlan has mode, parent, macvlan_mode, mtu/,

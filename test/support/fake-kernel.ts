@@ -301,7 +301,7 @@ export class FakeKernel implements Kernel {
 		if (resource.kind === 'veth') {
 			return this.masterOf(resource.name) === resource.master ? undefined : `not on ${resource.master}`
 		}
-		const shows = ['bridge', 'vlan', 'dummy', 'address'].includes(resource.kind)
+		const shows = ['bridge', 'vlan', 'shim', 'dummy', 'address', 'route'].includes(resource.kind)
 		return shows && !this.#there.has(identity(resource)) ? 'gone' : undefined
 	}
 
@@ -358,6 +358,7 @@ export class FakeKernel implements Kernel {
 			case 'veth':
 			case 'macvlan':
 			case 'vlan':
+			case 'shim':
 			case 'dummy':
 				return this.#makeLink(resource)
 			default:
