@@ -76,12 +76,27 @@ function plainOf(address: string): string {
 	return formatIp(parseIp(address))
 }
 
+/** What nft writes for protocols on a host without /etc/protocols, as a managed plugin is. */
+const PROTOCOLS: Readonly<Record<string, string>> = { 6: 'tcp', 17: 'udp', 132: 'sctp' }
+
+/** An element as nft lists it, in the form of `renderElement`. */
+function readElement(set: string, text: string): string {
+	const { key = [], value = [] } = SETS[set] ?? {}
+	const types = [...key, ...value]
+	// Every second piece is what stands between two parts.
+	const pieces = text
+		.trim()
+		.replace(DOTTED, plainOf)
+		.split(/( [.:] )/)
+	return pieces.map((piece, i) => (types[i / 2] === 'inet_proto' ? (PROTOCOLS[piece] ?? piece) : piece)).join('')
+}
+
 export function readListing(text: string): Listing {
 	const elements = new Set<string>()
 	const chains = text.replace(
 		/^\t(?:set|map) (\w+) \{\n([^}]*?)\t\telements = \{([^}]*)\}\n/gm,
 		(_all, set, head, list) => {
-			for (const each of String(list).split(',')) elements.add(`${set} ${each.trim().replace(DOTTED, plainOf)}`)
+			for (const each of String(list).split(',')) elements.add(`${set} ${readElement(set, each)}`)
 			return `\tset ${set} {\n${head}`
 		},
 	)

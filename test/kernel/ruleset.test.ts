@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { isCode, WeftError } from '../../src/errors.ts'
 import { ACCEPT_MARK } from '../../src/kernel/inet-table.ts'
 import type { Element } from '../../src/kernel/resource.ts'
-import { renderElements, renderTables, SETS } from '../../src/kernel/ruleset.ts'
+import { readListing, renderElement, renderElements, renderTables, SETS } from '../../src/kernel/ruleset.ts'
 import { expectGolden } from '../support/golden.ts'
 
 /** A part of each type that is good. */
@@ -172,5 +172,26 @@ describe('the table', () => {
 		const table = renderTables([])
 		assert.match(table, /meta mark set meta mark \| 0x20000000 accept/)
 		assert.match(table, /meta mark & 0x20000000 != 0 meta mark set meta mark & 0xdfffffff/)
+	})
+})
+
+describe('a listing', () => {
+	const listing = (elements: string): string => {
+		const head = '\tmap publish4_any {\n\t\ttype inet_proto . inet_service : ipv4_addr . inet_service\n'
+		return `table inet weft {\n${head}\t\telements = { ${elements} }\n\t}\n}\n`
+	}
+	const ports = (['tcp', 'udp', 'sctp'] as const).map((protocol, i): Element => {
+		return { kind: 'element', set: 'publish4_any', key: [protocol, '6'], value: [`10.0.0.${i + 2}`, '17'] }
+	})
+	const wanted = new Set(ports.map((each) => `publish4_any ${renderElement(each)}`))
+
+	it('has elements as they are rendered', () => {
+		const text = listing('tcp . 6 : 10.0.0.2 . 17,\n\t\t\t     udp . 6 : 10.0.0.3 . 17, sctp . 6 : 10.0.0.4 . 17')
+		assert.deepEqual(readListing(text).elements, wanted)
+	})
+
+	it('has them so, too, where nft does not know the names of protocols', () => {
+		const text = listing('6 . 6 : 10.0.0.2 . 17, 17 . 6 : 10.0.0.3 . 17, 132 . 6 : 10.0.0.4 . 17')
+		assert.deepEqual(readListing(text).elements, wanted)
 	})
 })
