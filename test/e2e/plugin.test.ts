@@ -18,6 +18,7 @@ import { assertFootprint, type Footprint, footprint } from './footprint.ts'
 import { addressOf, onEngines, refused, startDockerHost, subnetOf } from './networks.ts'
 
 const BUILD = fileURLToPath(new URL('../../../plugin/build', import.meta.url))
+const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
 /** A managed plugin's driver has the plugin's name, with its tag. */
 const DRIVER = 'weft:latest'
 /** A test host has no /var/lib of its own. */
@@ -88,6 +89,13 @@ onEngines('weft as a managed plugin', (engine) => {
 	it('makes good what others do to its rules', async () => {
 		await host.exec(['nft', 'delete', 'table', 'inet', 'weft'])
 		await assertPublished()
+	})
+
+	it('is asked by weft on the host, and finds the kernel as it should be', async () => {
+		const weft = (...args: readonly string[]) => host.exec([process.execPath, WEFT, ...args])
+		assert.match(await weft('status'), /^State: +serving$/m)
+		assert.match(await weft('ports'), /^0\.0\.0\.0:8080 /m)
+		assert.equal(await weft('diff'), '')
 	})
 
 	it('takes everything away with its networks', async () => {
