@@ -12,7 +12,6 @@ import {
 	identity,
 	type Resource,
 	type Route,
-	type ShimLink,
 	type Sysctl,
 	type VethLink,
 } from './resource.ts'
@@ -59,10 +58,12 @@ async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | u
 	switch (resource.kind) {
 		case 'bridge':
 		case 'dummy':
-		case 'shim':
 			return amissOfLink(rtnetlink, resource)
+		case 'up':
+			return (await rtnetlink.link(resource.link))?.up === false ? 'down' : undefined
+		case 'shim':
 		case 'vlan':
-			// Up or down with its parent.
+			// Up or down with its parent, or by a resource of its own.
 			return rtnetlink.indexOf(resource.name) === undefined ? 'gone' : undefined
 		case 'veth':
 			return amissOfPair(rtnetlink, resource)
@@ -75,10 +76,7 @@ async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | u
 	}
 }
 
-async function amissOfLink(
-	rtnetlink: Rtnetlink,
-	{ name }: BridgeLink | DummyLink | ShimLink,
-): Promise<string | undefined> {
+async function amissOfLink(rtnetlink: Rtnetlink, { name }: BridgeLink | DummyLink): Promise<string | undefined> {
 	const link = await rtnetlink.link(name)
 	if (link === undefined) return 'gone'
 	return link.up ? undefined : 'down'

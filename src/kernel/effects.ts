@@ -103,13 +103,18 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		},
 		shim: {
 			ensure: async ({ name, parent, mac }) => {
-				const there = await rtnetlink.link(name)
-				if (there?.up === false) await rtnetlink.setLink({ index: there.index, up: true })
-				if (there !== undefined) return false
-				const link = { name, parent: parentIndex(parent), mode: 'bridge', mac, up: true } as const
+				if (rtnetlink.indexOf(name) !== undefined) return false
+				const link = { name, parent: parentIndex(parent), mode: 'bridge', mac, up: false } as const
 				return unlessThere(onParent(parent, rtnetlink.addMacvlan(link)))
 			},
 			remove: deleteOwn,
+		},
+		up: {
+			ensure: async ({ link }) => {
+				await rtnetlink.setLink({ index: indexOf(link), up: true })
+				return false
+			},
+			remove: async () => undefined,
 		},
 		vlan: {
 			ensure: async ({ parent, ...link }) =>

@@ -23,6 +23,8 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 	routed: { comment: 'bridges whose containers are reached by their own address', key: ['ifname', 'nf_proto'] },
 	unprotected: { comment: 'bridges on which every port is open to whoever has a route', key: ['ifname', 'nf_proto'] },
 	trusted: { comment: 'links with access to open ports of a bridge', key: ['ifname', 'ifname'] },
+	shims: { comment: 'links by which this host is beside its containers', key: ['ifname'] },
+	beside: { comment: 'those links, and the containers that they are for', key: ['ifname', 'ether_addr'] },
 	links: { comment: 'the host ends of the links of containers', key: ['ifname'], restricts: true },
 	docker_bridges: { comment: 'bridges of Docker, kept apart from weft networks', key: ['ifname'] },
 	endpoints4: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv4_addr'] },
@@ -66,6 +68,8 @@ const CHAINS = `
 		iifname @bridges ip daddr 127.0.0.0/8 drop
 		iifname @bridges ip saddr 127.0.0.0/8 drop
 		iifname @bridges ip6 saddr ::1 drop
+		# Others on a parent's network ask for this host too, and are to go on with the parent's MAC; arp_filter does it for ARP.
+		iifname @shims icmpv6 type nd-neighbor-solicit iifname . ether saddr != @beside drop
 		# What comes up on a port itself, not on its bridge, was sent to the group of bridges and has passed no rule there.
 		iifname @links drop
 	}

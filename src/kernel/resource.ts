@@ -44,12 +44,18 @@ export interface MacvlanLink {
 	readonly mtu?: number
 }
 
-/** A macvlan on `parent` that stays on the host, up. */
+/** A macvlan on `parent` that stays on the host. */
 export interface ShimLink {
 	readonly kind: 'shim'
 	readonly name: string
 	readonly parent: string
 	readonly mac: string
+}
+
+/** That a link is up, after what has to be so before it hears anybody. */
+export interface LinkUp {
+	readonly kind: 'up'
+	readonly link: string
 }
 
 /** Up. One that is there is left as it is. */
@@ -147,6 +153,7 @@ export type Resource =
 	| MacvlanLink
 	| VlanLink
 	| ShimLink
+	| LinkUp
 	| DummyLink
 	| Address
 	| Route
@@ -167,6 +174,8 @@ export function identity(resource: Resource): string {
 		case 'shim':
 		case 'dummy':
 			return `link ${resource.name}`
+		case 'up':
+			return `up ${resource.link}`
 		case 'address':
 			return `address ${resource.link} ${resource.cidr}`
 		case 'route':

@@ -3,7 +3,7 @@
  * and that network: no rule of weft's sees their packets, and the host itself does not reach them, but by a shim.
  */
 import { invalid } from '../errors.ts'
-import type { Resource } from '../kernel/resource.ts'
+import { element, type Resource, type Sysctl } from '../kernel/resource.ts'
 import { contains, parseCidr, plainAddress } from '../model/address.ts'
 import { macFor } from '../model/names.ts'
 import type { Endpoint, LanNetwork, Shim, Subnet } from '../model/network.ts'
@@ -17,46 +17,63 @@ function validate({ ipv4, ipv6, options }: LanNetwork): void {
 		if (parseCidr(pool).prefix === 0)
 			throw invalid(`mode ${options.mode} needs a subnet of addresses, and ${pool} is all`)
 	}
-	if (options.hostAccess) checkHostAccess(options, ipv6.length > 0)
+	if (options.hostAccess) checkHostAccess(options)
 	if (ipv6.length > 0 && options.mtu !== undefined && options.mtu < 1280) {
 		throw invalid(`mtu="${options.mtu}" is too small for IPv6, which needs 1280 bytes`)
 	}
 }
 
 /** The host is heard by containers as one more of them, which has to be one that they may hear. */
-function checkHostAccess({ parent, macvlanMode }: MacvlanOptions, hasIpv6: boolean): void {
+function checkHostAccess({ parent, macvlanMode }: MacvlanOptions): void {
 	if (parent === undefined) throw invalid('host_access="true" needs a parent, on which the host has an address')
 	if (macvlanMode !== 'bridge') {
 		const why = 'in the other modes containers do not hear others on their parent, and so not the host'
 		throw invalid(`host_access="true" needs macvlan_mode="bridge", and not "${macvlanMode}": ${why}`)
 	}
-	if (hasIpv6) throw invalid('host_access="true" is not built yet for networks with IPv6')
 }
 
 /** A parent that was there is somebody else's. */
-function networkPlan({ id, options, parent, vlans, shim }: LanNetwork): Resource[] {
+function networkPlan(network: LanNetwork): Resource[] {
+	const { options, parent, vlans, shim } = network
 	if (options.parent === undefined) return [{ kind: 'dummy', name: parent }]
 	const made = vlans.map((vlan): Resource => ({ kind: 'vlan', ...vlan }))
-	return shim === undefined ? made : [...made, ...shimPlan(id, parent, shim)]
+	return shim === undefined ? made : [...made, ...shimPlan(network, shim)]
 }
 
-function shimPlan(id: string, parent: string, { name, addresses }: Shim): Resource[] {
+function shimPlan({ id, parent, ipv6 }: LanNetwork, { name, addresses }: Shim): Resource[] {
 	return [
 		{ kind: 'shim', name, parent, mac: macFor(id) },
+		element('shims', [name]),
 		// Others on the parent's network ask for the host too, and are to go on with the parent's MAC: only those to whom a
-		// route leads by the shim are answered there.
-		{ kind: 'sysctl', key: `net/ipv4/conf/${name}/arp_filter`, value: '1' },
-		{ kind: 'sysctl', key: `net/ipv6/conf/${name}/disable_ipv6`, value: '1' },
+		// route leads by the shim are answered there. For IPv6 there is no such setting, but a rule.
+		setting(`net/ipv4/conf/${name}/arp_filter`, '1'),
+		setting(`net/ipv6/conf/${name}/disable_ipv6`, ipv6.length > 0 ? '0' : '1'),
+		// The host has its addresses and its way out by the parent already.
+		setting(`net/ipv6/conf/${name}/accept_ra`, '0'),
+		{ kind: 'up', link: name },
 		// The host's own once more, so that containers are asked and answered in its name.
-		...addresses.map((address): Resource => ({ kind: 'address', link: name, cidr: `${address}/32` })),
+		...addresses.map((address): Resource => ({ kind: 'address', link: name, cidr: alone(address) })),
 	]
 }
 
-function attached({ options, parent, shim }: LanNetwork, { link, mac, ipv4 }: Endpoint): Resource[] {
+function attached({ options, parent, shim }: LanNetwork, { link, mac, ipv4, ipv6 }: Endpoint): Resource[] {
 	const mtu = options.mtu === undefined ? {} : { mtu: options.mtu }
 	const own: Resource = { kind: 'macvlan', name: link, parent, mode: options.macvlanMode, mac, ...mtu }
-	if (shim === undefined || ipv4 === undefined) return [own]
-	return [own, { kind: 'route', destination: `${plainAddress(ipv4)}/32`, link: shim.name }]
+	if (shim === undefined) return [own]
+	const addresses = [ipv4, ipv6].filter((each) => each !== undefined)
+	const routes = addresses.map((each): Resource => {
+		return { kind: 'route', destination: alone(plainAddress(each)), link: shim.name }
+	})
+	return [own, element('beside', [shim.name, mac]), ...routes]
+}
+
+function setting(key: string, value: string): Sysctl {
+	return { kind: 'sysctl', key, value }
+}
+
+/** An address as a network of one. */
+function alone(address: string): string {
+	return `${address}/${address.includes(':') ? 128 : 32}`
 }
 
 /** Without a gateway there is no way out, and dockerd adds none of its own. */

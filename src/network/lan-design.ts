@@ -28,14 +28,15 @@ export async function designLan(host: Host, asked: Asked): Promise<LanNetwork> {
 }
 
 /** What the host already is on that network, so that no further address of it is needed. */
-async function designShim(host: Host, { id, parent, ipv4 }: LanNetwork): Promise<Shim> {
-	const pools = ipv4.map(({ pool }) => parseCidr(pool))
+async function designShim(host: Host, { id, parent, ipv4, ipv6 }: LanNetwork): Promise<Shim> {
 	const had = (await host.facts.link(parent))?.state.addresses ?? []
-	const own = had.filter((cidr) => pools.some((pool) => contains(pool, parseCidr(cidr)))).map(plainAddress)
-	if (own.length === 0) {
-		const subnets = ipv4.map(({ pool }) => pool).join(', ')
-		throw invalid(`host_access="true" needs an address of the host on ${parent} in ${subnets}, and there is none`)
-	}
+	const own = [ipv4, ipv6].flatMap((subnets) => {
+		const pools = subnets.map(({ pool }) => parseCidr(pool))
+		const found = had.filter((cidr) => pools.some((pool) => contains(pool, parseCidr(cidr))))
+		if (found.length > 0 || pools.length === 0) return found.map(plainAddress)
+		const text = subnets.map(({ pool }) => pool).join(', ')
+		throw invalid(`host_access="true" needs an address of the host on ${parent} in ${text}, and there is none`)
+	})
 	return {
 		name: freeName(
 			(n) => bridgeName(id, n),

@@ -127,17 +127,23 @@ onEngines('a macvlan network', (engine) => {
 	})
 
 	it('lets the host and containers reach each other with host_access, and leaves the host as it was', async () => {
-		await createLan('-o', 'host_access=true')
-		await runContainer(host, 'one', 'lan', '--ip', '203.0.113.150')
+		await createLan('-o', 'host_access=true', ...LAN6)
+		const [four, six] = ['203.0.113.150', '2001:db8:113::8150']
+		await runContainer(host, 'one', 'lan', '--ip', four, '--ip6', six)
 		const assertTogether = async (): Promise<void> => {
 			const place = await inContainer(host, 'one')
-			const [server, own] = [await serve(place, 'tcp', 80), await serve(onHost(host), 'tcp', 81)]
-			await assertPings(onHost(host), '203.0.113.150')
-			await assertPings(place, HOST_V4)
-			assert.equal(await dial(onHost(host), 'tcp', '203.0.113.150', 80), HOST_V4)
-			assert.equal(await dial(place, 'tcp', HOST_V4, 81), '203.0.113.150')
-			assert.equal(await dial(outsideOf(host), 'tcp', '203.0.113.150', 80), OUTSIDE_V4)
-			assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, 81), OUTSIDE_V4)
+			const [server, own] = [await serve(place, 'tcp', 80, '::'), await serve(onHost(host), 'tcp', 81, '::')]
+			for (const [its, ours, outside] of [
+				[four, HOST_V4, OUTSIDE_V4],
+				[six, HOST_V6, OUTSIDE_V6],
+			] as const) {
+				await assertPings(onHost(host), its)
+				await assertPings(place, ours)
+				assert.equal(await dial(onHost(host), 'tcp', its, 80), ours)
+				assert.equal(await dial(place, 'tcp', ours, 81), its)
+				assert.equal(await dial(outsideOf(host), 'tcp', its, 80), outside)
+				assert.equal(await dial(outsideOf(host), 'tcp', ours, 81), outside)
+			}
 			await Promise.all([server.stop(), own.stop()])
 		}
 		await assertTogether()

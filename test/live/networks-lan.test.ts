@@ -125,43 +125,41 @@ describe('containers on the network of a parent', { skip: noBed() }, () => {
 	}
 
 	it('host_access=true: reach the host and are reached by it, which stays the same to others, also after repairs', async () => {
-		const neighbours = () => bed.outside.run('ip', '-j', 'neigh', 'show', HOST[4])
 		const all = async () => [
 			(await links()).map(({ ifname }) => ifname),
 			(await bed.host.run('ip', 'route', 'show', 'table', 'all')).replaceAll('linkdown', ''),
+			(await bed.host.run('ip', '-6', 'route', 'show', 'table', 'all')).replaceAll(/^multicast.*$/gm, ''),
 		]
 		const before = await all()
-		const id = idOf('accessed')
-		const ipv4 = [{ pool: '203.0.113.0/24', gateway: `${OUTSIDE[4]}/24`, reserved: {} }]
-		const options = { mode: 'macvlan', parent: 'eth0', host_access: 'true' }
-		await weft.verbs.createNetwork(networkRequest(1, { id, options, ipv4, ipv6: [] }))
+		const id = await createNetwork('accessed', { host_access: 'true' })
 		const shim = `weft${id.slice(0, 11)}`
-		const place = await attach(weft, { networkId: id, id: idOf('60'), ipv4: '203.0.113.60/24' })
-		places.push(place)
-		await serve(place)
+		const place = await run(id, 80)
 		const assertTogether = async (): Promise<void> => {
-			await eventually(() => bed.host.pings('203.0.113.60'), { what: 'the container answers the host' })
-			await eventually(() => place.pings(HOST[4]), { what: 'the host answers the container' })
-			for (const protocol of PROTOCOLS) {
-				assert.equal(await bed.host.dial(protocol, '203.0.113.60', SERVICE), HOST[4])
-				assert.equal(await place.dial(protocol, HOST[4], SERVICE), '203.0.113.60')
-				assert.equal(await bed.outside.dial(protocol, '203.0.113.60', SERVICE), OUTSIDE[4])
+			await assertReaches(bed.host, container(80), 'host to container')
+			await assertReaches(place, host, 'container to host')
+			await assertReaches(bed.outside, container(80), 'host of the LAN to container')
+			for (const family of FAMILIES) {
+				assert.equal(await place.dial('tcp', HOST[family], SERVICE), ADDRESS[family](80))
+				assert.equal(await bed.host.dial('tcp', ADDRESS[family](80), SERVICE), HOST[family])
 			}
 		}
 		await assertTogether()
-		await bed.outside.run('ip', 'neigh', 'flush', 'dev', 'up0')
-		await eventually(() => bed.outside.pings(HOST[4]), { what: 'the host answers the LAN' })
 		const parent = (await links()).find(({ ifname }) => ifname === 'eth0')
-		assert.equal(JSON.parse(await neighbours())[0]?.lladdr, parent?.address)
+		for (const family of FAMILIES) {
+			await bed.outside.run('ip', 'neigh', 'flush', 'dev', 'up0')
+			await eventually(() => bed.outside.pings(HOST[family]), { what: 'the host answers the LAN' })
+			const known = JSON.parse(await bed.outside.run('ip', '-j', 'neigh', 'show', HOST[family]))
+			assert.equal(known[0]?.lladdr, parent?.address)
+		}
 		const watching = await weft.watch()
 		await bed.host.ip(`link del ${shim}`)
 		await eventually(async () => watching.repairs.length > 0, { what: 'a repair' })
 		await assertTogether()
-		await bed.host.ip('route del 203.0.113.60/32')
+		await bed.host.ip(`route del ${ADDRESS[4](80)}/32`, `route del ${ADDRESS[6](80)}/128`)
 		await weft.look()
 		await assertTogether()
 		await watching.end()
-		await stop(id, 60, place)
+		await stop(id, 80, place)
 		await weft.verbs.deleteNetwork(id)
 		assert.deepEqual(await all(), before)
 	})

@@ -76,6 +76,14 @@ const CASES: Readonly<Record<string, readonly [LanNetwork, Endpoint]>> = {
 		}),
 		endpoint(),
 	],
+	'host-access-dual-stack': [
+		network({
+			options: { ...OPTIONS, hostAccess: true },
+			ipv6: [V6],
+			shim: { name: 'weft0123456789a', addresses: ['192.168.1.10', 'fd00:1::10'] },
+		}),
+		endpoint({ ipv6: 'fd00:1::20/64' }),
+	],
 	passthru: [network({ options: { ...OPTIONS, macvlanMode: 'passthru' } }), endpoint()],
 }
 
@@ -115,7 +123,6 @@ describe('a macvlan network', () => {
 			refused({ options: { ...hostAccess, macvlanMode } }, words)
 		}
 		refused({ options: { ...PARENTLESS, hostAccess: true } }, /host_access="true" needs a parent/)
-		refused({ options: hostAccess, ipv6: [V6] }, /host_access="true" is not built yet for networks with IPv6/)
 		macvlan.validate(network({ options: hostAccess }))
 	})
 

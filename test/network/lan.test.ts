@@ -147,16 +147,28 @@ describe('a macvlan network', () => {
 })
 
 describe('a macvlan network with host_access', () => {
-	const state = { addresses: ['10.210.1.200/24', '192.0.2.1/24'], routesLocalnet: false }
-	const request = { ...macvlan(1, { host_access: 'true' }), ipv6: [] }
+	const state = {
+		addresses: ['10.210.1.200/24', '192.0.2.1/24', 'fd00:1::200/64', 'fe80::1/64'],
+		routesLocalnet: false,
+	}
+	const request = macvlan(1, { host_access: 'true' })
 	const shim = `weft${NETWORK.slice(0, 11)}`
-	const address = `address ${shim} 10.210.1.200/32`
-	const { ipv6: _, ...only4 } = endpointRequest()
+	const ofNetwork = [
+		`address ${shim} 10.210.1.200/32`,
+		`address ${shim} fd00:1::200/128`,
+		`element shims ${shim}`,
+		`link ${shim}`,
+	]
+	const ofEndpoint = [
+		`element beside ${shim} . 02:42:0a:d2:01:02`,
+		`route 10.210.1.2/32 ${shim}`,
+		`route fd00:1::2/128 ${shim}`,
+	]
 
 	async function joined(): Promise<Bench> {
 		const host = withParent({ state })
 		await host.verbs.createNetwork(request)
-		await attach(host, only4)
+		await attach(host, endpointRequest())
 		return host
 	}
 
@@ -164,9 +176,9 @@ describe('a macvlan network with host_access', () => {
 
 	it('has a link of the host with the host’s own address, and a route for each container while it runs', async () => {
 		const host = await joined()
-		assert.deepEqual(ofShim(host), [address, `link ${shim}`, `route 10.210.1.2/32 ${shim}`])
+		assert.deepEqual(ofShim(host), [...ofNetwork, ...ofEndpoint].sort())
 		await host.verbs.leave(NETWORK, ENDPOINT)
-		assert.deepEqual(ofShim(host), [address, `link ${shim}`])
+		assert.deepEqual(ofShim(host), ofNetwork)
 		await host.verbs.deleteNetwork(NETWORK)
 		assert.deepEqual(ofShim(host), [])
 	})
@@ -188,6 +200,12 @@ describe('a macvlan network with host_access', () => {
 		const host = withParent()
 		const words = /host_access="true" needs an address of the host on eth0 in 10\.210\.1\.0\/24, and there is none/
 		await assert.rejects(host.verbs.createNetwork(request), words)
-		assert.deepEqual([networks(host), host.kernel.objects()], [[], ['link eth0']])
+		host.kernel.addForeignLink('eth0', { state: { addresses: ['10.210.1.200/24'], routesLocalnet: false } })
+		await assert.rejects(
+			host.verbs.createNetwork(request),
+			/an address of the host on eth0 in fd00:1::\/64, and there is/,
+		)
+		assert.deepEqual(networks(host), [])
+		assert.deepEqual(ofShim(host), [])
 	})
 })

@@ -361,6 +361,9 @@ export class FakeKernel implements Kernel {
 			case 'shim':
 			case 'dummy':
 				return this.#makeLink(resource)
+			case 'up':
+				this.#need(resource.link)
+				return false
 			default:
 				this.#need(resource.link)
 				if (resource.kind === 'address') parseCidr(resource.cidr)
