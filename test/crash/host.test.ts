@@ -11,7 +11,7 @@ import { assertFootprint, type Footprint, footprint } from '../e2e/footprint.ts'
 import { type Host, noHost, startHost } from '../support/host.ts'
 import { Docker } from './docker.ts'
 import { type RealSandboxes, RealWeft, realSandboxes } from './real-weft.ts'
-import { ROWS } from './rows.ts'
+import { HOST_ROWS } from './rows.ts'
 import { actions, User } from './user.ts'
 import { MANNERS, MortalWire } from './wire.ts'
 
@@ -32,7 +32,7 @@ describe('weftd and the kernel', { skip: noHost() }, () => {
 		weft = new RealWeft(host)
 		sandboxes = await realSandboxes(host)
 		const docker = new Docker(new MortalWire(weft, () => 'whole'), sandboxes)
-		for (const { flags } of ROWS) await docker.run(await docker.create(flags), '28', [])
+		for (const { flags } of HOST_ROWS) await docker.run(await docker.create(flags), '28', [])
 		await docker.removeAll()
 		await weft.kill()
 		clean = await footprint(host)
@@ -49,12 +49,12 @@ describe('weftd and the kernel', { skip: noHost() }, () => {
 		let deaths = 0
 		const wire = new MortalWire(weft, () => manners?.[deaths++ % 50] ?? 'whole')
 		const docker = new Docker(wire, sandboxes)
-		const [row] = ROWS
+		const [row] = HOST_ROWS
 		assert.ok(row)
 		const shared = { network: await docker.create(row.flags), row }
 		let over = false
 		const users = sample(fc.infiniteStream(actions), USERS).map(async (commands, i) => {
-			const user = new User(i, docker, ROWS[i % ROWS.length] ?? row, shared)
+			const user = new User(i, docker, HOST_ROWS[i % HOST_ROWS.length] ?? row, shared)
 			for (const action of commands) {
 				if (over) return
 				await user.do(action)
