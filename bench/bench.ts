@@ -4,7 +4,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { noHost, startHost } from '../test/support/host.ts'
-import { burst, single, withBed } from './control-plane.ts'
+import { BRIDGE, burst, MACVLAN, single, withBed } from './control-plane.ts'
 import { type CallFigures, callTimes, type DaemonFigures, daemonFigures } from './daemon.ts'
 import { engine } from './engine.ts'
 import { compare, type Row } from './figures.ts'
@@ -37,14 +37,16 @@ async function besideDocker(): Promise<Beside> {
 		const api = engine(host.path('/run/docker.sock'))
 		const version = (await api.call('GET', '/version')) as { Version: string; KernelVersion: string }
 		const machine = `${cpus().length} x ${cpus()[0]?.model}, Linux ${version.KernelVersion}, dockerd ${version.Version}`
-		const measured = await withBed(api, async (bed) => {
+		const measured = await withBed(api, BRIDGE, async (bed) => {
 			const alone = await single(api, bed)
 			// Before the crowd, in which a call's time is mostly that of its predecessors.
 			const calls = callTimes(host.weftd.log)
 			return { calls, rows: [...alone, ...(await burst(api, bed))].map(compare) }
 		})
+		const lan = await withBed(api, MACVLAN, (bed) => single(api, bed, ', macvlan'))
 		api.close()
-		return { machine, ...measured, daemon: await daemonFigures(host) }
+		const rows = [...measured.rows, ...lan.map(compare)]
+		return { machine, ...measured, rows, daemon: await daemonFigures(host) }
 	} finally {
 		await host.stop()
 		await rm(state, { recursive: true, force: true })

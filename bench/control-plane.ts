@@ -15,9 +15,26 @@ export interface Bed {
 	readonly containers: readonly string[]
 }
 
+/** What the two networks are made of, beside their names. */
+export interface Shape {
+	readonly weft: object
+	readonly docker: object
+}
+
+export const BRIDGE: Shape = { weft: { IPAM: { Driver: 'weft' } }, docker: { Driver: 'bridge' } }
+
+/** On the host's uplink. */
+export const MACVLAN: Shape = {
+	weft: {
+		Options: { mode: 'macvlan', parent: 'eth0' },
+		IPAM: { Driver: 'weft', Config: [{ Subnet: '10.88.0.0/24' }] },
+	},
+	docker: { Driver: 'macvlan', Options: { parent: 'eth0' }, IPAM: { Config: [{ Subnet: '10.88.1.0/24' }] } },
+}
+
 /** Networks and containers to measure with, for as long as `work` takes. */
-export async function withBed<T>(api: Engine, work: (bed: Bed) => Promise<T>): Promise<T> {
-	const bed = await prepare(api)
+export async function withBed<T>(api: Engine, shape: Shape, work: (bed: Bed) => Promise<T>): Promise<T> {
+	const bed = await prepare(api, shape)
 	try {
 		return await work(bed)
 	} finally {
@@ -25,10 +42,9 @@ export async function withBed<T>(api: Engine, work: (bed: Bed) => Promise<T>): P
 	}
 }
 
-async function prepare(api: Engine): Promise<Bed> {
-	const weft = { Name: 'bench-weft', Driver: 'weft', IPAM: { Driver: 'weft' } }
-	await api.call('POST', '/networks/create', weft)
-	await api.call('POST', '/networks/create', { Name: 'bench-docker', Driver: 'bridge' })
+async function prepare(api: Engine, { weft, docker }: Shape): Promise<Bed> {
+	await api.call('POST', '/networks/create', { Name: 'bench-weft', Driver: 'weft', ...weft })
+	await api.call('POST', '/networks/create', { Name: 'bench-docker', ...docker })
 	const containers = Array.from({ length: BURST }, (_, i) => `bench-${i}`)
 	for (const name of containers) {
 		const body = { Image: IMAGE, HostConfig: { NetworkMode: 'none' }, Cmd: ['sleep', '86400'], StopSignal: 'SIGKILL' }
@@ -70,12 +86,12 @@ function series(name: string) {
 	return { times, pair: (): Pair => ({ name, ...times }) }
 }
 
-/** One container, again and again. */
-export async function single(api: Engine, { networks, containers }: Bed): Promise<Pair[]> {
+/** One container, again and again; `of` is in the names of what is measured. */
+export async function single(api: Engine, { networks, containers }: Bed, of = ''): Promise<Pair[]> {
 	const [container] = containers
 	const body = { Container: container }
-	const connect = series('connect a running container')
-	const disconnect = series('disconnect it')
+	const connect = series(`connect a running container${of}`)
+	const disconnect = series(`disconnect it${of}`)
 	for (let round = 0; round < ROUNDS + 2; round++) {
 		for (const { driver, name } of networks) {
 			const up = await timed(() => api.call('POST', `/networks/${name}/connect`, body))
