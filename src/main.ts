@@ -8,10 +8,11 @@ import { buildAdmin } from './admin/server.ts'
 import { Daemon } from './admin/status.ts'
 import { buildServer } from './cnm/server.ts'
 import { type Config, readConfig } from './config.ts'
+import { DockerClient } from './docker/client.ts'
+import { bridgeNames } from './docker/networks.ts'
 import { messageOf } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
 import type { KeeperLog } from './keeper.ts'
-import { dockerBridges, followDockerBridges } from './kernel/docker-bridges.ts'
 import { Firewall, type NftRunner } from './kernel/firewall.ts'
 import { Flows } from './kernel/flows.ts'
 import { hostFacts } from './kernel/host.ts'
@@ -25,6 +26,7 @@ import { Watch } from './kernel/watch.ts'
 import { listenOnSocket } from './listen.ts'
 import { type Call, Metrics } from './metrics.ts'
 import { KeyedMutex } from './mutex.ts'
+import { DockerBridges } from './network/docker-bridges.ts'
 import { networkDriver } from './network/driver.ts'
 import { type Host, keepPassage } from './network/host.ts'
 import { Repairs } from './network/repairs.ts'
@@ -58,16 +60,27 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	// In the next turn, when links are watched already: a bridge that comes in between would be missed.
 	const ready = Promise.resolve().then(async () => {
 		await watch.openRules(nft).catch((error: unknown) => warn(error, 'changes of firewall rules will not be noticed'))
-		await restore(host, rtnetlink, log)
+		const counts = await resync(host, dockers.apart(await rtnetlink.links()))
+		log.info(counts, 'restored')
+		void keepPassage(host)
+		dockers.look()
 	})
 	const repairs = new Repairs(host, ready, repairLog(log, metrics))
-	const followed = followDockerBridges(kernel, () => rtnetlink.links(), ready, warn)
-	const watch = new Watch(repairs, rtnetlink, followed)
+	const docker = new DockerClient(config.dockerHost)
+	const view = { links: () => rtnetlink.links(), bridgeNames: () => bridgeNames(docker), close: () => docker.close() }
+	const dockers = new DockerBridges(host, view, ready, { info: inform, warn })
+	const watch = new Watch(repairs, rtnetlink, dockers)
 	watch.openLinks()
 	const rounds = setInterval(() => repairs.lookAround(), ROUND)
-	const network = networkDriver(host, () => repairs.firewallDue())
-	const observe = (call: Call) => metrics.called(call)
-	const server = buildServer({ network, ipam, ready, scope: config.scope, logger: log, observe })
+	const server = buildServer({
+		network: networkDriver(host, () => repairs.firewallDue()),
+		ipam,
+		ready,
+		scope: config.scope,
+		logger: log,
+		observe: (call: Call) => metrics.called(call),
+		activated: () => dockers.look(),
+	})
 	const stopServing = await listenOnSocket(server, config.socket)
 	// After Docker's, which Docker may be waiting for.
 	const daemon = new Daemon(config, nft === undefined ? 'nft program' : 'libnftables', metrics, ready)
@@ -82,17 +95,12 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		await ready.catch(() => undefined)
 		watch.close()
 		clearInterval(rounds)
+		await dockers.close()
 		await repairs.close()
 		await store.close()
 		await flows.close()
 		await rtnetlink.close()
 	}
-}
-
-async function restore(host: Host, rtnetlink: Rtnetlink, log: Logger): Promise<void> {
-	const counts = await resync(host, dockerBridges(await rtnetlink.links()))
-	log.info(counts, 'restored')
-	void keepPassage(host)
 }
 
 function openNft(log: Logger): Nft | undefined {

@@ -38,6 +38,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 		'keeper.ts',
 		'errors.ts',
 	],
+	'docker/': ['errors.ts'],
 	'cnm/': ['network/', 'ipam/', 'model/', 'metrics.ts', 'errors.ts'],
 	'admin/': ['network/', 'ipam/', 'model/', 'metrics.ts', 'version.ts', 'errors.ts'],
 	'cli/': ['admin/api.ts', 'version.ts', 'errors.ts'],

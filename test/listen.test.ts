@@ -19,7 +19,14 @@ const ref = { NetworkID: 'n1' }
 function build(deleteNetwork = async (): Promise<void> => undefined): FastifyInstance {
 	const network = { ...fakeNetworks(), deleteNetwork }
 	const logger = pino({ level: 'silent' })
-	return buildServer({ network, ipam: fakeIpam(), ready: Promise.resolve(), scope: 'local', logger })
+	return buildServer({
+		network,
+		ipam: fakeIpam(),
+		ready: Promise.resolve(),
+		scope: 'local',
+		logger,
+		activated: () => undefined,
+	})
 }
 
 async function inDirectory(work: (path: string, directory: string) => Promise<void>): Promise<void> {

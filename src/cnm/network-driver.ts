@@ -7,9 +7,11 @@ import { fromEndpoint, fromJoin, toEndpoint, toNetwork, toOptions, toPorts } fro
 
 export type Scope = 'local' | 'global'
 
-export function networkDriver(network: NetworkVerbs, scope: Scope): FastifyPluginAsyncTypebox {
+export function networkDriver(network: NetworkVerbs, scope: Scope, activated: () => void): FastifyPluginAsyncTypebox {
 	return async (server) => {
+		// The last call of an activation, and the only one that managed plugins get.
 		server.post('/NetworkDriver.GetCapabilities', immediate, async () => {
+			activated()
 			return { Scope: scope, ConnectivityScope: scope, GwAllocChecker: true }
 		})
 		server.post('/NetworkDriver.GwAllocCheck', asking(schema.GwAllocCheck), async ({ body }) => {

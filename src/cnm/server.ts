@@ -37,6 +37,8 @@ export interface ServerParts {
 	readonly logger: FastifyBaseLogger
 	/** Told of each call when it is answered. */
 	readonly observe?: (call: Call) => void
+	/** dockerd has activated weft: it is there, and not known to have been before. Returns at once. */
+	readonly activated: () => void
 	/** Milliseconds that a call waits for `ready`. */
 	readonly readyTimeout?: number
 }
@@ -69,7 +71,7 @@ export function buildServer(parts: ServerParts): FastifyInstance {
 	endConnectionsOnClose(server)
 
 	void server.register(activate)
-	void server.register(networkDriver(parts.network, parts.scope))
+	void server.register(networkDriver(parts.network, parts.scope, parts.activated))
 	void server.register(ipamDriver(parts.ipam))
 	return server
 }

@@ -24,6 +24,8 @@ export interface LinkFacts {
 export interface HostFacts {
 	/** Networks that a new pool must not overlap with: the routes of the main table, and the nameservers. */
 	occupied(): Promise<readonly Cidr[]>
+	/** Indexes of the links with a default route, the one that is used first in front. */
+	waysOut(): Promise<readonly number[]>
 	/** Bytes: the MTU of the link with the default route, 1500 where there is none. */
 	defaultMtu(): Promise<number>
 	/** Undefined where there is no link of that name. */
@@ -39,15 +41,20 @@ export interface HostFacts {
 }
 
 export function hostFacts(rtnetlink: Rtnetlink, filtersBridges: boolean, resolvConf = '/etc/resolv.conf'): HostFacts {
+	const waysOut = async (): Promise<number[]> => {
+		const routes = (await Promise.all([rtnetlink.defaultRoutes(4), rtnetlink.defaultRoutes(6)])).flat()
+		return routes.map(({ linkIndex }) => linkIndex).filter((index) => index !== undefined)
+	}
 	return {
 		occupied: async () => {
 			const routes = (await Promise.all([rtnetlink.routes(4), rtnetlink.routes(6)])).flat()
 			const prefixes = routes.map((route) => route.destination).filter((cidr) => cidr.prefix > 0)
 			return [...prefixes, ...nameservers(await readFile(resolvConf, 'utf8').catch(() => ''))]
 		},
+		waysOut,
 		defaultMtu: async () => {
-			const [route] = (await Promise.all([rtnetlink.defaultRoutes(4), rtnetlink.defaultRoutes(6)])).flat()
-			const link = route?.linkIndex === undefined ? undefined : await rtnetlink.link(route.linkIndex)
+			const [index] = await waysOut()
+			const link = index === undefined ? undefined : await rtnetlink.link(index)
 			return link?.mtu ?? DEFAULT_MTU
 		},
 		link: async (name) => {

@@ -64,9 +64,14 @@ export function freeName(candidate: (n: number) => string, taken: (name: string)
 	return candidate(n)
 }
 
-/** @throws WeftError `invalid` unless the kernel takes it as a link's name, and nft and sysctl paths too. */
+/** Whether the kernel takes it as a link's name, and nft and sysctl paths too. */
+export function isLinkName(name: string): boolean {
+	return /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name) && name.length <= LINK_NAME_LENGTH
+}
+
+/** @throws WeftError `invalid` unless it is one. */
 export function checkLinkName(name: string, what: string): string {
-	if (/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name) && name.length <= LINK_NAME_LENGTH) return name
+	if (isLinkName(name)) return name
 	throw invalid(
 		`${what}=${JSON.stringify(name)} is not a link name: 1 to ${LINK_NAME_LENGTH} letters, digits, dots, dashes and underscores`,
 	)

@@ -84,6 +84,11 @@ export function hasBridge(network: Network): network is BridgeNetwork {
 	return 'bridge' in network
 }
 
+/** A bridge to which a network of Docker's own gave this name, as Docker said. */
+export interface DockerBridge {
+	readonly name: string
+}
+
 /** One `-p`: `hostPort` 0 leaves the choice to weft, `hostPortEnd` above it gives a range to choose from. */
 export interface PortRequest {
 	readonly protocol: Protocol

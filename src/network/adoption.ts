@@ -20,6 +20,8 @@ export async function findBridge(
 	if (owner !== undefined) throw refused(`is the bridge of network ${owner.id.slice(0, 12)}`)
 	if (host.facts.isDockers(name)) throw refused('is a name of Docker’s own bridges')
 	const link = await host.facts.link(name)
+	if (link !== undefined && host.store.get('dockerBridge', '', name) !== undefined)
+		throw refused('is a bridge of Docker’s')
 	if (link !== undefined && link.kind !== 'bridge') throw refused('is a link of this host that is not a bridge')
 	return link
 }

@@ -2,7 +2,7 @@
  * The durable state of this host: what kinds of record there are, and how they are read and changed. No policy: who
  * may change what, and when, is decided above.
  */
-import type { Endpoint, Network } from '../model/network.ts'
+import type { DockerBridge, Endpoint, Network } from '../model/network.ts'
 import type { Lease, Pool } from '../model/pool.ts'
 
 /** The kinds of record. Endpoints are grouped by network and leases by pool; the others are all in the group ''. */
@@ -11,6 +11,7 @@ export interface Records {
 	endpoint: Endpoint
 	pool: Pool
 	lease: Lease
+	dockerBridge: DockerBridge
 }
 
 export type Kind = keyof Records

@@ -16,6 +16,7 @@ cnmConformance('the server', async () => {
 		ready: Promise.resolve(),
 		scope: 'local',
 		logger: pino({ level: 'silent' }),
+		activated: () => undefined,
 	})
 	const socketPath = join(directory, 'weft.sock')
 	const close = await listenOnSocket(server, socketPath)

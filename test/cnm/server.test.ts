@@ -25,6 +25,7 @@ function build(parts: Partial<ServerParts> = {}): { server: FastifyInstance; lin
 		ready: Promise.resolve(),
 		scope: 'local' as const,
 		logger,
+		activated: () => undefined,
 	}
 	return { server: buildServer({ ...defaults, ...parts }), lines }
 }
@@ -145,6 +146,14 @@ describe('readiness', () => {
 		assert.equal(isAnswered, false)
 		finish()
 		assert.equal(await waiting, 200)
+	})
+
+	it('an activation tells that dockerd is there', async () => {
+		let told = 0
+		const { server } = build({ activated: () => told++ })
+		await post(server, 'Plugin.Activate')
+		await post(server, 'NetworkDriver.GetCapabilities')
+		assert.equal(told, 1)
 	})
 
 	it('a call does not wait for ever, because dockerd would', async () => {

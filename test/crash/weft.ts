@@ -34,6 +34,7 @@ export class Front {
 		ipam: delegate(() => this.#living.ipam),
 		ready: Promise.resolve(),
 		scope: 'local',
+		activated: () => undefined,
 		logger: pino({ level: 'silent' }),
 	})
 

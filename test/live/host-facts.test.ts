@@ -4,14 +4,15 @@ import { after, before, describe, it } from 'node:test'
 import { hostFacts } from '../../src/kernel/host.ts'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { parseIp } from '../../src/model/address.ts'
-import { enterOwnNamespace, noBed, setSysctl } from './networks-bed.ts'
+import { enterOwnNamespace, noBed, type Place, setSysctl } from './networks-bed.ts'
 
 describe('a host', { skip: noBed() }, () => {
 	const rtnetlink = new Rtnetlink()
 	const facts = hostFacts(rtnetlink, true)
+	let host: Place
 
 	before(async () => {
-		const host = await enterOwnNamespace()
+		host = await enterOwnNamespace()
 		await host.ip(
 			'link add brook type bridge',
 			'link set brook mtu 1400',
@@ -36,6 +37,23 @@ describe('a host', { skip: noBed() }, () => {
 			state: { addresses: [], routesLocalnet: true },
 		})
 		assert.equal(await facts.link('nobody'), undefined)
+	})
+
+	it('tells which links have a default route, the one that is used first in front', async () => {
+		assert.deepEqual(await facts.waysOut(), [])
+		await host.ip(
+			'link set brook up',
+			'link set veth1 up',
+			'addr add 10.2.0.1/24 dev veth1',
+			'route add default via 10.2.0.2 dev veth1 metric 20',
+			'route add default via 10.1.0.2 dev brook metric 10',
+			'route add 10.3.0.0/24 via 10.2.0.2',
+		)
+		const links = await Promise.all(['brook', 'veth1'].map((name) => rtnetlink.link(name)))
+		assert.deepEqual(
+			await facts.waysOut(),
+			links.map((link) => link?.index),
+		)
 	})
 
 	it('tells which link has an address', async () => {

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { dockerBridges } from '../../src/kernel/docker-bridges.ts'
 import { Firewall } from '../../src/kernel/firewall.ts'
 import { Flows } from '../../src/kernel/flows.ts'
 import { hostFacts } from '../../src/kernel/host.ts'
@@ -14,6 +13,7 @@ import { HostPorts } from '../../src/kernel/ports.ts'
 import { Watch } from '../../src/kernel/watch.ts'
 import type { PortRequest } from '../../src/model/network.ts'
 import { KeyedMutex } from '../../src/mutex.ts'
+import { DockerBridges } from '../../src/network/docker-bridges.ts'
 import { networkDriver } from '../../src/network/driver.ts'
 import type { Host } from '../../src/network/host.ts'
 import { Repairs } from '../../src/network/repairs.ts'
@@ -69,7 +69,9 @@ export async function startWeft(): Promise<Weft> {
 		renewTables: () => kernel.renewTables(),
 		watch: () => watch(host, rtnetlink, nft),
 		look: async () => {
-			await resync(host, dockerBridges(await rtnetlink.links()))
+			const view = { links: () => rtnetlink.links(), bridgeNames: async () => [], close: () => undefined }
+			const dockers = new DockerBridges(host, view, Promise.resolve(), { info: () => undefined, warn })
+			await resync(host, dockers.apart(await rtnetlink.links()))
 		},
 		end: async () => {
 			await store.close()

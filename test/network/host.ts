@@ -1,5 +1,6 @@
 /** A host in memory for the verbs: its store, its kernel, and requests as Docker makes them. */
 import { createHash } from 'node:crypto'
+import { isDockerName } from '../../src/kernel/docker-bridges.ts'
 import { identity, type Resource } from '../../src/kernel/resource.ts'
 import {
 	type BridgeNetwork,
@@ -40,10 +41,11 @@ export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filt
 		kernel,
 		facts: {
 			occupied: async () => [],
+			waysOut: async () => [],
 			defaultMtu: async () => 1450,
 			link: async (name) => kernel.link(name),
 			linkWith: async (address) => kernel.linkWith(address),
-			isDockers: (name) => name === 'docker0',
+			isDockers: isDockerName,
 			ephemeralPorts: () => EPHEMERAL,
 			filtersBridges,
 		},

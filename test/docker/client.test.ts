@@ -1,0 +1,78 @@
+/** Asking over HTTP: where Docker is, and what becomes of a question that gets no answer, or none of use. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { type AddressInfo, createServer as createSocket, type ListenOptions } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { it, type TestContext } from 'node:test'
+import { DockerClient } from '../../src/docker/client.ts'
+
+let number = 0
+
+async function listen(t: TestContext, answer: RequestListener, where: ListenOptions): Promise<Server> {
+	const server = createServer(answer)
+	t.after(() => {
+		server.closeAllConnections()
+		server.close()
+	})
+	server.listen(where)
+	await once(server, 'listening')
+	return server
+}
+
+async function dockerAt(t: TestContext, answer: RequestListener): Promise<DockerClient> {
+	const path = join(tmpdir(), `weft-docker-${process.pid}-${number++}.sock`)
+	await listen(t, answer, { path })
+	return new DockerClient(`unix://${path}`)
+}
+
+const echo: RequestListener = ({ method, url }, response) => response.end(JSON.stringify([method, url]))
+
+it('goes to a socket, or a port', async (t) => {
+	const docker = await dockerAt(t, echo)
+	assert.deepEqual(await docker.get('/networks?x=%7B'), ['GET', '/networks?x=%7B'])
+	const { port } = (await listen(t, echo, { host: '127.0.0.1', port: 0 })).address() as AddressInfo
+	assert.deepEqual(await new DockerClient(`tcp://127.0.0.1:${port}`).get('/_ping'), ['GET', '/_ping'])
+})
+
+it('tells in one line why there is no answer', async (t) => {
+	await assert.rejects(new DockerClient('unix:///nowhere.sock').get('/'), {
+		code: 'system',
+		message: 'Docker at unix:///nowhere.sock gives no answer: connect ENOENT /nowhere.sock',
+	})
+	const refusing = await dockerAt(t, (_, response) => response.writeHead(403).end('not you\n'))
+	await assert.rejects(refusing.get('/'), /gives no answer: 403 not you$/)
+	const babbling = await dockerAt(t, (_, response) => response.end('hello'))
+	await assert.rejects(babbling.get('/'), /gives no answer: .*JSON/)
+	const dying = await dockerAt(t, ({ socket }) => socket.destroy())
+	await assert.rejects(dying.get('/'), /gives no answer: socket hang up/)
+	const breaking = await dockerAt(t, ({ socket }, response) => {
+		response.writeHead(200, { 'content-length': 100 })
+		response.write('[', () => socket.destroy())
+	})
+	await assert.rejects(breaking.get('/'), /gives no answer: aborted/)
+})
+
+it('is not buried by an answer without end', async (t) => {
+	const docker = await dockerAt(t, (_, response) => {
+		const more = (): void => {
+			while (response.write(Buffer.alloc(1024 * 1024)));
+			response.once('drain', more)
+		}
+		more()
+	})
+	await assert.rejects(docker.get('/'), /gives no answer: more than \d+ bytes/)
+})
+
+it('waits for one who does not answer until it is told to end', async (t) => {
+	const path = join(tmpdir(), `weft-docker-${process.pid}-${number++}.sock`)
+	const silent = createSocket().listen(path)
+	t.after(() => silent.close())
+	await once(silent, 'listening')
+	const docker = new DockerClient(`unix://${path}`)
+	const answer = docker.get('/')
+	await once(silent, 'connection')
+	docker.close()
+	await assert.rejects(answer, /gives no answer: The operation was aborted/)
+})
