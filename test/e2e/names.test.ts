@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { isSince } from '../support/engine.ts'
+import { eventually } from '../support/eventually.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4, INTERNET_V6 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
@@ -41,7 +42,14 @@ onEngines('names', (engine) => {
 
 	async function assertFound(from: string, names: readonly string[], to: string, network: string): Promise<void> {
 		const address = await addressOf(host, to, network)
-		for (const name of names) assert.equal(await found(from, name), address, `${from} looks for ${name}`)
+		for (const name of names) {
+			let answer = ''
+			const isFound = async (): Promise<boolean> => {
+				answer = await found(from, name)
+				return answer === address
+			}
+			await eventually(isFound, { what: () => `${from} looks for ${name} at ${address} and finds "${answer}"` })
+		}
 	}
 
 	async function assertLost(from: string, ...names: readonly string[]): Promise<void> {

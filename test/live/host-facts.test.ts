@@ -29,11 +29,13 @@ describe('a host', { skip: noBed() }, () => {
 		assert.deepEqual(await facts.link('brook'), {
 			kind: 'bridge',
 			mtu: 1400,
+			up: false,
 			state: { addresses: ['10.1.0.1/24', 'fd00:1::1/64'], routesLocalnet: false },
 		})
 		assert.deepEqual(await facts.link('veth0'), {
 			kind: 'veth',
 			mtu: 1500,
+			up: false,
 			state: { addresses: [], routesLocalnet: true },
 		})
 		assert.equal(await facts.link('nobody'), undefined)
