@@ -24,6 +24,8 @@ export class LevelStore implements Store {
 	readonly #records: RecordTable
 	#waiting: Waiting[] = []
 	#writing: Promise<void> | undefined
+	/** What batches that failed were to change: some of them may be on the disk all the same. */
+	readonly #doubtful = new Map<string, Change>()
 
 	private constructor(db: Level<string, string>, records: RecordTable) {
 		this.#db = db
@@ -85,16 +87,16 @@ export class LevelStore implements Store {
 	async #write(group: readonly Waiting[]): Promise<void> {
 		const changes = group.flatMap((each) => each.changes)
 		const texts = group.flatMap((each) => each.texts)
-		const operations = changes.map((change, i) => {
-			const value = texts[i]
-			const key = nameOf(change)
-			return value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value }
-		})
+		const operations = changes.map((change, i) => operation(change, texts[i]))
 		const fingerprint = this.#records.fingerprintAfter(changes, texts)
 		try {
+			if (this.#doubtful.size > 0) await this.#openAnew()
+			const undone = Array.from(this.#doubtful.values(), (change) => this.#asItIs(change))
 			const mark = { type: 'put' as const, key: FINGERPRINT_NAME, value: fingerprint }
-			await this.#db.batch([...operations, mark], { sync: true })
+			await this.#db.batch([...undone, ...operations, mark], { sync: true })
+			this.#doubtful.clear()
 		} catch (error) {
+			for (const change of changes) this.#doubtful.set(nameOf(change), change)
 			const failure = new WeftError('system', `cannot write the state: ${messageOf(error)}`, { cause: error })
 			for (const each of group) each.failed(failure)
 			return
@@ -104,6 +106,25 @@ export class LevelStore implements Store {
 		})
 		for (const each of group) each.done()
 	}
+
+	/** A write that fails can leave half a record in the log, behind which nothing would be read again: begins another. */
+	async #openAnew(): Promise<void> {
+		await this.#db.close()
+		await this.#db.open()
+	}
+
+	/** What puts the record on the disk as it is in memory. */
+	#asItIs({ kind, group, id }: Change): Operation {
+		const value = this.#records.get(kind, group, id)
+		return operation({ kind, group, id }, value === undefined ? undefined : JSON.stringify(value))
+	}
+}
+
+type Operation = { type: 'del'; key: string } | { type: 'put'; key: string; value: string }
+
+function operation(record: Pick<Change, 'kind' | 'group' | 'id'>, text: string | undefined): Operation {
+	const key = nameOf(record)
+	return text === undefined ? { type: 'del', key } : { type: 'put', key, value: text }
 }
 
 function openError(directory: string, error: unknown): WeftError {
