@@ -58,9 +58,11 @@ export class Keeper {
 	/** Waits for the look that is due, and has it at once: for who depends on what was told so far. Never fails. */
 	async due(): Promise<void> {
 		await this.#running
-		if (this.#timer === undefined) return
-		clearTimeout(this.#timer)
-		this.#start()
+		if (this.#timer !== undefined) {
+			clearTimeout(this.#timer)
+			this.#start()
+		}
+		// Also of another who waits, and was first to start it.
 		await this.#running
 	}
 

@@ -69,6 +69,22 @@ describe('a keeper', () => {
 		await bench.keeper.close()
 	})
 
+	it('lets all who wait for the same repair wait until it is done', async () => {
+		let finish = (): void => undefined
+		const slow = new Promise<readonly string[]>((resolve) => {
+			finish = () => resolve([])
+		})
+		const keeper = new Keeper(() => slow, { repaired: () => undefined, failed: () => undefined })
+		keeper.tell('somebody broke it')
+		let over = 0
+		const waiting = [1, 2, 3].map(() => keeper.due().then(() => over++))
+		await pass(0)
+		assert.equal(over, 0)
+		finish()
+		await Promise.all(waiting)
+		assert.equal(over, 3)
+	})
+
 	it('repairs once for all that happens in a moment, and says who came last', async () => {
 		const bench = new Bench()
 		for (const who of ['nft', 'nft', 'iptables']) bench.break(`${who} broke it`)

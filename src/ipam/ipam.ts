@@ -101,7 +101,8 @@ export class Ipam implements IpamVerbs {
 	async releaseAddress(poolId: string, address: string): Promise<void> {
 		const pool = this.#pools.get(poolId)
 		const ip = tryParseIp(address)
-		if (pool === undefined || ip === undefined || !pool.used.has(ip.value)) return
+		// The same number in the other family is another address.
+		if (pool === undefined || ip?.family !== pool.cidr.family || !pool.used.has(ip.value)) return
 		const leaving = pool.leaving.get(ip.value) ?? this.#release(pool, ip)
 		pool.leaving.set(ip.value, leaving)
 		await leaving

@@ -221,6 +221,15 @@ describe('addresses', () => {
 		assert.equal(await next(await poolOf('10.9.1.0/24', '10.9.1.1/32')), '10.9.1.1/24')
 	})
 
+	test('releasing the same number of the other family frees nothing', async () => {
+		const four = await poolOf('10.7.0.0/24')
+		assert.equal(await ask(four, '10.7.0.5'), '10.7.0.5/24')
+		await ipam.releaseAddress(four, '::a07:5')
+		await refused(ask(four, '10.7.0.5'), 'in-use', /10\.7\.0\.5/)
+		await ipam.releaseAddress(four, '10.7.0.5')
+		assert.equal(await ask(four, '10.7.0.5'), '10.7.0.5/24')
+	})
+
 	test('releasing what was not given, or twice, or in words that are no address, succeeds and frees nothing else', async () => {
 		const id = await poolOf('10.9.0.0/24')
 		await next(id)
