@@ -60,13 +60,16 @@ export class Repairs {
 		this.#gates[gate].tell(cause)
 	}
 
-	/** A link came or changed. One that looks right again before the next look is none to look at. */
+	/**
+	 * A link came or changed. A container's that is on its bridge before the next look is none to look at; a bridge that looks
+	 * right may still be without what it lost meanwhile.
+	 */
 	linkChanged({ name, kind, up, masterIndex }: Seen): void {
 		const astray = kind === 'veth' && masterIndex === undefined && mayBeLinkName(name)
 		if (kind === 'bridge' && !up && this.#isBridge(name)) this.#suspect(name, `link ${name} was set down`)
 		else if (astray) this.#suspect(name, `link ${name} left its bridge`)
 		else if (up && this.#isMissed(name)) this.#suspect(name, `link ${name} is back`)
-		else this.#suspects.delete(name)
+		else if (kind === 'veth') this.#suspects.delete(name)
 	}
 
 	/** A pair that is gone cannot be put back. */
@@ -142,9 +145,15 @@ export class Repairs {
 			...settledBridges(this.#host).filter((each) => this.#has(each, suspects)),
 			...settledLans(this.#host).filter((each) => isOn(each, suspects)),
 		]
-		for (const network of concerned) {
-			const found = await repairNetwork(this.#host, network.id)
-			if (found.length > 0) done.push(`put network ${network.id.slice(0, 12)} right, of which ${few(found)}`)
+		try {
+			for (const network of concerned) {
+				const found = await repairNetwork(this.#host, network.id)
+				if (found.length > 0) done.push(`put network ${network.id.slice(0, 12)} right, of which ${few(found)}`)
+			}
+		} catch (error) {
+			// For the next attempt.
+			for (const name of suspects) this.#suspects.add(name)
+			throw error
 		}
 		return done
 	}

@@ -115,6 +115,31 @@ describe('repairs', () => {
 		])
 	})
 
+	it('put back an address of a bridge that looks right again', async () => {
+		const host = await populated()
+		const before = host.kernel.objects()
+		host.kernel.loseAddress(host.bridge, '10.210.1.1/24')
+		host.repairs.linkBared(host.bridge)
+		host.repairs.linkChanged({ name: host.bridge, kind: 'bridge', up: true })
+		await pass(1000)
+		assert.deepEqual(host.kernel.objects(), before)
+	})
+
+	it('are tried again where they failed', async () => {
+		const host = await populated()
+		const before = host.kernel.objects()
+		host.kernel.loseLink(host.bridge)
+		host.kernel.before = () => {
+			host.kernel.before = () => undefined
+			throw new Error('not now')
+		}
+		host.repairs.linkGone({ name: host.bridge, kind: 'bridge', up: true })
+		await pass(1000)
+		assert.match(host.log.join(), /not now/)
+		await pass(5000)
+		assert.deepEqual(host.kernel.objects(), before)
+	})
+
 	it('look at every network where more happened than could be followed', async () => {
 		const host = await populated()
 		await host.verbs.createNetwork(networkRequest(2))
