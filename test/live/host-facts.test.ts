@@ -25,6 +25,11 @@ describe('a host', { skip: noBed() }, () => {
 	})
 	after(() => rtnetlink.close())
 
+	it('has no route in a network namespace that is new', async () => {
+		assert.deepEqual(await rtnetlink.routes(4), [])
+		assert.deepEqual(await rtnetlink.routes(6), [])
+	})
+
 	it('tells of a link what it is and what it has', async () => {
 		assert.deepEqual(await facts.link('brook'), {
 			kind: 'bridge',

@@ -105,9 +105,11 @@ export function deleteRoute(route: NewRoute): Request {
 	return { type: RTM_DELROUTE, flags: 0, body: Buffer.concat([header({ destination, scope }), ...body(route)]) }
 }
 
+/** Of the main table. Kernels before 4.20 send those of all tables: readMainRoute looks, too. */
 export function getRoutes(family: Family): Request {
 	const rtmsg = Buffer.alloc(HEADER)
 	rtmsg.writeUInt8(family === 4 ? AF_INET : AF_INET6, 0)
+	rtmsg.writeUInt8(TABLE_MAIN, 4)
 	return { type: RTM_GETROUTE, flags: 0, body: rtmsg }
 }
 

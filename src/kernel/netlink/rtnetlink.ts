@@ -119,12 +119,12 @@ export class Rtnetlink {
 
 	/** Of the main table. */
 	routes(family: Family): Promise<route.RouteInfo[]> {
-		return this.#list(route.getRoutes(family), route.readMainRoute)
+		return unlessNoTable(this.#list(route.getRoutes(family), route.readMainRoute))
 	}
 
 	/** Of the main table, the one that is used first in front. */
 	defaultRoutes(family: Family): Promise<route.RouteInfo[]> {
-		return this.#list(route.getRoutes(family), route.readDefaultRoute)
+		return unlessNoTable(this.#list(route.getRoutes(family), route.readDefaultRoute))
 	}
 
 	/** The route to an address, of any table; undefined where it cannot be reached. */
@@ -183,5 +183,15 @@ export class Rtnetlink {
 	async #list<T>(request: Request, read: (message: Message) => T | undefined): Promise<T[]> {
 		const messages = await this.#sockets.use((socket) => socket.dump(request))
 		return messages.map(read).filter((found) => found !== undefined)
+	}
+}
+
+/** A network namespace has no main table before its first route. */
+async function unlessNoTable(list: Promise<route.RouteInfo[]>): Promise<route.RouteInfo[]> {
+	try {
+		return await list
+	} catch (error) {
+		if (isErrno(error, 'ENOENT')) return []
+		throw error
 	}
 }

@@ -47,7 +47,7 @@ test('a route is deleted whatever its scope, and asked for by family', () => {
 		request.body.toString('hex'),
 		hex('02 10 00 00 fe 04 ff 01 00000000', '0800 0100 0a090000', '0800 0400 03000000'),
 	)
-	assert.equal(getRoutes(6).body.toString('hex'), hex('0a 00 00 00 00 00 00 00 00000000'))
+	assert.equal(getRoutes(6).body.toString('hex'), hex('0a 00 00 00 fe 00 00 00 00000000'))
 })
 
 test('the route to an address is asked for as an entry of the tables', () => {
