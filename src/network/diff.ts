@@ -23,7 +23,8 @@ export async function diff(host: Host): Promise<Difference[]> {
 		// Again when nobody is at it: what it saw may have been a call of Docker's half way through.
 		if (seen.length > 0) found.push(...(await host.mutex.run(id, () => networkDiff(host, id, locked(host)))))
 	}
-	const others = [...(await host.kernel.compareTables()), ...(await gates(host)), ...(await strays(host))]
+	const stray = (await strays(host)).map((name) => `link ${name} is of no network`)
+	const others = [...(await host.kernel.compareTables()), ...(await gates(host)), ...stray]
 	return [...found, ...others.map((what) => ({ what }))]
 }
 
@@ -75,13 +76,12 @@ async function gates(host: Host): Promise<string[]> {
 }
 
 /** Links with names of weft's that no record has. The record of a link is there before it and goes after it. */
-async function strays(host: Host): Promise<string[]> {
+export async function strays(host: Host): Promise<string[]> {
 	const links = (await host.kernel.links()).filter(isOwnName)
 	const networks = host.store.list('network', '')
 	const known = new Set([
 		...networks.flatMap((network) => linksOf(network)),
 		...networks.flatMap(({ id }) => host.store.list('endpoint', id).map(({ link }) => link)),
 	])
-	const stray = links.filter((name) => !known.has(name) && host.kernel.hasLink(name))
-	return stray.map((name) => `link ${name} is of no network`)
+	return links.filter((name) => !known.has(name) && host.kernel.hasLink(name))
 }

@@ -1,6 +1,11 @@
-/** What is left in the kernel of calls that broke off, and of containers that went without a word, is taken away. */
+/**
+ * What is left in the kernel of calls that broke off, and of containers that went without a word, is taken away, and links of
+ * weft's that no record has.
+ */
+import { mayBeLinkName, peerName } from '../model/names.ts'
 import type { Endpoint, Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
+import { strays } from './diff.ts'
 import { detach, isAlive, resourcesOf } from './endpoints.ts'
 import { type Host, settledNetworks } from './host.ts'
 import { unmake } from './networks.ts'
@@ -10,7 +15,7 @@ const FETCH = 240_000
 
 export class Leftovers {
 	readonly #host: Host
-	/** Since when a link has been seen on the host that belongs into a container, by its name. */
+	/** Since when a link has been seen on the host that belongs into a container, or to nobody, by its name. */
 	#seen = new Map<string, number>()
 
 	constructor(host: Host) {
@@ -30,7 +35,26 @@ export class Leftovers {
 				}
 			}
 		}
+		done.push(...(await this.#clearStrays(seen)))
 		this.#seen = seen
+		return done
+	}
+
+	/** Of a pair with one end in a container, and of other kinds of link, nobody knows who has it. */
+	async #clearStrays(seen: Map<string, number>): Promise<readonly string[]> {
+		const { kernel } = this.#host
+		const done: string[] = []
+		for (const name of await strays(this.#host)) {
+			const peer = peerName(name)
+			if (!mayBeLinkName(name) || !kernel.hasLink(peer)) continue
+			const since = this.#seen.get(name) ?? Date.now()
+			if (Date.now() - since < FETCH) {
+				seen.set(name, since)
+				continue
+			}
+			await kernel.remove([{ kind: 'veth', name, peer, peerMac: '', master: '', mtu: 0 }])
+			done.push(`took away link ${name}, which was of no network and in no container`)
+		}
 		return done
 	}
 

@@ -72,4 +72,21 @@ describe('what is left', () => {
 		assert.ok(host.kernel.hasLink(peer))
 		assert.deepEqual(await leftovers.clear(), [])
 	})
+
+	it('of nobody is a pair with both ends here, and goes after a while; one in a container stays', async () => {
+		const { host, leftovers } = await withContainer()
+		for (const name of ['wv0123456789a', 'wv0123456789ap', 'wv0123456789b', 'weft0123456789a', 'wvs0123456789']) {
+			host.kernel.addForeignLink(name)
+		}
+		assert.deepEqual(await leftovers.clear(), [])
+		mock.timers.tick(10_000)
+		assert.deepEqual(await leftovers.clear(), [])
+		mock.timers.tick(300_000)
+		assert.deepEqual(await leftovers.clear(), [
+			'took away link wv0123456789a, which was of no network and in no container',
+		])
+		assert.ok(!host.kernel.hasLink('wv0123456789a'))
+		for (const name of ['wv0123456789b', 'weft0123456789a', 'wvs0123456789']) assert.ok(host.kernel.hasLink(name))
+		assert.deepEqual(await leftovers.clear(), [])
+	})
 })

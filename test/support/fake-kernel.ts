@@ -421,6 +421,8 @@ export class FakeKernel implements Kernel {
 		if ('kept' in resource && resource.kept === true) return
 		if (resource.kind === 'sysctl' && resource.undone !== undefined) this.settings.set(resource.key, resource.undone)
 		if (resource.kind === 'address' && this.hasLink(resource.link)) parseCidr(resource.cidr)
+		// By its name, whoever made it.
+		if (resource.kind === 'veth') this.#foreign.delete(resource.name)
 		this.#forget(resource)
 	}
 
