@@ -9,7 +9,7 @@ import { Daemon } from './admin/status.ts'
 import { buildServer } from './cnm/server.ts'
 import { type Config, readConfig } from './config.ts'
 import { DockerClient } from './docker/client.ts'
-import { bridgeNames } from './docker/networks.ts'
+import { bridgeNames, dockerEndpoints, dockerNetworks, engineName } from './docker/networks.ts'
 import { messageOf } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
 import type { KeeperLog } from './keeper.ts'
@@ -28,6 +28,7 @@ import { type Call, Metrics } from './metrics.ts'
 import { KeyedMutex } from './mutex.ts'
 import { DockerBridges } from './network/docker-bridges.ts'
 import { networkDriver } from './network/driver.ts'
+import { type EngineView, Forgotten } from './network/forgotten.ts'
 import { type Host, keepPassage } from './network/host.ts'
 import { Repairs } from './network/repairs.ts'
 import { resync } from './network/resync.ts'
@@ -69,16 +70,23 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const docker = new DockerClient(config.dockerHost)
 	const view = { links: () => rtnetlink.links(), bridgeNames: () => bridgeNames(docker), close: () => docker.close() }
 	const dockers = new DockerBridges(host, view, ready, { info: inform, warn })
+	const forgotten = new Forgotten(host, ipam, engineView(docker), ready, forgottenLog(log, metrics))
 	const watch = new Watch(repairs, rtnetlink, dockers)
 	watch.openLinks()
-	const rounds = setInterval(() => repairs.lookAround(), ROUND)
+	const rounds = setInterval(() => {
+		repairs.lookAround()
+		forgotten.lookAround()
+	}, ROUND)
 	const server = buildServer({
 		network: networkDriver(host, () => repairs.firewallDue()),
 		ipam,
 		ready,
 		scope: config.scope,
 		logger: log,
-		observe: (call: Call) => metrics.called(call),
+		observe: (call: Call) => {
+			metrics.called(call)
+			forgotten.called(call.method)
+		},
 		activated: () => dockers.look(),
 	})
 	const stopServing = await listenOnSocket(server, config.socket)
@@ -95,11 +103,21 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		await ready.catch(() => undefined)
 		watch.close()
 		clearInterval(rounds)
+		// Breaks off what Docker is being asked.
 		await dockers.close()
+		await forgotten.close()
 		await repairs.close()
 		await store.close()
 		await flows.close()
 		await rtnetlink.close()
+	}
+}
+
+function engineView(docker: DockerClient): EngineView {
+	return {
+		engine: () => engineName(docker),
+		networks: () => dockerNetworks(docker),
+		endpoints: (networkId) => dockerEndpoints(docker, networkId),
 	}
 }
 
@@ -126,6 +144,12 @@ function repairLog(log: Logger, metrics: Metrics): KeeperLog {
 			log.warn({ err: error }, `not repaired, although ${cause}: ${messageOf(error)}`)
 		},
 	}
+}
+
+/** Docker may be away for long, and nothing is amiss then. */
+function forgottenLog(log: Logger, metrics: Metrics): KeeperLog {
+	const failed = (error: unknown) => log.debug({ err: error }, 'what Docker may have forgotten cannot be told')
+	return { ...repairLog(log, metrics), failed }
 }
 
 export async function main(): Promise<void> {

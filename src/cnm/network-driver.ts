@@ -24,8 +24,10 @@ export function networkDriver(network: NetworkVerbs, scope: Scope, activated: ()
 		})
 		server.post('/NetworkDriver.FreeNetwork', asking(schema.NetworkRef), async () => ({}))
 
-		server.post('/NetworkDriver.CreateNetwork', changing(schema.CreateNetwork), async ({ body }) => {
+		server.post('/NetworkDriver.CreateNetwork', changing(schema.CreateNetwork), async ({ body }, reply) => {
 			await network.createNetwork(toNetwork(body))
+			// Not where the connection broke before.
+			reply.raw.once('finish', () => network.networkAnswered(body.NetworkID))
 			return {}
 		})
 		server.post('/NetworkDriver.DeleteNetwork', changing(schema.NetworkRef), async ({ body }) => {

@@ -68,11 +68,22 @@ export class Ipam implements IpamVerbs {
 			const addresses = Array.from(pool.used, (value) => formatIp({ family: pool.cidr.family, value }))
 			const leases = addresses.map((id): Change => ({ kind: 'lease', group: poolId, id }))
 			try {
-				await this.#store.commit([...leases, { kind: 'pool', group: '', id: poolId }])
+				await this.#store.commit([...leases, { kind: 'pool', group: '', id: poolId }, ...this.#unclaimed(poolId)])
 			} catch (error) {
 				this.#pools.set(poolId, pool)
 				throw error
 			}
+		})
+	}
+
+	/** The next network with this pool is another one than those that have had it. */
+	#unclaimed(poolId: string): Change[] {
+		const sightings = this.#store.list('sighting', '').filter(({ pools }) => pools.includes(poolId))
+		return sightings.map((sighting): Change => {
+			const record = { kind: 'sighting', group: '', id: sighting.networkId } as const
+			const pools = sighting.pools.filter((each) => each !== poolId)
+			const isOver = pools.length === 0 && this.#store.get('network', '', sighting.networkId) === undefined
+			return isOver ? record : { ...record, value: { ...sighting, pools } }
 		})
 	}
 

@@ -89,6 +89,18 @@ export interface DockerBridge {
 	readonly name: string
 }
 
+/**
+ * How Docker has a network, as far as weft knows. What an engine had and has no more, it has forgotten for good: the id
+ * never comes again.
+ */
+export interface Sighting {
+	readonly networkId: string
+	/** The engine that has told of it; absent as long as nobody has had the answer to its creation. */
+	readonly engine?: string
+	/** Ids of the pools of weft's IPAM that it has. */
+	readonly pools: readonly string[]
+}
+
 /** One `-p`: `hostPort` 0 leaves the choice to weft, `hostPortEnd` above it gives a range to choose from. */
 export interface PortRequest {
 	readonly protocol: Protocol

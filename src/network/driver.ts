@@ -1,7 +1,7 @@
 /** The verbs of this folder on one host, as cnm/ calls them. */
 import { createEndpoint, deleteEndpoint, join, leave } from './endpoints.ts'
 import type { Host } from './host.ts'
-import { createNetwork, deleteNetwork, skipsGateway } from './networks.ts'
+import { createNetwork, deleteNetwork, networkAnswered, skipsGateway } from './networks.ts'
 import { publish, unpublish } from './publish.ts'
 import type { NetworkVerbs } from './verbs.ts'
 
@@ -10,6 +10,7 @@ export function networkDriver(host: Host, firewallDue: () => Promise<void>): Net
 	return {
 		skipsGateway,
 		createNetwork: (request) => createNetwork(host, request),
+		networkAnswered: (networkId) => void networkAnswered(host, networkId),
 		deleteNetwork: (networkId) => deleteNetwork(host, networkId),
 		createEndpoint: (request) => createEndpoint(host, request),
 		deleteEndpoint: (networkId, endpointId) => deleteEndpoint(host, networkId, endpointId),

@@ -121,7 +121,7 @@ export function isAlive(host: Host, network: Network, endpoint: Endpoint): boole
 }
 
 /** Whether a container has it for certain. */
-function isHeld(host: Host, network: Network, endpoint: Endpoint): boolean {
+export function isHeld(host: Host, network: Network, endpoint: Endpoint): boolean {
 	return modeOf(network).link(network, endpoint)?.hostEnd !== undefined && isAlive(host, network, endpoint)
 }
 

@@ -11,6 +11,7 @@ import {
 	hasParent,
 	type LanNetwork,
 	type Network,
+	type Sighting,
 } from '../model/network.ts'
 import type { KeyedMutex } from '../mutex.ts'
 import type { Change, Store } from '../store/store.ts'
@@ -46,6 +47,14 @@ export function put(record: Network | Endpoint): Change {
 	return 'networkId' in record
 		? { kind: 'endpoint', group: record.networkId, id: record.id, value: record }
 		: { kind: 'network', group: '', id: record.id, value: record }
+}
+
+export function putSighting(sighting: Sighting): Change {
+	return { kind: 'sighting', group: '', id: sighting.networkId, value: sighting }
+}
+
+export function dropSighting(networkId: string): Change {
+	return { kind: 'sighting', group: '', id: networkId }
 }
 
 export function drop(record: Network | Endpoint): Change {

@@ -7,7 +7,7 @@ import type { PerFamily } from '../model/options.ts'
 import { modeOf, modes } from '../modes/index.ts'
 import { designBridge } from './bridge-design.ts'
 import { removeEndpoint } from './endpoints.ts'
-import { drop, type Host, keepPassage, keepSpares, put } from './host.ts'
+import { drop, dropSighting, type Host, keepPassage, keepSpares, put, putSighting } from './host.ts'
 import { designLan } from './lan-design.ts'
 import { checkFamilies, parseOptions } from './options.ts'
 import type { NetworkRequest } from './verbs.ts'
@@ -32,9 +32,26 @@ export function createNetwork(host: Host, request: NetworkRequest): Promise<void
 function intend(host: Host, request: NetworkRequest): Promise<Network> {
 	return host.mutex.run('networks', async () => {
 		const network = await design(host, request)
-		await host.store.commit([put(network)])
+		const unanswered = putSighting({ networkId: network.id, pools: poolsOf(host, request) })
+		await host.store.commit([put(network), unanswered])
 		return network
 	})
+}
+
+/** Those of weft's IPAM with its subnets. */
+function poolsOf({ store }: Host, { ipv4, ipv6 }: NetworkRequest): string[] {
+	const subnets = [...ipv4, ...ipv6].map(({ pool }) => pool)
+	const pools = store.list('pool', '').filter(({ pool }) => subnets.includes(pool))
+	return pools.map(({ id }) => id)
+}
+
+/** Somebody has had the answer to its creation. Not worth making anybody wait for. */
+export async function networkAnswered(host: Host, networkId: string): Promise<void> {
+	const sighting = host.store.get('sighting', '', networkId)
+	if (sighting === undefined || sighting.engine !== undefined) return
+	await host.store
+		.commit([dropSighting(networkId)])
+		.catch((error: unknown) => host.warn(error, `network ${networkId} stays marked as one that nobody knows of`))
 }
 
 async function design(host: Host, request: NetworkRequest): Promise<Network> {
@@ -68,7 +85,7 @@ async function make(host: Host, network: Network): Promise<void> {
 	} catch (error) {
 		// What is left in the kernel keeps its record, until it can be taken away.
 		const nothingLeft = !(error instanceof AggregateError)
-		if (!network.settled && nothingLeft) await host.store.commit([drop(network)])
+		if (!network.settled && nothingLeft) await host.store.commit([drop(network), dropSighting(network.id)])
 		throw error
 	}
 	if (!network.settled) await host.store.commit([put({ ...network, settled: true })])
@@ -78,8 +95,15 @@ export function deleteNetwork(host: Host, networkId: string): Promise<void> {
 	return host.mutex.run(networkId, async () => {
 		const network = host.store.get('network', '', networkId)
 		if (network !== undefined) await unmake(host, network)
+		await forgetSighting(host, networkId)
 		await Promise.all([keepPassage(host), keepSpares(host)])
 	})
+}
+
+/** Not one with pools that were never released: what is left of it, only Docker can tell. */
+async function forgetSighting(host: Host, networkId: string): Promise<void> {
+	const sighting = host.store.get('sighting', '', networkId)
+	if (sighting?.pools.length === 0) await host.store.commit([dropSighting(networkId)])
 }
 
 /** Also of what a failed or interrupted creation left. Docker asks only once: what fails here is tried again later. */

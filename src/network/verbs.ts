@@ -58,6 +58,8 @@ export interface NetworkVerbs {
 	/** Whether a network to come needs no gateway's address set aside, in each family. Decided from the options alone. */
 	skipsGateway(request: Pick<NetworkRequest, 'options' | 'internal'>): PerFamily<boolean>
 	createNetwork(request: NetworkRequest): Promise<void>
+	/** Somebody has had the answer of createNetwork. Returns at once, and never fails. */
+	networkAnswered(networkId: string): void
 	deleteNetwork(networkId: string): Promise<void>
 	createEndpoint(request: EndpointRequest): Promise<EndpointAnswer>
 	deleteEndpoint(networkId: string, endpointId: string): Promise<void>

@@ -2,7 +2,7 @@
  * The durable state of this host: what kinds of record there are, and how they are read and changed. No policy: who
  * may change what, and when, is decided above.
  */
-import type { DockerBridge, Endpoint, Network } from '../model/network.ts'
+import type { DockerBridge, Endpoint, Network, Sighting } from '../model/network.ts'
 import type { Lease, Pool } from '../model/pool.ts'
 
 /** The kinds of record. Endpoints are grouped by network and leases by pool; the others are all in the group ''. */
@@ -12,6 +12,7 @@ export interface Records {
 	pool: Pool
 	lease: Lease
 	dockerBridge: DockerBridge
+	sighting: Sighting
 }
 
 export type Kind = keyof Records
@@ -22,7 +23,10 @@ export type Change = {
 }[Kind]
 
 export interface Store {
-	/** Reads are from memory and show what has been committed. */
+	/**
+	 * Reads are from memory and show what has been committed: the same object until the record is written again, so that
+	 * whoever has kept it can tell.
+	 */
 	get<K extends Kind>(kind: K, group: string, id: string): Records[K] | undefined
 	list<K extends Kind>(kind: K, group: string): readonly Records[K][]
 	/**

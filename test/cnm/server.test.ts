@@ -1,5 +1,6 @@
 /** What the server adds to the routes: errors, readiness, the log, and that no body whatever brings it down. */
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
@@ -7,6 +8,7 @@ import { pino } from 'pino'
 import { buildServer, type ServerParts } from '../../src/cnm/server.ts'
 import { WeftError } from '../../src/errors.ts'
 import type { Call } from '../../src/metrics.ts'
+import { eventually } from '../support/eventually.ts'
 import { fakeIpam, fakeNetworks } from '../support/fake-verbs.ts'
 
 interface Line {
@@ -168,6 +170,47 @@ describe('readiness', () => {
 		assert.deepEqual((await deleteNetwork(server)).body.Err, 'no store')
 	})
 })
+
+describe('the creation of a network', () => {
+	/** Those of which it was told that somebody has had the answer. */
+	async function answeredOf(breaks: boolean): Promise<string[]> {
+		const answered: string[] = []
+		let finish = (): void => undefined
+		const made = new Promise<void>((resolve) => (finish = resolve))
+		const networkAnswered = (id: string): void => void answered.push(id)
+		const { server, lines } = build({ network: { ...fakeNetworks(), createNetwork: () => made, networkAnswered } })
+		const port = Number(new URL(await server.listen({ port: 0, host: '127.0.0.1' })).port)
+		const body = '{"NetworkID":"n1"}'
+		const socket = connect(port, '127.0.0.1')
+		const ended = new Promise((resolve) => socket.on('close', resolve))
+		socket.write(
+			`POST /NetworkDriver.CreateNetwork HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+		)
+		await eventually(async () => (await connectionsOf(server)) === 1, { what: 'it is connected' })
+		if (breaks) {
+			socket.destroy()
+			await eventually(async () => (await connectionsOf(server)) === 0, { what: 'the connection is gone' })
+		}
+		finish()
+		// Where nobody hears the answer nothing tells of its end: what is done with it is done in these turns.
+		if (breaks) for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
+		else await eventually(() => lines.length > 0, { what: 'it is answered' })
+		socket.destroy()
+		await Promise.all([ended, server.close()])
+		return answered
+	}
+
+	it('is answered when somebody has had the answer, and not where the connection broke before', async () => {
+		assert.deepEqual(await answeredOf(false), ['n1'])
+		assert.deepEqual(await answeredOf(true), [])
+	})
+})
+
+function connectionsOf({ server }: FastifyInstance): Promise<number> {
+	return new Promise((resolve, reject) => {
+		server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)))
+	})
+}
 
 describe('the log', () => {
 	it('has one line for each call: info where something changes, debug elsewhere', async () => {

@@ -52,6 +52,16 @@ export function storeContract(name: string, open: OpenStore): void {
 		assert.notEqual(store.get('pool', '', 'p'), undefined)
 	})
 
+	test(`${name}: a record is the same object until it is written again`, async (t) => {
+		const store = await open(t)
+		await store.commit([pool('p'), pool('q')])
+		const [p, q] = [store.get('pool', '', 'p'), store.get('pool', '', 'q')]
+		await store.commit([pool('p')])
+		assert.notEqual(store.get('pool', '', 'p'), p)
+		assert.equal(store.get('pool', '', 'q'), q)
+		assert.equal(store.list('pool', '').filter((each) => each === q).length, 1)
+	})
+
 	test(`${name}: a group has its own records and no others`, async (t) => {
 		const store = await open(t)
 		await store.commit([lease('p', '10.0.0.1'), lease('p', '10.0.0.2'), lease('p/x', '10.0.0.3'), pool('p')])

@@ -88,6 +88,8 @@ export function fakeNetworks(): FakeNetworks {
 			networks.set(request.id, { request, endpoints: new Map() })
 		},
 
+		networkAnswered: () => undefined,
+
 		async deleteNetwork(networkId) {
 			networks.delete(networkId)
 		},

@@ -10,22 +10,21 @@ export class MemoryStore implements Store {
 	/** While set, every commit is refused with it as the cause. */
 	failure: Error | undefined
 	readonly commits: (readonly Change[])[] = []
-	readonly #texts = new Map<string, string>()
+	readonly #values = new Map<string, Records[Kind]>()
 	#closed = false
 
 	get<K extends Kind>(kind: K, group: string, id: string): Records[K] | undefined {
-		const text = this.#texts.get(nameOf({ kind, group, id }))
-		return text === undefined ? undefined : JSON.parse(text)
+		return this.#values.get(nameOf({ kind, group, id })) as Records[K] | undefined
 	}
 
 	list<K extends Kind>(kind: K, group: string): readonly Records[K][] {
 		const start = nameOf({ kind, group, id: '' })
-		return Array.from(this.#texts).flatMap(([name, text]) => (name.startsWith(start) ? [JSON.parse(text)] : []))
+		return Array.from(this.#values).flatMap(([name, value]) => (name.startsWith(start) ? [value as Records[K]] : []))
 	}
 
 	/** Of all records: `kind!group!id`. */
 	names(): string[] {
-		return [...this.#texts.keys()]
+		return [...this.#values.keys()]
 	}
 
 	async commit(changes: readonly Change[]): Promise<void> {
@@ -40,8 +39,8 @@ export class MemoryStore implements Store {
 		this.commits.push(changes)
 		changes.forEach((change, i) => {
 			const text = texts[i]
-			if (text === undefined) this.#texts.delete(nameOf(change))
-			else this.#texts.set(nameOf(change), text)
+			if (text === undefined) this.#values.delete(nameOf(change))
+			else this.#values.set(nameOf(change), JSON.parse(text))
 		})
 	}
 

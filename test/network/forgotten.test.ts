@@ -1,0 +1,277 @@
+/** What Docker has forgotten goes, once that is proved; what another Docker may have, or a container, stays. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { Ipam } from '../../src/ipam/ipam.ts'
+import { parsePoolBases } from '../../src/ipam/pools.ts'
+import { Forgotten, type ListedEndpoints, type ListedNetwork } from '../../src/network/forgotten.ts'
+import { attach, type Bench, bench, endpointRequest, endpoints, idOf, networkRequest, networks } from './host.ts'
+
+const NETWORK = idOf('network 1')
+const ENDPOINT = endpointRequest().id
+const ROUND = 300_000
+
+/** A host with the network, made through weft's own IPAM, and Docker, which has what a test says. */
+interface Scene extends Bench {
+	readonly ipam: Ipam
+	readonly forgotten: Forgotten
+	listed: ListedNetwork[]
+	members: ListedEndpoints
+	engine: string
+	/** How often the engine was asked. */
+	asked: number
+	failure: Error | undefined
+	/** A look now, and one when the proof is there. */
+	looks(): Promise<readonly string[]>
+}
+
+function listing(more: Partial<ListedNetwork> = {}): ListedNetwork {
+	const subnets = ['10.210.1.0/24', 'fd00:1::/64']
+	const reserved = ['10.210.1.1', 'fd00:1::1']
+	return { id: NETWORK, driver: 'weft', ipamDriver: 'weft', isSwarms: false, subnets, reserved, ...more }
+}
+
+async function scene(): Promise<Scene> {
+	const host = bench()
+	const ipam = new Ipam(host.store, parsePoolBases('10.210.0.0/16:24'), async () => [])
+	const view = {
+		engine: async () => {
+			made.asked++
+			if (made.failure !== undefined) throw made.failure
+			return made.engine
+		},
+		networks: async () => made.listed,
+		endpoints: async () => made.members,
+	}
+	const log = { repaired: () => undefined, failed: () => undefined }
+	const forgotten = new Forgotten(host.host, ipam, view, Promise.resolve(), log)
+	const looks = async () => {
+		const first = await forgotten.look()
+		mock.timers.tick(ROUND)
+		return [...first, ...(await forgotten.look())]
+	}
+	const docker = { listed: [listing()], members: { ids: [], addresses: [] }, engine: 'A', asked: 0, failure: undefined }
+	const made: Scene = { ...host, ...docker, ipam, forgotten, looks }
+	await ipam.requestPool({ space: 's', family: 4, pool: '10.210.1.0/24' })
+	await ipam.requestAddress({ poolId: 's/10.210.1.0/24', address: '10.210.1.1', kind: 'gateway' })
+	await host.verbs.createNetwork(networkRequest())
+	return made
+}
+
+/** Docker has had the answer to the creation. */
+async function answered(): Promise<Scene> {
+	const host = await scene()
+	host.verbs.networkAnswered(NETWORK)
+	while (host.store.list('sighting', '').length > 0) await new Promise(setImmediate)
+	return host
+}
+
+async function leaseOf(host: Scene, last: number): Promise<void> {
+	await host.ipam.requestAddress({ poolId: 's/10.210.1.0/24', address: `10.210.1.${last}`, kind: 'endpoint' })
+}
+
+function addresses(host: Scene): string[] {
+	return host.store.list('lease', 's/10.210.1.0/24').map(({ address }) => address)
+}
+
+describe('of what Docker was without', () => {
+	beforeEach(() => mock.timers.enable({ apis: ['Date'], now: 1_000_000 }))
+	afterEach(() => mock.timers.reset())
+
+	it('a network that it once had goes, with its pool, once it was away long enough', async () => {
+		const host = await answered()
+		await host.forgotten.look()
+		host.listed = []
+		assert.deepEqual(await host.forgotten.look(), [])
+		mock.timers.tick(10_000)
+		assert.deepEqual(await host.forgotten.look(), [])
+		mock.timers.tick(ROUND)
+		assert.deepEqual(await host.forgotten.look(), [
+			`took away network ${NETWORK.slice(0, 12)}`,
+			'released pool 10.210.1.0/24',
+		])
+		assert.deepEqual([host.store.names(), host.kernel.objects()], [[], []])
+		assert.deepEqual(await host.looks(), [])
+	})
+
+	it('a network that it has again stays', async () => {
+		const host = await answered()
+		await host.forgotten.look()
+		const { listed } = host
+		for (const now of [[], listed, [], listed]) {
+			host.listed = now
+			assert.deepEqual(await host.forgotten.look(), [])
+			mock.timers.tick(ROUND)
+		}
+		assert.equal(networks(host).length, 1)
+	})
+
+	it('a network that it never told of stays: another Docker may have it', async () => {
+		const host = await answered()
+		host.listed = []
+		assert.deepEqual(await host.looks(), [])
+		assert.equal(networks(host).length, 1)
+	})
+
+	it('a network that another engine had stays', async () => {
+		const host = await answered()
+		await host.forgotten.look()
+		Object.assign(host, { listed: [], engine: 'B' })
+		assert.deepEqual(await host.looks(), [])
+		assert.equal(networks(host).length, 1)
+	})
+
+	it('a network that Docker cannot be asked for stays', async () => {
+		const host = await answered()
+		await host.forgotten.look()
+		host.failure = new Error('nobody listens')
+		await assert.rejects(host.looks(), /nobody listens/)
+		assert.equal(networks(host).length, 1)
+	})
+
+	it('a network with a running container stays', async () => {
+		const host = await answered()
+		await host.forgotten.look()
+		await attach(host, endpointRequest())
+		host.listed = []
+		assert.deepEqual(await host.looks(), [])
+		assert.equal(networks(host).length, 1)
+		assert.equal(endpoints(host).length, 1)
+	})
+
+	it('a network whose creation nobody had an answer to goes, with its pool', async () => {
+		const host = await scene()
+		host.listed = []
+		assert.equal((await host.looks()).length, 2)
+		assert.deepEqual([host.store.names(), host.kernel.objects()], [[], []])
+	})
+
+	it('a network stays whose creation was repeated, answered and told of, or that somebody uses', async () => {
+		for (const sign of ['repeated', 'told of', 'used']) {
+			const host = await scene()
+			if (sign === 'repeated') {
+				await host.verbs.createNetwork(networkRequest())
+				host.verbs.networkAnswered(NETWORK)
+				while (host.store.list('sighting', '').length > 0) await new Promise(setImmediate)
+			} else if (sign === 'told of') {
+				await host.forgotten.look()
+			} else await host.verbs.createEndpoint(endpointRequest())
+			if (sign !== 'told of') host.listed = []
+			assert.deepEqual(await host.looks(), [], sign)
+			assert.equal(networks(host).length, 1, sign)
+		}
+	})
+
+	it('a pool stays that another network has by now, told of or not', async () => {
+		const host = await answered()
+		await host.forgotten.look()
+		const other = listing({ id: idOf('other'), driver: 'bridge', ipamDriver: 'weft:latest' })
+		// Its release came through, and then somebody else got it.
+		await host.ipam.releasePool('s/10.210.1.0/24')
+		await host.ipam.requestPool({ space: 's', family: 4, pool: '10.210.1.0/24' })
+		await host.verbs.deleteNetwork(NETWORK)
+		host.listed = []
+		assert.deepEqual(await host.looks(), [])
+		host.listed = [other]
+		assert.deepEqual(await host.looks(), [])
+		assert.deepEqual(
+			host.store.list('pool', '').map(({ pool }) => pool),
+			['10.210.1.0/24'],
+		)
+	})
+
+	it('the pool of a network of another driver goes', async () => {
+		const host = await answered()
+		await host.verbs.deleteNetwork(NETWORK)
+		host.listed = [listing({ driver: 'bridge' })]
+		await host.forgotten.look()
+		host.listed = []
+		assert.deepEqual(await host.looks(), ['released pool 10.210.1.0/24'])
+		assert.deepEqual(host.store.names(), [])
+	})
+
+	it('an endpoint without a container goes, with its address, and one with a container stays', async () => {
+		const host = await answered()
+		for (const last of [2, 3]) {
+			await leaseOf(host, last)
+			await attach(host, endpointRequest(last))
+		}
+		const [first] = endpoints(host)
+		assert.deepEqual(await host.looks(), [])
+		host.kernel.loseLink(first?.link ?? '')
+		assert.deepEqual([...(await host.looks())].sort(), [
+			'released address 10.210.1.2',
+			`took away endpoint ${ENDPOINT.slice(0, 12)}`,
+		])
+		assert.deepEqual(addresses(host), ['10.210.1.1', '10.210.1.3'])
+		assert.deepEqual(
+			endpoints(host).map(({ id }) => id),
+			[endpointRequest(3).id],
+		)
+	})
+
+	it('an endpoint that it has stays, though its link is gone', async () => {
+		const host = await answered()
+		await leaseOf(host, 2)
+		await attach(host, endpointRequest())
+		host.kernel.loseLink(endpoints(host)[0]?.link ?? '')
+		host.members = { ids: [ENDPOINT], addresses: ['10.210.1.2/24', ''] }
+		assert.deepEqual(await host.looks(), [])
+		assert.equal(endpoints(host).length, 1)
+		assert.deepEqual(addresses(host), ['10.210.1.1', '10.210.1.2'])
+	})
+
+	it('an address stays that was given anew meanwhile, is set aside, or is the gateway', async () => {
+		const host = await answered()
+		await leaseOf(host, 9)
+		await leaseOf(host, 5)
+		host.listed = [listing({ reserved: ['10.210.1.9'] })]
+		assert.deepEqual(await host.forgotten.look(), [])
+		mock.timers.tick(ROUND)
+		await host.ipam.releaseAddress('s/10.210.1.0/24', '10.210.1.5')
+		await leaseOf(host, 5)
+		assert.deepEqual(await host.forgotten.look(), [])
+		mock.timers.tick(ROUND)
+		assert.deepEqual(await host.forgotten.look(), ['released address 10.210.1.5'])
+		assert.deepEqual(addresses(host), ['10.210.1.1', '10.210.1.9'])
+	})
+
+	it('addresses stay on a network of Swarm, and on one whose addresses another gives', async () => {
+		for (const more of [{ isSwarms: true }, { ipamDriver: 'default' }]) {
+			const host = await answered()
+			await leaseOf(host, 5)
+			host.listed = [listing(more)]
+			assert.deepEqual(await host.looks(), [])
+			assert.deepEqual(addresses(host), ['10.210.1.1', '10.210.1.5'])
+		}
+	})
+})
+
+describe('Docker is asked', () => {
+	beforeEach(() => mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1_000_000 }))
+	afterEach(() => mock.timers.reset())
+
+	async function pass(milliseconds: number): Promise<void> {
+		mock.timers.tick(milliseconds)
+		for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+	}
+
+	it('only when it has called since the last look, and soon after something was made', async () => {
+		const host = await scene()
+		host.forgotten.lookAround()
+		await pass(20_000)
+		assert.equal(host.asked, 0)
+		host.forgotten.called('NetworkDriver.Join')
+		await pass(20_000)
+		assert.equal(host.asked, 0)
+		host.forgotten.lookAround()
+		await pass(20_000)
+		assert.equal(host.asked, 1)
+		host.forgotten.lookAround()
+		await pass(20_000)
+		assert.equal(host.asked, 1)
+		host.forgotten.called('NetworkDriver.CreateNetwork')
+		await pass(20_000)
+		assert.equal(host.asked, 2)
+		await host.forgotten.close()
+	})
+})
