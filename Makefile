@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check build test-unit golden fmt clean setup engines programs test-crash bench plugin plugin-push install uninstall
+.PHONY: help demo test run check build test-unit golden fmt clean setup engines programs test-crash test-fuzz bench plugin plugin-push install uninstall
 MAKEFLAGS += --no-print-directory
 
 # From the sources, not from dist/, so that what is left there of a deleted test does not run.
@@ -37,6 +37,10 @@ test-crash: export WEFT_TEST_KILLS ?= 20000
 test-crash: export WEFT_TEST_HOST_KILLS ?= 100
 test-crash: setup build ## weft killed at every step, and WEFT_TEST_KILLS times at random; a part of it is in make test
 	@$(NODE_TEST) $(filter dist/test/crash/%,$(ALL_TESTS))
+
+test-fuzz: export WEFT_TEST_FUZZ ?= 100000
+test-fuzz: setup build ## WEFT_TEST_FUZZ calls of nonsense to a weftd on a real kernel; a part of it is in make test
+	@$(NODE_TEST) dist/test/e2e/hostile.test.js
 
 golden: export WEFT_UPDATE_GOLDEN = 1
 golden: test-unit ## write the goldens anew; review the difference

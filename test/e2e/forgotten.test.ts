@@ -65,7 +65,7 @@ onEngines('what Docker has forgotten', (engine) => {
 
 	/** weft has asked Docker what it has by now, in a question that began after this call. */
 	async function asked(): Promise<void> {
-		const questions = () => host.dockerd.log.split('Calling GET /networks"').length
+		const questions = () => host.dockerd.log.split(/(?:Calling GET |request-url="?)\/networks["\s]/).length
 		const before = questions()
 		const holds = async (): Promise<boolean> => {
 			await host.docker('run', '--rm', '--net', 'stays', IMAGE, 'true')

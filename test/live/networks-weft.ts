@@ -11,6 +11,7 @@ import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { Nft } from '../../src/kernel/nftables.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
 import { Watch } from '../../src/kernel/watch.ts'
+import { isSpareName } from '../../src/model/names.ts'
 import type { PortRequest } from '../../src/model/network.ts'
 import { KeyedMutex } from '../../src/mutex.ts'
 import { DockerBridges } from '../../src/network/docker-bridges.ts'
@@ -42,8 +43,11 @@ export interface Watching {
 	end(): Promise<void>
 }
 
+/** Called before each link, address or route is made or changed, and may throw in its place. */
+export type Refusal = (what: string) => void
+
 /** In the network namespace in which this process is. */
-export async function startWeft(): Promise<Weft> {
+export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft> {
 	const folder = mkdtempSync(join(tmpdir(), 'weft-networks-'))
 	const store = await LevelStore.open(folder)
 	const rtnetlink = new Rtnetlink()
@@ -51,7 +55,8 @@ export async function startWeft(): Promise<Weft> {
 	const nft = Nft.open()
 	const flows = new Flows()
 	flows.open()
-	const kernel = new LinuxKernel(rtnetlink, new Firewall((commands) => nft.run(commands)), new HostPorts(), flows)
+	const firewall = new Firewall((commands) => nft.run(commands))
+	const kernel = new LinuxKernel(refusing(rtnetlink, refuse), firewall, new HostPorts(), flows)
 	const warn: Host['warn'] = (error, message) => process.stderr.write(`${message}: ${String(error)}\n`)
 	const host: Host = {
 		store,
@@ -80,6 +85,21 @@ export async function startWeft(): Promise<Weft> {
 			rmSync(folder, { recursive: true, force: true })
 		},
 	}
+}
+
+/** The same sockets, but for what is refused. Spare pairs come in their own time. */
+function refusing(rtnetlink: Rtnetlink, refuse: Refusal): Rtnetlink {
+	return new Proxy(rtnetlink, {
+		get(target, name) {
+			const member = Reflect.get(target, name)
+			if (typeof member !== 'function') return member
+			return (...args: unknown[]) => {
+				const isSpares = isSpareName(String(Reflect.get(Object(args[0]), 'name')))
+				if (/^(add|set)/.test(String(name)) && !isSpares) refuse(String(name))
+				return member.apply(target, args)
+			}
+		},
+	})
 }
 
 async function watch(host: Host, rtnetlink: Rtnetlink, nft: Nft): Promise<Watching> {
