@@ -2,11 +2,19 @@
 import { closeSync, openSync, readFileSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 import { invalid, messageOf, WeftError } from '../errors.ts'
+import { KeyedMutex } from '../mutex.ts'
 import { PROC } from './host-files.ts'
 
 const ROOT = `${PROC}/sys`
 
 const writeLater = promisify(write)
+
+/**
+ * Keys whose write is under way. The kernel sets the value of ip_forward before it tries for the RTNL lock, and takes it
+ * back and begins anew while somebody has that: who writes or reads meanwhile takes the value for settled, and the links
+ * are never told.
+ */
+const writes = new KeyedMutex()
 
 /** The value of a key with slashes, such as net/ipv4/conf/weft0/route_localnet, without the final line feed. */
 export function readSysctl(key: string, root = ROOT): string {
@@ -20,23 +28,28 @@ export function readSysctl(key: string, root = ROOT): string {
 
 /**
  * Writes only another value, and answers whether it had to: some keys act on every write, whatever it says. The write
- * itself runs on the thread pool, because for some keys it waits for the RTNL lock; what is opened before belongs to the
- * caller's namespace.
+ * itself runs on the thread pool, because for some keys it waits for the RTNL lock. One write of a key at a time.
  */
 export async function writeSysctl(key: string, value: string, root = ROOT): Promise<boolean> {
 	const path = pathOf(key, root)
-	try {
-		if (readFileSync(path, 'utf8').trimEnd() === value) return false
-		const fd = openSync(path, 'w')
+	return writes.run(path, async () => {
 		try {
-			await writeLater(fd, value)
-		} finally {
-			closeSync(fd)
+			return await writeOther(path, value)
+		} catch (error) {
+			throw refused(`set ${key} to ${value}`, error)
 		}
-		return true
-	} catch (error) {
-		throw refused(`set ${key} to ${value}`, error)
+	})
+}
+
+async function writeOther(path: string, value: string): Promise<boolean> {
+	if (readFileSync(path, 'utf8').trimEnd() === value) return false
+	const fd = openSync(path, 'w')
+	try {
+		await writeLater(fd, value)
+	} finally {
+		closeSync(fd)
 	}
+	return true
 }
 
 /** Keys are split at slashes because a link's name may have dots, as eth0.100 has. */
