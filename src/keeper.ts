@@ -23,6 +23,16 @@ export interface Repair {
 	readonly pause?: number
 }
 
+/** Thrown by a repair of several things, of which some were put right and others could not be. */
+export class PartlyRepaired extends AggregateError {
+	readonly done: readonly string[]
+
+	constructor(done: readonly string[], errors: readonly unknown[]) {
+		super(errors)
+		this.done = done
+	}
+}
+
 export interface KeeperLog {
 	repaired(repair: Repair): void
 	failed(error: unknown, cause: string): void
@@ -95,13 +105,18 @@ export class Keeper {
 			const done = await this.#repair()
 			this.#failures = 0
 			this.#rest(done.length > 0)
-			if (done.length > 0) this.#log.repaired({ cause, done, ...this.#growing() })
+			this.#tellOf(done, cause)
 		} catch (error) {
 			this.#failures++
 			this.#rest(true)
+			if (error instanceof PartlyRepaired) this.#tellOf(error.done, cause)
 			this.#log.failed(error, cause)
 			if (this.#failures < ATTEMPTS) this.#cause ??= cause
 		}
+	}
+
+	#tellOf(done: readonly string[], cause: string): void {
+		if (done.length > 0) this.#log.repaired({ cause, done, ...this.#growing() })
 	}
 
 	#rest(broken: boolean): void {

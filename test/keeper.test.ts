@@ -1,7 +1,8 @@
 /** When a repair is made: soon, once for many words, seldom where somebody keeps breaking it, again after a failure. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, mock } from 'node:test'
-import { Keeper, type Repair } from '../src/keeper.ts'
+import { messageOf } from '../src/errors.ts'
+import { Keeper, PartlyRepaired, type Repair } from '../src/keeper.ts'
 
 /** A thing that breaks, with its keeper, and a clock that only moves when told to. */
 class Bench {
@@ -156,6 +157,24 @@ describe('a keeper', () => {
 		bench.failing = false
 		await pass(1000)
 		assert.equal(bench.broken, false)
+	})
+
+	it('counts what was put right beside what could not be, which is tried again', async () => {
+		const [repairs, failures]: [Repair[], unknown[]] = [[], []]
+		let looks = 0
+		const keeper = new Keeper(
+			async () => {
+				looks++
+				if (looks > 1) return ['mended the other']
+				throw new PartlyRepaired(['mended one'], [new Error('not the other')])
+			},
+			{ repaired: (repair) => repairs.push(repair), failed: (error) => failures.push(error) },
+		)
+		keeper.tell('somebody broke both')
+		await pass(100)
+		assert.deepEqual([repairs.map(({ done }) => done), failures.map(messageOf)], [[['mended one']], ['not the other']])
+		await pass(1000)
+		assert.deepEqual([repairs.at(-1)?.done, failures.length], [['mended the other'], 1])
 	})
 
 	it('repairs nothing any more once it is closed, and waits for the repair under way', async () => {

@@ -1,5 +1,6 @@
 /** What others take away from weft's networks in the kernel is made good. Told by the kernel's own notifications. */
-import { Keeper, type KeeperLog } from '../keeper.ts'
+import { within } from '../errors.ts'
+import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
 import type { Gate } from '../kernel/kernel.ts'
 import { mayBeLinkName } from '../model/names.ts'
 import type { BridgeNetwork, LanNetwork } from '../model/network.ts'
@@ -11,6 +12,7 @@ import { repairNetwork } from './resync.ts'
 interface Seen {
 	readonly name: string
 	readonly kind?: string
+	/** Set up by somebody, whether or not it has a carrier. */
 	readonly up: boolean
 	readonly masterIndex?: number
 }
@@ -61,20 +63,22 @@ export class Repairs {
 	}
 
 	/**
-	 * A link came or changed. A container's that is on its bridge before the next look is none to look at; a bridge that looks
-	 * right may still be without what it lost meanwhile.
+	 * A link came or changed. A container's that is on its bridge and up before the next look is none to look at, as while weft
+	 * makes it; a bridge that looks right may still be without what it lost meanwhile.
 	 */
 	linkChanged({ name, kind, up, masterIndex }: Seen): void {
-		const astray = kind === 'veth' && masterIndex === undefined && mayBeLinkName(name)
+		const containers = kind === 'veth' && mayBeLinkName(name)
 		if (kind === 'bridge' && !up && this.#isBridge(name)) this.#suspect(name, `link ${name} was set down`)
-		else if (astray) this.#suspect(name, `link ${name} left its bridge`)
+		else if (containers && masterIndex === undefined) this.#suspect(name, `link ${name} left its bridge`)
+		else if (containers && !up) this.#suspect(name, `link ${name} was set down`)
 		else if (up && this.#isMissed(name)) this.#suspect(name, `link ${name} is back`)
 		else if (kind === 'veth') this.#suspects.delete(name)
 	}
 
-	/** A pair that is gone cannot be put back. */
+	/** A pair that is gone cannot be put back; it was set down on its way. */
 	linkGone({ name }: Seen): void {
 		if (this.#isBridge(name) || this.#isMade(name)) this.#suspect(name, `link ${name} was deleted`)
+		else this.#suspects.delete(name)
 	}
 
 	/** A link has lost an address. */
@@ -140,22 +144,24 @@ export class Repairs {
 	async #repairLinks(): Promise<readonly string[]> {
 		const suspects = this.#suspects
 		this.#suspects = new Set()
-		const done: string[] = []
+		const [done, errors]: [string[], unknown[]] = [[], []]
 		const concerned = [
 			...settledBridges(this.#host).filter((each) => this.#has(each, suspects)),
 			...settledLans(this.#host).filter((each) => isOn(each, suspects)),
 		]
-		try {
-			for (const network of concerned) {
-				const found = await repairNetwork(this.#host, network.id)
-				if (found.length > 0) done.push(`put network ${network.id.slice(0, 12)} right, of which ${few(found)}`)
+		for (const { id } of concerned) {
+			const name = `network ${id.slice(0, 12)}`
+			try {
+				const found = await repairNetwork(this.#host, id)
+				if (found.length > 0) done.push(`put ${name} right, of which ${few(found)}`)
+			} catch (error) {
+				errors.push(within(name, error))
 			}
-		} catch (error) {
-			// For the next attempt.
-			for (const name of suspects) this.#suspects.add(name)
-			throw error
 		}
-		return done
+		if (errors.length === 0) return done
+		// For the next attempt.
+		for (const name of suspects) this.#suspects.add(name)
+		throw new PartlyRepaired(done, errors)
 	}
 
 	#has({ id, bridge }: BridgeNetwork, links: ReadonlySet<string>): boolean {

@@ -1,6 +1,7 @@
 /** What is told of others' changes leads to a repair, after the start and once for many. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { messageOf } from '../../src/errors.ts'
 import { Repairs } from '../../src/network/repairs.ts'
 import {
 	attach,
@@ -25,7 +26,7 @@ function watched(ready: Promise<void> = Promise.resolve()): Watched {
 	const log: string[] = []
 	const repairs = new Repairs(host.host, ready, {
 		repaired: ({ cause, done }) => log.push(`${cause}: ${done.join(', ')}`),
-		failed: (error, cause) => log.push(`${cause}: ${String(error)}`),
+		failed: (error, cause) => log.push(`${cause}: ${messageOf(error)}`),
 	})
 	return { ...host, repairs, log }
 }
@@ -125,6 +126,35 @@ describe('repairs', () => {
 		assert.deepEqual(host.kernel.objects(), before)
 	})
 
+	it('set up a container’s link that somebody has set down', async () => {
+		const host = await populated()
+		const [link] = endpoints(host).map((each) => each.link)
+		const name = link ?? ''
+		host.kernel.setDown(name)
+		host.repairs.linkChanged({ name, kind: 'veth', up: false, masterIndex: 7 })
+		await pass(1000)
+		assert.deepEqual(host.log, [`link ${name} was set down: ${NAME} link ${name} was down`])
+		host.repairs.lookAround()
+		await pass(1000)
+		assert.equal(host.log.length, 1)
+	})
+
+	it('are made, and counted, of the other networks where that of one fails', async () => {
+		const host = await populated()
+		await host.verbs.createNetwork(networkRequest(2))
+		const [first, second] = bridgeNetworks(host).map(({ bridge }) => bridge)
+		for (const bridge of [first, second]) host.kernel.loseLink(bridge ?? '')
+		host.kernel.addForeignLink(first ?? '')
+		host.repairs.linksLost()
+		await pass(1000)
+		const cause = 'more links changed than could be followed'
+		assert.match(host.log[0] ?? '', new RegExp(`${cause}: put network ${idOf('network 2').slice(0, 12)} right`))
+		assert.match(
+			host.log[1] ?? '',
+			new RegExp(`network ${idOf('network 1').slice(0, 12)}: .*exists and is not a bridge`),
+		)
+	})
+
 	it('are tried again where they failed', async () => {
 		const host = await populated()
 		const before = host.kernel.objects()
@@ -212,6 +242,12 @@ describe('repairs', () => {
 		const repair = mock.method(host.kernel, 'repair')
 		host.repairs.linkChanged({ name: link ?? '', kind: 'veth', up: true })
 		host.repairs.linkChanged({ name: link ?? '', kind: 'veth', up: true, masterIndex: 7 })
+		// As weft makes a pair, and as it takes one away.
+		host.repairs.linkChanged({ name: link ?? '', kind: 'veth', up: false, masterIndex: 7 })
+		host.repairs.linkChanged({ name: link ?? '', kind: 'veth', up: true, masterIndex: 7 })
+		host.repairs.linkChanged({ name: link ?? '', kind: 'veth', up: false, masterIndex: 7 })
+		host.repairs.linkGone({ name: link ?? '', up: false })
+		host.repairs.linkChanged({ name: 'veth1', kind: 'veth', up: false, masterIndex: 7 })
 		host.repairs.linkChanged({ name: 'docker0', kind: 'bridge', up: false })
 		host.repairs.linkChanged({ name: 'veth1', kind: 'veth', up: true })
 		host.repairs.linkGone({ name: 'eth0', up: false })

@@ -44,6 +44,8 @@ export class FakeKernel implements Kernel {
 	readonly #peers = new Set<string>()
 	/** Ends that are, or were, in a container. */
 	readonly #taken = new Set<string>()
+	/** Links that somebody has set down. */
+	readonly #down = new Set<string>()
 	readonly #spares: string[] = []
 
 	async ensure(resources: readonly Resource[]): Promise<void> {
@@ -256,6 +258,10 @@ export class FakeKernel implements Kernel {
 		if (link !== undefined && isLink(link)) this.#forget(link)
 	}
 
+	setDown(link: string): void {
+		this.#down.add(link)
+	}
+
 	loseAddress(link: string, cidr: string): void {
 		this.#there.delete(`address ${link} ${cidr}`)
 	}
@@ -299,7 +305,8 @@ export class FakeKernel implements Kernel {
 
 	#amiss(resource: Single): string | undefined {
 		if (resource.kind === 'veth') {
-			return this.masterOf(resource.name) === resource.master ? undefined : `not on ${resource.master}`
+			if (this.masterOf(resource.name) !== resource.master) return `not on ${resource.master}`
+			return this.#down.has(resource.name) ? 'down' : undefined
 		}
 		const shows = ['bridge', 'vlan', 'shim', 'dummy', 'address', 'route'].includes(resource.kind)
 		return shows && !this.#there.has(identity(resource)) ? 'gone' : undefined
@@ -391,6 +398,7 @@ export class FakeKernel implements Kernel {
 		}
 		if (link.kind === 'veth') this.#need(link.master)
 		if (this.link(link.name)?.kind === link.kind) {
+			this.#down.delete(link.name)
 			if (link.kind === 'veth') this.#put(link)
 			return false
 		}
