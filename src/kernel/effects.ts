@@ -13,11 +13,13 @@ import type {
 	ForwardingEntry,
 	Hairpin,
 	HostPort,
-	MacvlanLink,
+	LanLink,
 	Neighbour,
+	ProxyEntry,
 	Resource,
 	Route,
 	ShimLink,
+	Sort,
 	Sysctl,
 	VethLink,
 	VlanLink,
@@ -56,12 +58,19 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		if (index !== undefined) await unlessGone(work(index))
 	}
 	/** Asked for first without the RTNL lock, since a link is often gone with something else already. */
-	const deleteOwn = async ({ name }: VethLink | MacvlanLink | ShimLink): Promise<void> => {
+	const deleteOwn = async ({ name }: VethLink | LanLink | ShimLink): Promise<void> => {
 		if (rtnetlink.indexOf(name) !== undefined) await unlessGone(rtnetlink.deleteLink(name))
 	}
 	/** After a boot its name may have become that of a link of somebody else's. */
 	const deleteLink = async ({ kind, name }: BridgeLink | VlanLink | DummyLink): Promise<void> => {
 		if ((await rtnetlink.link(name))?.kind === kind) await unlessGone(rtnetlink.deleteLink(name))
+	}
+	const addOnParent = async ({ name, parent, sort, ...rest }: LanLink | ShimLink): Promise<boolean> => {
+		if (rtnetlink.indexOf(name) !== undefined) return false
+		const link = { ...rest, name, parent: parentIndex(parent), up: false }
+		const made =
+			sort.kind === 'macvlan' ? rtnetlink.addMacvlan({ ...link, ...sort }) : rtnetlink.addIpvlan({ ...link, ...sort })
+		return unlessThere(onParent(parent, sort, knownKind(sort.kind, made)))
 	}
 	return {
 		bridge: {
@@ -92,23 +101,9 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 			},
 			remove: deleteOwn,
 		},
-		macvlan: {
-			// One that is there is of a Join that is repeated: Docker has not moved it yet.
-			ensure: async ({ parent, ...link }) =>
-				rtnetlink.indexOf(link.name) === undefined &&
-				(await unlessThere(
-					onParent(parent, rtnetlink.addMacvlan({ ...link, parent: parentIndex(parent), up: false })),
-				)),
-			remove: deleteOwn,
-		},
-		shim: {
-			ensure: async ({ name, parent, mac }) => {
-				if (rtnetlink.indexOf(name) !== undefined) return false
-				const link = { name, parent: parentIndex(parent), mode: 'bridge', mac, up: false } as const
-				return unlessThere(onParent(parent, rtnetlink.addMacvlan(link)))
-			},
-			remove: deleteOwn,
-		},
+		// One that is there is of a Join that is repeated: Docker has not moved it yet.
+		lan: { ensure: addOnParent, remove: deleteOwn },
+		shim: { ensure: addOnParent, remove: deleteOwn },
 		up: {
 			ensure: async ({ link }) => {
 				await rtnetlink.setLink({ index: indexOf(link), up: true })
@@ -146,6 +141,13 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 				return true
 			},
 			remove: ({ link, ip }) => onLink(link, (index) => rtnetlink.deleteNeighbour({ index, ip: parseIp(ip) })),
+		},
+		proxy: {
+			ensure: async ({ link, ip }: ProxyEntry) => {
+				await rtnetlink.addProxy({ index: indexOf(link), ip: parseIp(ip) })
+				return true
+			},
+			remove: ({ link, ip }) => onLink(link, (index) => rtnetlink.deleteProxy({ index, ip: parseIp(ip) })),
 		},
 		forwarding: {
 			ensure: async ({ link, mac, remote }: ForwardingEntry) => {
@@ -204,18 +206,23 @@ async function unlessThere(work: Promise<void>): Promise<boolean> {
 }
 
 /** The kernel's refusals of one more link on a parent, of which it says no more. */
-async function onParent(parent: string, work: Promise<void>): Promise<void> {
+async function onParent(parent: string, sort: Sort, work: Promise<void>): Promise<void> {
 	try {
 		await work
 	} catch (error) {
-		const why = isErrno(error, 'EINVAL')
-			? 'has a link in passthru, or others where this one is to be in passthru'
-			: isErrno(error, 'EBUSY')
-				? 'is in use by something that has all its packets, such as a bridge or an ipvlan'
-				: undefined
+		const why = refusalOf(sort, error)
 		if (why === undefined) throw error
 		throw new WeftError('in-use', `the parent ${parent} ${why}`, { cause: error })
 	}
+}
+
+function refusalOf({ kind }: Sort, error: unknown): string | undefined {
+	const other = kind === 'macvlan' ? 'an ipvlan' : 'a macvlan'
+	if (isErrno(error, 'EBUSY')) return `is in use by something that has all its packets, such as a bridge or ${other}`
+	if (!isErrno(error, 'EINVAL')) return undefined
+	return kind === 'macvlan'
+		? 'has a link in passthru, or others where this one is to be in passthru'
+		: 'is not of Ethernet, which an ipvlan needs'
 }
 
 /** Kernels can be built without a kind of link. */
@@ -238,6 +245,11 @@ async function unlessGone(work: Promise<unknown>): Promise<void> {
 }
 
 function routeOf(route: Route, linkIndex: number) {
-	const via = route.via === undefined ? {} : { via: parseIp(route.via) }
-	return { destination: parseCidr(route.destination), linkIndex, ...via }
+	const { destination, via, source } = route
+	return {
+		destination: parseCidr(destination),
+		linkIndex,
+		...(via === undefined ? {} : { via: parseIp(via) }),
+		...(source === undefined ? {} : { source: parseIp(source) }),
+	}
 }

@@ -17,6 +17,8 @@ export interface LinkFacts {
 	/** The kind of what it is a port of, such as `bridge`. */
 	readonly masterKind?: string
 	readonly loopback?: true
+	/** Packets are dropped there whose sender is reached by another link (rp_filter). */
+	readonly strict?: true
 	readonly state: BridgeState
 }
 
@@ -69,6 +71,7 @@ export function hostFacts(rtnetlink: Rtnetlink, filtersBridges: boolean, resolvC
 				up,
 				...(masterKind === undefined ? {} : { masterKind }),
 				...(loopback === undefined ? {} : { loopback }),
+				...(isStrict(name) ? { strict: true } : {}),
 				state: { addresses, routesLocalnet },
 			}
 		},
@@ -84,6 +87,12 @@ export function hostFacts(rtnetlink: Rtnetlink, filtersBridges: boolean, resolvC
 		},
 		filtersBridges,
 	}
+}
+
+/** The stricter of the setting of all links and that of its own counts, by their numbers: 2 is less strict than 1. */
+function isStrict(name: string): boolean {
+	const numbers = ['all', name].map((each) => Number(readSysctl(`net/ipv4/conf/${each}/rp_filter`)))
+	return Math.max(...numbers) === 1
 }
 
 /** resolv.conf(5); a zone after the address does not matter here. */

@@ -192,7 +192,7 @@ export class LinuxKernel implements Kernel {
 				return this.#ports.has(resource)
 			case 'bridge':
 			case 'veth':
-			case 'macvlan':
+			case 'lan':
 			case 'vlan':
 			case 'shim':
 			case 'dummy':

@@ -3,7 +3,7 @@
  * resources in the order in which they must come into being; they go in reverse. Nothing here has an effect.
  */
 import type { Protocol, PublishedPort, Vlan } from '../model/network.ts'
-import type { MacvlanMode } from '../model/options.ts'
+import type { IpvlanFlag, IpvlanMode, MacvlanMode } from '../model/options.ts'
 
 /**
  * What ::1 is called on the way to a container and back: an address of every bridge with IPv6. The same checksum as ::1
@@ -33,23 +33,27 @@ export interface VethLink {
 	readonly mtu: number
 }
 
+/** How a link shares its parent with others: by a MAC address of its own, or by its addresses under that of the parent. */
+export type Sort =
+	| { readonly kind: 'macvlan'; readonly mode: MacvlanMode; readonly mac: string }
+	| { readonly kind: 'ipvlan'; readonly mode: IpvlanMode; readonly flag: IpvlanFlag }
+
 /** A link on `parent` that Docker moves into the container; on the host it is down, and never heard. */
-export interface MacvlanLink {
-	readonly kind: 'macvlan'
+export interface LanLink {
+	readonly kind: 'lan'
 	readonly name: string
 	readonly parent: string
-	readonly mode: MacvlanMode
-	readonly mac: string
+	readonly sort: Sort
 	/** Bytes; absent: the parent's, which it follows when that gets smaller. */
 	readonly mtu?: number
 }
 
-/** A macvlan on `parent` that stays on the host. */
+/** A link on `parent` that stays on the host, down at first. */
 export interface ShimLink {
 	readonly kind: 'shim'
 	readonly name: string
 	readonly parent: string
-	readonly mac: string
+	readonly sort: Sort
 }
 
 /** That a link is up, after what has to be so before it hears anybody. */
@@ -84,6 +88,8 @@ export interface Route {
 	readonly destination: string
 	readonly link: string
 	readonly via?: string
+	/** The address of this host that packets leave with, unless they have one. */
+	readonly source?: string
 }
 
 /** A permanent neighbour (ARP or NDP) entry. */
@@ -92,6 +98,13 @@ export interface Neighbour {
 	readonly link: string
 	readonly ip: string
 	readonly mac: string
+}
+
+/** On `link` this host answers whoever asks for `ip`, an IPv6 address that it has on another one. */
+export interface ProxyEntry {
+	readonly kind: 'proxy'
+	readonly link: string
+	readonly ip: string
 }
 
 /** A permanent forwarding entry of a VXLAN device: frames to `mac` go to the underlay address `remote`. */
@@ -150,7 +163,7 @@ export interface PortChange {
 export type Resource =
 	| BridgeLink
 	| VethLink
-	| MacvlanLink
+	| LanLink
 	| VlanLink
 	| ShimLink
 	| LinkUp
@@ -158,6 +171,7 @@ export type Resource =
 	| Address
 	| Route
 	| Neighbour
+	| ProxyEntry
 	| ForwardingEntry
 	| Hairpin
 	| Sysctl
@@ -169,7 +183,7 @@ export function identity(resource: Resource): string {
 	switch (resource.kind) {
 		case 'bridge':
 		case 'veth':
-		case 'macvlan':
+		case 'lan':
 		case 'vlan':
 		case 'shim':
 		case 'dummy':
@@ -182,6 +196,8 @@ export function identity(resource: Resource): string {
 			return `route ${resource.destination} ${resource.link}`
 		case 'neighbour':
 			return `neighbour ${resource.link} ${resource.ip}`
+		case 'proxy':
+			return `proxy ${resource.link} ${resource.ip}`
 		case 'forwarding':
 			return `forwarding ${resource.link} ${resource.mac}`
 		case 'hairpin':
@@ -197,5 +213,5 @@ export function identity(resource: Resource): string {
 
 /** A container's own: in its sandbox, where it cannot be looked at, and gone with it. */
 export function isContainers(resource: Resource): boolean {
-	return resource.kind === 'macvlan'
+	return resource.kind === 'lan'
 }

@@ -1,5 +1,5 @@
 /** Networks and endpoints as they are stored and passed about. Addresses are canonical text; nothing here has an effect. */
-import type { BridgeOptions, MacvlanOptions, NoneOptions } from './options.ts'
+import type { BridgeOptions, LanOptions, NoneOptions } from './options.ts'
 
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -59,13 +59,13 @@ export interface Vlan {
 /** The host's own link on a parent: what sits there hears nothing of the parent itself. */
 export interface Shim {
 	readonly name: string
-	/** Those that the host has on the parent, of the network's subnets; without a length. */
+	/** Those of the host on the parent by which it speaks to containers; without a length. */
 	readonly addresses: readonly string[]
 }
 
 /** Containers are hosts of the network that their parent is on. */
 export interface LanNetwork extends AnyNetwork {
-	readonly options: MacvlanOptions
+	readonly options: LanOptions
 	/** The link that containers' links sit on: the one that was asked for, or a dummy. */
 	readonly parent: string
 	/** Those that weft made to have that parent, the lowest first. They go with the last network that has them. */

@@ -24,7 +24,10 @@ export type IpvlanFlag = 'bridge' | 'private' | 'vepa'
 export type PerFamily<T> = { readonly [F in Family]: T }
 
 /** By mode: each has its own. */
-export type NetworkOptions = BridgeOptions | NoneOptions | MacvlanOptions
+export type NetworkOptions = BridgeOptions | NoneOptions | LanOptions
+
+/** Of the modes whose containers sit on a link of this host. */
+export type LanOptions = MacvlanOptions | IpvlanOptions
 
 export interface NoneOptions {
 	readonly mode: 'none'
@@ -55,15 +58,24 @@ export interface BridgeOptions {
 	readonly inhibitIpv4: boolean
 }
 
-export interface MacvlanOptions {
-	readonly mode: 'macvlan'
+interface AnyLanOptions {
 	/** Bytes; absent: the parent's. */
 	readonly mtu?: number
 	/** Name prefix of interfaces inside the container. */
 	readonly interfacePrefix: string
 	/** The link of this host that containers' links sit on; absent: a dummy of the network's own, from which nothing leaves. */
 	readonly parent?: string
-	readonly macvlanMode: MacvlanMode
 	/** The host and the containers reach each other. */
 	readonly hostAccess: boolean
+}
+
+export interface MacvlanOptions extends AnyLanOptions {
+	readonly mode: 'macvlan'
+	readonly macvlanMode: MacvlanMode
+}
+
+export interface IpvlanOptions extends AnyLanOptions {
+	readonly mode: 'ipvlan'
+	readonly ipvlanMode: IpvlanMode
+	readonly ipvlanFlag: IpvlanFlag
 }

@@ -2,12 +2,12 @@
 import type { Network } from '../model/network.ts'
 import type { ModeName } from '../model/options.ts'
 import { bridge } from './bridge.ts'
-import { macvlan } from './lan.ts'
+import { ipvlan, macvlan } from './lan.ts'
 import type { Mode } from './mode.ts'
 import { none } from './none.ts'
 
 /** Each is called with networks of its own only: a network's is modeOf(network). */
-export const modes: Readonly<Record<ModeName, Mode>> = { bridge, none, macvlan }
+export const modes: Readonly<Record<ModeName, Mode>> = { bridge, none, macvlan, ipvlan }
 
 export function modeOf(network: Network): Mode {
 	return modes[network.options.mode]

@@ -1,13 +1,13 @@
 /**
- * macvlan: containers as hosts of their own on the network of a link of this host. Nothing of the host is between them
- * and that network: no rule of weft's sees their packets, and the host itself does not reach them, but by a shim.
+ * macvlan and ipvlan: containers as hosts of their own on the network of a link of this host. No rule of weft's sees
+ * their packets, and the host itself does not reach them, but by a shim. What differs between the two is data.
  */
 import { invalid } from '../errors.ts'
-import { element, type Resource, type Sysctl } from '../kernel/resource.ts'
+import type { Resource, Sort } from '../kernel/resource.ts'
 import { contains, parseCidr, plainAddress } from '../model/address.ts'
-import { macFor } from '../model/names.ts'
-import type { Endpoint, LanNetwork, Shim, Subnet } from '../model/network.ts'
-import type { MacvlanOptions } from '../model/options.ts'
+import type { Endpoint, LanNetwork, Subnet } from '../model/network.ts'
+import type { LanOptions } from '../model/options.ts'
+import { shimPlan, shimRoutes } from './lan-shim.ts'
 import type { Attachment, Mode } from './mode.ts'
 
 /** As Docker's drivers have it: containers would get no address from anybody. */
@@ -24,12 +24,15 @@ function validate({ ipv4, ipv6, options }: LanNetwork): void {
 }
 
 /** The host is heard by containers as one more of them, which has to be one that they may hear. */
-function checkHostAccess({ parent, macvlanMode }: MacvlanOptions): void {
-	if (parent === undefined) throw invalid('host_access="true" needs a parent, on which the host has an address')
-	if (macvlanMode !== 'bridge') {
-		const why = 'in the other modes containers do not hear others on their parent, and so not the host'
-		throw invalid(`host_access="true" needs macvlan_mode="bridge", and not "${macvlanMode}": ${why}`)
+function checkHostAccess(options: LanOptions): void {
+	if (options.parent === undefined) {
+		throw invalid('host_access="true" needs a parent, on which the host has an address')
 	}
+	const [name, value] =
+		options.mode === 'macvlan' ? ['macvlan_mode', options.macvlanMode] : ['ipvlan_flag', options.ipvlanFlag]
+	if (value === 'bridge') return
+	const why = 'in the other modes containers do not hear others on their parent, and so not the host'
+	throw invalid(`host_access="true" needs ${name}="bridge", and not "${value}": ${why}`)
 }
 
 /** A parent that was there is somebody else's. */
@@ -40,45 +43,24 @@ function networkPlan(network: LanNetwork): Resource[] {
 	return shim === undefined ? made : [...made, ...shimPlan(network, shim)]
 }
 
-function shimPlan({ id, parent, ipv6 }: LanNetwork, { name, addresses }: Shim): Resource[] {
-	return [
-		{ kind: 'shim', name, parent, mac: macFor(id) },
-		element('shims', [name]),
-		// Others on the parent's network ask for the host too, and are to go on with the parent's MAC: only those to whom a
-		// route leads by the shim are answered there. For IPv6 there is no such setting, but a rule.
-		setting(`net/ipv4/conf/${name}/arp_filter`, '1'),
-		setting(`net/ipv6/conf/${name}/disable_ipv6`, ipv6.length > 0 ? '0' : '1'),
-		// The host has its addresses and its way out by the parent already.
-		setting(`net/ipv6/conf/${name}/accept_ra`, '0'),
-		{ kind: 'up', link: name },
-		// The host's own once more, so that containers are asked and answered in its name.
-		...addresses.map((address): Resource => ({ kind: 'address', link: name, cidr: alone(address) })),
-	]
-}
-
-function attached({ options, parent, shim }: LanNetwork, { link, mac, ipv4, ipv6 }: Endpoint): Resource[] {
+function attached(network: LanNetwork, endpoint: Endpoint): Resource[] {
+	const { options, parent, shim } = network
 	const mtu = options.mtu === undefined ? {} : { mtu: options.mtu }
-	const own: Resource = { kind: 'macvlan', name: link, parent, mode: options.macvlanMode, mac, ...mtu }
-	if (shim === undefined) return [own]
-	const addresses = [ipv4, ipv6].filter((each) => each !== undefined)
-	const routes = addresses.map((each): Resource => {
-		return { kind: 'route', destination: alone(plainAddress(each)), link: shim.name }
-	})
-	return [own, element('beside', [shim.name, mac]), ...routes]
+	const own: Resource = { kind: 'lan', name: endpoint.link, parent, sort: sortOf(options, endpoint.mac), ...mtu }
+	return shim === undefined ? [own] : [own, ...shimRoutes(network, shim, endpoint)]
 }
 
-function setting(key: string, value: string): Sysctl {
-	return { kind: 'sysctl', key, value }
-}
-
-/** An address as a network of one. */
-function alone(address: string): string {
-	return `${address}/${address.includes(':') ? 128 : 32}`
+function sortOf(options: LanOptions, mac: string): Sort {
+	return options.mode === 'macvlan'
+		? { kind: 'macvlan', mode: options.macvlanMode, mac }
+		: { kind: 'ipvlan', mode: options.ipvlanMode, flag: options.ipvlanFlag }
 }
 
 /** Without a gateway there is no way out, and dockerd adds none of its own. */
 function attachment(network: LanNetwork, endpoint: Endpoint): Attachment {
-	if (network.internal || network.options.parent === undefined) return { noGatewayService: true }
+	const { options, internal } = network
+	if (internal || options.parent === undefined) return { noGatewayService: true }
+	if (routesItself(options)) return { onLink: everywhere(endpoint), noGatewayService: true }
 	const gateway = gatewayOf(network.ipv4, endpoint.ipv4)
 	const gatewayIpv6 = gatewayOf(network.ipv6, endpoint.ipv6)
 	return {
@@ -86,6 +68,15 @@ function attachment(network: LanNetwork, endpoint: Endpoint): Attachment {
 		...(gatewayIpv6 === undefined ? {} : { gatewayIpv6 }),
 		noGatewayService: true,
 	}
+}
+
+/** Whether the parent decides where packets go: containers have no neighbours to ask for, and no gateway among them. */
+function routesItself(options: LanOptions): boolean {
+	return options.mode === 'ipvlan' && options.ipvlanMode !== 'l2'
+}
+
+function everywhere({ ipv4, ipv6 }: Endpoint): string[] {
+	return [...(ipv4 === undefined ? [] : ['0.0.0.0/0']), ...(ipv6 === undefined ? [] : ['::/0'])]
 }
 
 /** That of the subnet which the address is of. */
@@ -106,3 +97,6 @@ export const macvlan: Mode<LanNetwork> = {
 	link: ({ options }, { link }) => ({ name: link, prefix: options.interfacePrefix }),
 	attachment,
 }
+
+/** All on a parent have its MAC address. */
+export const ipvlan: Mode<LanNetwork> = { ...macvlan, ownMac: false }

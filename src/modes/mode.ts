@@ -10,6 +10,8 @@ import type { PerFamily } from '../model/options.ts'
 export interface Attachment {
 	readonly gateway?: string
 	readonly gatewayIpv6?: string
+	/** What is reached by the link itself, in the place of a gateway. */
+	readonly onLink?: readonly string[]
 	/** True: dockerd must not add an interface on docker_gwbridge. */
 	readonly noGatewayService: boolean
 }
@@ -24,7 +26,7 @@ export interface ContainerLink {
 }
 
 export interface Mode<N extends Network = Network> {
-	/** Whether a container's link has a MAC address of its own. */
+	/** Whether a container's link has a MAC address of its own, which may be chosen. */
 	readonly ownMac: boolean
 	/** @throws WeftError `invalid` for a network that this mode cannot serve. */
 	validate(network: N): void

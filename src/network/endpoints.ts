@@ -14,7 +14,7 @@ export function createEndpoint(host: Host, request: EndpointRequest): Promise<En
 	return host.mutex.run(request.networkId, async () => {
 		const network = needNetwork(host, request.networkId)
 		const existing = host.store.get('endpoint', request.networkId, request.id)
-		const designed = design(request)
+		const designed = design(network, request)
 		if (existing === undefined) {
 			await clearAddresses(host, network, designed)
 			prepare(host, network, await record(host, network, designed))
@@ -71,11 +71,9 @@ function newLinkName(host: Host, id: string): string {
 	)
 }
 
-function design(request: EndpointRequest): Designed {
+function design(network: Network, request: EndpointRequest): Designed {
 	const { id, networkId, ipv4, ipv6, interfaceName } = request
-	if (request.mac !== undefined && parseMac(request.mac).every((byte) => byte === 0)) {
-		throw invalid(`the MAC address ${request.mac} is none that a link can have`)
-	}
+	if (request.mac !== undefined) checkMac(network, request.mac)
 	const mac = request.mac ?? macFor(id, ipv4 === undefined ? undefined : toBytes(parseCidr(ipv4)))
 	return {
 		id,
@@ -85,6 +83,16 @@ function design(request: EndpointRequest): Designed {
 		mac,
 		...(interfaceName === undefined ? {} : { interfaceName }),
 		published: [],
+	}
+}
+
+function checkMac(network: Network, mac: string): void {
+	if (parseMac(mac).every((byte) => byte === 0)) {
+		throw invalid(`the MAC address ${mac} is none that a link can have`)
+	}
+	if (hasParent(network) && !modeOf(network).ownMac) {
+		const all = `on a network of mode ${network.options.mode} all have the MAC address of the parent`
+		throw invalid(`the MAC address ${mac} cannot be had: ${all}`)
 	}
 }
 
@@ -163,12 +171,12 @@ export function join(host: Host, networkId: string, endpointId: string): Promise
 		const endpoint = needEndpoint(host, networkId, endpointId)
 		const mode = modeOf(network)
 		if (!host.prepared.delete(endpointId)) await host.kernel.ensure(mode.attached(network, endpoint))
-		const attachment = mode.attachment(network, endpoint)
+		const { onLink = [], ...attachment } = mode.attachment(network, endpoint)
 		const link = mode.link(network, endpoint)
 		if (link === undefined) return { ...attachment, routes: [] }
 		const { interfaceName } = endpoint
 		const names = { prefix: link.prefix, ...(interfaceName ? { name: interfaceName } : {}) }
-		return { ...attachment, link: link.name, ...names, routes: [] }
+		return { ...attachment, link: link.name, ...names, routes: onLink.map((destination) => ({ destination })) }
 	})
 }
 

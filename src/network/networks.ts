@@ -63,6 +63,7 @@ async function design(host: Host, request: NetworkRequest): Promise<Network> {
 		case 'bridge':
 			return designBridge(host, { ...asked, options })
 		case 'macvlan':
+		case 'ipvlan':
 			return designLan(host, { ...asked, options })
 		case 'none':
 			return { ...asked, options }

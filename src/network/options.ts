@@ -2,7 +2,7 @@
 import { invalid } from '../errors.ts'
 import type { ModeName, NetworkOptions, PerFamily } from '../model/options.ts'
 import { BRIDGE_KNOWN, parseBridge } from './bridge-options.ts'
-import { MACVLAN_KNOWN, parseMacvlan } from './lan-options.ts'
+import { IPVLAN_KNOWN, MACVLAN_KNOWN, parseIpvlan, parseMacvlan } from './lan-options.ts'
 import { given, parseBoolean, quote, type Raw, read } from './option-values.ts'
 
 interface Reading {
@@ -14,11 +14,12 @@ interface Reading {
 const READINGS: Readonly<Record<ModeName, Reading>> = {
 	bridge: { known: BRIDGE_KNOWN, parse: parseBridge },
 	macvlan: { known: MACVLAN_KNOWN, parse: parseMacvlan },
+	ipvlan: { known: IPVLAN_KNOWN, parse: parseIpvlan },
 	none: { known: [], parse: () => ({ mode: 'none' }) },
 }
 
 /** Modes that are named in the documentation and not there yet. */
-const PLANNED_MODES = ['host', 'container', 'ipvlan', 'overlay']
+const PLANNED_MODES = ['host', 'container', 'overlay']
 
 const ENABLED = { 4: 'com.docker.network.enable_ipv4', 6: 'com.docker.network.enable_ipv6' }
 

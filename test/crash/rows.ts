@@ -31,8 +31,11 @@ export const ROWS: readonly Row[] = Object.keys(modes).flatMap(
 	(mode) => OWN[mode as ModeName] ?? [{ name: mode, flags: { options: { mode } }, publishes: false }],
 )
 
-/** The same for a host with an eth0: its kernel may have been built without the dummy that stands for a parent. */
-export const HOST_ROWS: readonly Row[] = ROWS.map((row) => {
+/**
+ * The same for a host with an eth0: its kernel may have been built without the dummy that stands for a parent, and
+ * without ipvlan, whose network differs from that of macvlan in what its link is alone.
+ */
+export const HOST_ROWS: readonly Row[] = ROWS.filter(({ flags }) => flags.options?.mode !== 'ipvlan').map((row) => {
 	const { options } = row.flags
 	if (options?.mode !== 'macvlan') return row
 	return { ...row, flags: { ...row.flags, options: { ...options, parent: 'eth0' } } }

@@ -1,10 +1,11 @@
-/** What macvlan plans, on file, and what it refuses. */
+/** What macvlan and ipvlan plan, on file, and what they refuse. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { isCode } from '../../src/errors.ts'
 import type { Endpoint, LanNetwork, Subnet } from '../../src/model/network.ts'
-import type { MacvlanOptions } from '../../src/model/options.ts'
-import { macvlan } from '../../src/modes/lan.ts'
+import type { IpvlanOptions, MacvlanOptions } from '../../src/model/options.ts'
+import { ipvlan, macvlan } from '../../src/modes/lan.ts'
 import { expectGolden } from '../support/golden.ts'
 import { renderPlan } from '../support/plan.ts'
 
@@ -86,6 +87,114 @@ const CASES: Readonly<Record<string, readonly [LanNetwork, Endpoint]>> = {
 	],
 	passthru: [network({ options: { ...OPTIONS, macvlanMode: 'passthru' } }), endpoint()],
 }
+
+const { macvlanMode: __, ...SHARED } = OPTIONS
+const IPVLAN: IpvlanOptions = { ...SHARED, mode: 'ipvlan', ipvlanMode: 'l2', ipvlanFlag: 'bridge' }
+const { parent: ___, ...IPVLAN_PARENTLESS } = IPVLAN
+const BOTH = endpoint({ ipv6: 'fd00:1::20/64' })
+
+function ipvlanNetwork(options: Partial<IpvlanOptions>, more: Partial<LanNetwork> = {}): LanNetwork {
+	return network({ ipv6: [V6], options: { ...IPVLAN, ...options }, ...more })
+}
+
+const IPVLAN_CASES: Readonly<Record<string, readonly [LanNetwork, Endpoint]>> = {
+	l2: [ipvlanNetwork({}), BOTH],
+	'l2-private-second-subnet': [
+		ipvlanNetwork({ ipvlanFlag: 'private', mtu: 1400 }, { ipv4: [V4, SECOND], ipv6: [] }),
+		endpoint({ ipv4: '192.168.2.20/24' }),
+	],
+	l3: [ipvlanNetwork({ ipvlanMode: 'l3' }), BOTH],
+	'l3-ipv4': [ipvlanNetwork({ ipvlanMode: 'l3' }, { ipv6: [] }), endpoint()],
+	'l3s-vepa': [ipvlanNetwork({ ipvlanMode: 'l3s', ipvlanFlag: 'vepa' }), BOTH],
+	'l3-internal': [ipvlanNetwork({ ipvlanMode: 'l3' }, { internal: true }), BOTH],
+	parentless: [network({ options: { ...IPVLAN_PARENTLESS, ipvlanMode: 'l3' }, parent: 'weft-0123456789' }), endpoint()],
+	'host-access-l2': [
+		ipvlanNetwork(
+			{ hostAccess: true },
+			{ shim: { name: 'weft0123456789a', addresses: ['192.168.1.10', 'fd00:1::10'] } },
+		),
+		BOTH,
+	],
+	'host-access-l2-ipv4': [
+		ipvlanNetwork({ hostAccess: true }, { ipv6: [], shim: { name: 'weft0123456789a', addresses: ['192.168.1.10'] } }),
+		endpoint(),
+	],
+	'host-access-l3s': [
+		ipvlanNetwork(
+			{ hostAccess: true, ipvlanMode: 'l3s' },
+			{ shim: { name: 'weft0123456789a', addresses: ['203.0.113.9', '192.168.1.10', 'fd00:9::10'] } },
+		),
+		BOTH,
+	],
+}
+
+describe('the plan of an ipvlan network', () => {
+	for (const [name, [of, its]] of Object.entries(IPVLAN_CASES)) {
+		it(name, () => {
+			ipvlan.validate(of)
+			expectGolden(`ipvlan/${name}.txt`, renderPlan(ipvlan, of, its))
+		})
+	}
+
+	it('has no MAC address of its own in any mode', () => {
+		assert.equal(ipvlan.ownMac, false)
+		const links = Object.values(IPVLAN_CASES).flatMap(([of, its]) => ipvlan.attached(of, its))
+		assert.ok(links.every((each) => !JSON.stringify(each).includes(BOTH.mac)))
+	})
+
+	it('gives every container routes or gateways, in the families that it has and in no other', () => {
+		const address = fc.option(fc.constant(true), { nil: undefined })
+		fc.assert(
+			fc.property(
+				fc.constantFrom('l2', 'l3', 'l3s'),
+				fc.constantFrom('bridge', 'private', 'vepa'),
+				fc.boolean(),
+				address,
+				address,
+				(ipvlanMode, ipvlanFlag, internal, four, six) => {
+					const { ipv4: _, ...bare } = endpoint()
+					const its = {
+						...bare,
+						...(four && { ipv4: '192.168.1.20/24' }),
+						...(six && { ipv6: 'fd00:1::20/64' }),
+					}
+					const found = ipvlan.attachment(ipvlanNetwork({ ipvlanMode, ipvlanFlag }, { internal }), its)
+					const ways = [found.gateway, found.gatewayIpv6, ...(found.onLink ?? [])].filter((each) => each !== undefined)
+					const families = [...(four ? [4] : []), ...(six ? [6] : [])]
+					assert.equal(found.noGatewayService, true)
+					assert.deepEqual(
+						ways.map((way) => (way.includes(':') ? 6 : 4)),
+						internal ? [] : families,
+					)
+					assert.equal(found.onLink !== undefined, ipvlanMode !== 'l2' && !internal)
+				},
+			),
+		)
+	})
+})
+
+describe('an ipvlan network', () => {
+	const refused = (of: LanNetwork, words: RegExp) => {
+		assert.throws(
+			() => ipvlan.validate(of),
+			(error: Error) => isCode(error, 'invalid') && words.test(error.message),
+		)
+	}
+
+	it('has a family at least, and subnets that are not all addresses', () => {
+		refused(ipvlanNetwork({}, { ipv4: [], ipv6: [] }), /needs IPv4 or IPv6/)
+		refused(ipvlanNetwork({}, { ipv4: [{ pool: '0.0.0.0/0', reserved: {} }] }), /mode ipvlan needs a subnet/)
+	})
+
+	it('lets the host in only where containers can hear it', () => {
+		for (const ipvlanFlag of ['private', 'vepa'] as const) {
+			const words = new RegExp(`host_access="true" needs ipvlan_flag="bridge", and not "${ipvlanFlag}": in the other`)
+			refused(ipvlanNetwork({ hostAccess: true, ipvlanFlag }), words)
+		}
+		refused(network({ options: { ...IPVLAN_PARENTLESS, hostAccess: true } }), /host_access="true" needs a parent/)
+		ipvlan.validate(ipvlanNetwork({ hostAccess: true, ipvlanMode: 'l3' }))
+	})
+})
 
 describe('the plan of a macvlan network', () => {
 	for (const [name, [of, its]] of Object.entries(CASES)) {

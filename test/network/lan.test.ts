@@ -209,3 +209,124 @@ describe('a macvlan network with host_access', () => {
 		assert.deepEqual(ofShim(host), [])
 	})
 })
+
+describe('an ipvlan network', () => {
+	const ipvlan = (number = 1, options: Readonly<Record<string, string>> = {}) => {
+		return networkRequest(number, { options: { mode: 'ipvlan', parent: 'eth0', ...options } })
+	}
+
+	it('never answers with a MAC address, and has no chosen one', async () => {
+		const host = withParent()
+		await host.verbs.createNetwork(ipvlan())
+		assert.deepEqual(await host.verbs.createEndpoint(endpointRequest()), {})
+		assert.deepEqual(await host.verbs.createEndpoint(endpointRequest()), {})
+		await assert.rejects(
+			host.verbs.createEndpoint(endpointRequest(3, 1, { mac: '02:00:00:00:00:07' })),
+			(error: Error) => isCode(error, 'invalid') && /02:00:00:00:00:07 cannot be had.*mode ipvlan/.test(error.message),
+		)
+		assert.equal(endpoints(host).length, 1)
+	})
+
+	for (const [mode, way] of [
+		['l2', { gateway: '10.210.1.1', gatewayIpv6: 'fd00:1::1', routes: [] }],
+		['l3', { routes: [{ destination: '0.0.0.0/0' }, { destination: '::/0' }] }],
+		['l3s', { routes: [{ destination: '0.0.0.0/0' }, { destination: '::/0' }] }],
+	] as const) {
+		it(`has a way out by ${mode === 'l2' ? 'its gateways' : 'its link'} in ${mode}, and none where it is internal`, async () => {
+			const host = withParent()
+			await host.verbs.createNetwork(ipvlan(1, { ipvlan_mode: mode }))
+			await host.verbs.createNetwork({ ...ipvlan(2, { ipvlan_mode: mode }), internal: true })
+			for (const [number, wanted] of [
+				[1, way],
+				[2, { routes: [] }],
+			] as const) {
+				const request = endpointRequest(2, number)
+				await host.verbs.createEndpoint(request)
+				const { link = '', ...answer } = await host.verbs.join(request.networkId, request.id)
+				assert.deepEqual(answer, { prefix: 'eth', noGatewayService: true, ...wanted })
+				host.kernel.moveAway(link)
+			}
+		})
+	}
+
+	it('shares its parent with those of its mode and flag, and with no macvlan', async () => {
+		const host = withParent()
+		await host.verbs.createNetwork(ipvlan(1, { ipvlan_mode: 'l3' }))
+		await host.verbs.createNetwork(ipvlan(2, { ipvlan_mode: 'l3' }))
+		for (const [request, words] of [
+			[
+				ipvlan(3),
+				/parent eth0 is that of network .*: all ipvlans on a parent have one mode and flag, there ipvlan_mode="l3"/,
+			],
+			[ipvlan(3, { ipvlan_mode: 'l3', ipvlan_flag: 'vepa' }), /there ipvlan_mode="l3" and ipvlan_flag="bridge"/],
+			[macvlan(3), /that one is of mode ipvlan, and a link can be the parent of macvlans or of ipvlans, not of both/],
+		] as const) {
+			await assert.rejects(
+				host.verbs.createNetwork(request),
+				(error: Error) => isCode(error, 'in-use') && words.test(error.message),
+			)
+		}
+		for (const number of [1, 2]) await host.verbs.deleteNetwork(idOf(`network ${number}`))
+		await host.verbs.createNetwork(macvlan(3))
+		await assert.rejects(host.verbs.createNetwork(ipvlan(4)), /that one is of mode macvlan/)
+		host.kernel.addForeignLink('eth1')
+		await host.verbs.createNetwork(ipvlan(4, { parent: 'eth1' }))
+	})
+
+	it('without a parent has a dummy for as long as it is there', async () => {
+		const host = bench()
+		await host.verbs.createNetwork(networkRequest(1, { options: { mode: 'ipvlan', ipvlan_mode: 'l3' } }))
+		assert.deepEqual(host.kernel.objects(), [`link weft-${NETWORK.slice(0, 10)}`])
+		await attach(host, endpointRequest())
+		await host.verbs.deleteNetwork(NETWORK)
+		assert.deepEqual(host.kernel.objects(), [])
+	})
+})
+
+describe('an ipvlan network with host_access', () => {
+	const shim = `weft${NETWORK.slice(0, 11)}`
+	const ofShim = (host: Bench) => host.kernel.objects().filter((each) => each.includes(shim))
+	const request = (mode: string) => {
+		return networkRequest(1, { options: { mode: 'ipvlan', parent: 'eth0', ipvlan_mode: mode, host_access: 'true' } })
+	}
+	const addressed = (...addresses: readonly string[]) => ({ state: { addresses, routesLocalnet: false } })
+
+	for (const [mode, addresses, proxies] of [
+		['l2', ['10.210.1.200/24', 'fd00:1::200/64'], [`proxy ${shim} fd00:1::200`]],
+		['l3', ['192.0.2.1/24', '2001:db8::1/64', 'fe80::1/64'], []],
+	] as const) {
+		it(`in ${mode} has a link of the host without an address, and routes while containers run`, async () => {
+			const host = withParent(addressed(...addresses))
+			await host.verbs.createNetwork(request(mode))
+			const ofNetwork = [`link ${shim}`, ...proxies]
+			assert.deepEqual(ofShim(host), ofNetwork)
+			await attach(host, endpointRequest())
+			assert.deepEqual(ofShim(host), [...ofNetwork, `route 10.210.1.2/32 ${shim}`, `route fd00:1::2/128 ${shim}`])
+			await host.verbs.leave(NETWORK, ENDPOINT)
+			await host.verbs.deleteNetwork(NETWORK)
+			assert.deepEqual(ofShim(host), [])
+		})
+	}
+
+	it('is refused where the host has no address there, or would drop what containers send', async () => {
+		for (const [mode, facts, words] of [
+			[
+				'l2',
+				addressed('192.0.2.1/24', 'fd00:1::9/64'),
+				/an address of the host on eth0 in 10\.210\.1\.0\/24, and there is none/,
+			],
+			['l3', addressed('192.0.2.1/24', 'fe80::1/64'), /needs an IPv6 address of the host on eth0, and there is none/],
+			[
+				'l2',
+				{ ...addressed('10.210.1.9/24', 'fd00:1::9/64'), strict: true },
+				/needs net\.ipv4\.conf\.eth0\.rp_filter=2/,
+			],
+		] as const) {
+			const host = withParent(facts)
+			await assert.rejects(host.verbs.createNetwork(request(mode)), words)
+			assert.deepEqual([networks(host), ofShim(host)], [[], []])
+		}
+		const strict = withParent({ ...addressed('10.210.1.9/24', 'fd00:1::9/64'), strict: true })
+		await strict.verbs.createNetwork(request('l3s'))
+	})
+})

@@ -174,8 +174,8 @@ describe('the options of a network', () => {
 	}
 
 	it('name a mode that is planned as that', () => {
-		for (const mode of ['host', 'container', 'ipvlan', 'overlay']) {
-			refused({ mode }, new RegExp(`mode=${mode} is not built yet; this version has bridge, macvlan, none`))
+		for (const mode of ['host', 'container', 'overlay']) {
+			refused({ mode }, new RegExp(`mode=${mode} is not built yet; this version has bridge, macvlan, ipvlan, none`))
 		}
 	})
 
@@ -291,5 +291,25 @@ describe('options of a macvlan network', () => {
 			{ mode: 'macvlan', vlan: '5' },
 			/option "vlan" is unknown; mode macvlan has mode, parent, macvlan_mode, mtu/,
 		)
+	})
+})
+
+describe('options of an ipvlan network', () => {
+	const ipvlan = { mode: 'ipvlan', interfacePrefix: 'eth', ipvlanMode: 'l2', ipvlanFlag: 'bridge', hostAccess: false }
+
+	it('have defaults, and are taken as given', () => {
+		assert.deepEqual(parseOptions({ mode: 'ipvlan' }), ipvlan)
+		for (const ipvlanMode of ['l2', 'l3', 'l3s']) {
+			for (const ipvlanFlag of ['bridge', 'private', 'vepa']) {
+				const raw = { mode: 'ipvlan', parent: 'eth0', ipvlan_mode: ipvlanMode, ipvlan_flag: ipvlanFlag, mtu: '1400' }
+				assert.deepEqual(parseOptions(raw), { ...ipvlan, ipvlanMode, ipvlanFlag, parent: 'eth0', mtu: 1400 })
+			}
+		}
+	})
+
+	it('are refused with the value and what is accepted', () => {
+		refused({ mode: 'ipvlan', ipvlan_mode: 'L2' }, /ipvlan_mode="L2" must be one of l2, l3, l3s/)
+		refused({ mode: 'ipvlan', ipvlan_flag: 'passthru' }, /ipvlan_flag="passthru" must be one of bridge, private, vepa/)
+		refused({ mode: 'ipvlan', macvlan_mode: 'bridge' }, /macvlan_mode belongs to mode macvlan; this network's mode is/)
 	})
 })

@@ -126,7 +126,7 @@ export class FakeKernel implements Kernel {
 	async isAwaited(link: string): Promise<boolean> {
 		await turn()
 		const peer = peerName(link)
-		const waiting = this.#peers.has(peer) || this.#there.get(`link ${link}`)?.kind === 'macvlan'
+		const waiting = this.#peers.has(peer) || this.#there.get(`link ${link}`)?.kind === 'lan'
 		return waiting && !this.#taken.has(peer) && !this.#taken.has(link)
 	}
 
@@ -363,7 +363,7 @@ export class FakeKernel implements Kernel {
 				return this.#hold(resource)
 			case 'bridge':
 			case 'veth':
-			case 'macvlan':
+			case 'lan':
 			case 'vlan':
 			case 'shim':
 			case 'dummy':

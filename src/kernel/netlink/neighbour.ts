@@ -29,6 +29,8 @@ const STATE_NOARP = 0x40
 const STATE_PERMANENT = 0x80
 /** Of the device itself rather than of the bridge that it is a port of. */
 const NTF_SELF = 2
+/** Not who has an address, but for whom this host answers. */
+const NTF_PROXY = 8
 
 export interface NeighbourInfo {
 	/** Of the link. */
@@ -79,6 +81,18 @@ export function setNeighbour(neighbour: Neighbour): Request {
 export function deleteNeighbour(index: number, address: Ip): Request {
 	const body = Buffer.concat([header(familyOf(address), index, 0, 0), ip(NDA_DST, address)])
 	return { type: RTM_DELNEIGH, flags: 0, body }
+}
+
+export function addProxy(index: number, address: Ip): Request {
+	return { type: RTM_NEWNEIGH, flags: NLM_F_CREATE | NLM_F_REPLACE, body: proxy(index, address) }
+}
+
+export function deleteProxy(index: number, address: Ip): Request {
+	return { type: RTM_DELNEIGH, flags: 0, body: proxy(index, address) }
+}
+
+function proxy(index: number, address: Ip): Buffer {
+	return Buffer.concat([header(familyOf(address), index, STATE_PERMANENT, NTF_PROXY), ip(NDA_DST, address)])
 }
 
 /** Of one link, or of all for 0. */

@@ -23,6 +23,7 @@ const HEADER = 12
 const RTA_DST = 1
 const RTA_OIF = 4
 const RTA_GATEWAY = 5
+const RTA_PREFSRC = 7
 const RTA_VIA = 18
 
 const TABLE_MAIN = 254
@@ -53,6 +54,8 @@ export interface NewRoute {
 	readonly linkIndex: number
 	/** `via` is a neighbour on the link although no address of the link says so. */
 	readonly onlink?: boolean
+	/** The address of this host that packets leave with, unless they have one. */
+	readonly source?: Ip
 }
 
 interface Header {
@@ -74,9 +77,10 @@ function header({ destination, scope = SCOPE_UNIVERSE, flags = 0 }: Header): Buf
 	return rtmsg
 }
 
-function body({ destination, via, linkIndex }: NewRoute): Buffer[] {
+function body({ destination, via, linkIndex, source }: NewRoute): Buffer[] {
 	const parts = [ip(RTA_DST, destination), u32(RTA_OIF, linkIndex)]
 	if (via !== undefined) parts.push(via.family === destination.family ? ip(RTA_GATEWAY, via) : foreignGateway(via))
+	if (source !== undefined) parts.push(ip(RTA_PREFSRC, source))
 	return parts
 }
 

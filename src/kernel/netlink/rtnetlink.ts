@@ -83,6 +83,10 @@ export class Rtnetlink {
 		await this.#ask(stacked.newMacvlan(macvlan))
 	}
 
+	async addIpvlan(ipvlan: stacked.NewIpvlan): Promise<void> {
+		await this.#ask(stacked.newIpvlan(ipvlan))
+	}
+
 	async addVlan(vlan: stacked.NewVlan): Promise<void> {
 		await this.#ask(stacked.newVlan(vlan))
 	}
@@ -160,6 +164,15 @@ export class Rtnetlink {
 
 	async deleteNeighbour(entry: { readonly index: number; readonly ip: Ip }): Promise<void> {
 		await this.#ask(neighbour.deleteNeighbour(entry.index, entry.ip))
+	}
+
+	/** From now on this host answers on that link for an address that it has on another one. */
+	async addProxy(entry: { readonly index: number; readonly ip: Ip }): Promise<void> {
+		await this.#ask(neighbour.addProxy(entry.index, entry.ip))
+	}
+
+	async deleteProxy(entry: { readonly index: number; readonly ip: Ip }): Promise<void> {
+		await this.#ask(neighbour.deleteProxy(entry.index, entry.ip))
 	}
 
 	/** Of the VXLAN device with this index. */

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
+	addProxy,
 	deleteForwarding,
 	deleteNeighbour,
+	deleteProxy,
 	getForwardings,
 	getNeighbours,
 	readForwarding,
@@ -28,6 +30,14 @@ test('a neighbour is permanent and takes the place of what is known', () => {
 	const gone = deleteNeighbour(3, parseIp('10.0.0.5'))
 	assert.deepEqual([gone.type, gone.flags], [29, 0])
 	assert.equal(gone.body.toString('hex'), hex('02 00 0000 03000000 0000 00 00', '0800 0100 0a000005'))
+})
+
+test('a proxy is an address for which this host answers', () => {
+	const request = addProxy(3, parseIp('fd00::5'))
+	const body = hex('0a 00 0000 03000000 8000 08 00', '1400 0100 fd000000000000000000000000000005')
+	assert.deepEqual([request.type, request.flags, request.body.toString('hex')], [28, 0x500, body])
+	const gone = deleteProxy(3, parseIp('fd00::5'))
+	assert.deepEqual([gone.type, gone.flags, gone.body.toString('hex')], [29, 0, body])
 })
 
 test('neighbours are asked for by link or all', () => {

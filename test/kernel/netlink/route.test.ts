@@ -31,6 +31,13 @@ test('a route on the link has the scope of the link, one through a gateway that 
 	)
 })
 
+test('a route says which address of the host packets leave with', () => {
+	const route = { destination: parseCidr('10.9.0.5/32'), linkIndex: 3, source: parseIp('10.9.0.1') }
+	const rest = '0800 0100 0a090005 0800 0400 03000000 0800 0700 0a090001'
+	assert.equal(newRoute(route).body.toString('hex'), hex('02 20 00 00 fe 04 fd 01 00000000', rest))
+	assert.equal(deleteRoute(route).body.toString('hex'), hex('02 20 00 00 fe 04 ff 01 00000000', rest))
+})
+
 test('a gateway of the other family has an attribute of its own', () => {
 	const route = newRoute({ destination: parseCidr('10.9.0.0/16'), linkIndex: 3, via: parseIp('fd00::1') })
 	const via = '1600 1200 0a00 fd000000000000000000000000000001 0000'
