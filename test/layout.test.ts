@@ -29,7 +29,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 	'ipam/': ['store/store.ts', 'model/', 'mutex.ts', 'errors.ts'],
 	'network/': [
 		'modes/',
-		'kernel/kernel.ts',
+		'kernel/verbs.ts',
 		'kernel/host.ts',
 		'kernel/resource.ts',
 		'store/store.ts',

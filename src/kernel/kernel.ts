@@ -1,4 +1,4 @@
-/** Makes resources exist on this host, and go: the interface, and Linux behind it. */
+/** Makes resources exist on this host, and go. */
 import { WeftError, within } from '../errors.ts'
 import { peerName } from '../model/names.ts'
 import { difference, drift } from './drift.ts'
@@ -9,7 +9,7 @@ import { type AcceptPlace, acceptPlaces } from './iptables.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { type Gate, passages } from './passage.ts'
-import { type Process, processAt } from './port-holder.ts'
+import { processAt } from './port-holder.ts'
 import type { HostPorts } from './ports.ts'
 import {
 	type Element,
@@ -22,70 +22,7 @@ import {
 } from './resource.ts'
 import { SETS } from './ruleset.ts'
 import { SparePairs } from './spare-pairs.ts'
-
-export type { Gate }
-
-export interface Kernel {
-	/**
-	 * Makes all of them exist: links and what is on them in this order, and the firewall's elements at the same time. What
-	 * exists already is left as it is. When one fails, those that this call made are taken away again.
-	 * @throws WeftError naming the resource; AggregateError where some of what was made is left
-	 */
-	ensure(resources: readonly Resource[]): Promise<void>
-	/** Takes them away in reverse order; what is gone already does not matter. Goes on to the end before it throws. */
-	remove(resources: readonly Resource[]): Promise<void>
-	/**
-	 * Makes the whole state true at start: the firewall holds the elements of these resources and no others, and each
-	 * other resource is ensured. Failures are returned, not thrown: one broken network must not keep back the others.
-	 */
-	restore(resources: readonly Resource[]): Promise<unknown[]>
-	/**
-	 * Puts back what others took away of these links and addresses, and with it all of these resources but the firewall's
-	 * elements. What that was, for people: nothing where nothing was amiss.
-	 */
-	repair(resources: readonly Resource[]): Promise<readonly string[]>
-	/**
-	 * In what these resources are not as they should be, for people, and changes nothing. Also what cannot be put back, as a
-	 * pair that is gone, and settings. Of elements it says whether they are wanted: see compareTables.
-	 */
-	differences(resources: readonly Resource[]): Promise<readonly string[]>
-	/** The names of all links of this host. */
-	links(): Promise<readonly string[]>
-	/** Whether there is a link of that name. */
-	hasLink(name: string): boolean
-	/** Whether weft has it: an element, a port or a link; of other kinds nobody knows, and it is false. */
-	has(resource: Resource): boolean
-	/** Whether an endpoint's link, or the other end of it, has yet to be taken into its sandbox: it is here, and never was up. */
-	isAwaited(link: string): Promise<boolean>
-	/** The host's end of a veth pair that was made ahead of need, the caller's from now on; undefined while none is ready. */
-	takeSpare(): string | undefined
-	/** Takes over the spare pairs that an earlier process had ready; `onRecord` are links that somebody owns. */
-	adoptSpares(onRecord: ReadonlySet<string>): Promise<void>
-	/** From now on has spare pairs ready, or takes away those that there are. */
-	keepSpares(wanted: boolean): Promise<void>
-	/** Who keeps a port from being held, as far as that can be seen. Slow: for the words of a refusal. */
-	holderOf(port: HostPort): Promise<PortHolder | undefined>
-	/**
-	 * Makes the kernel forget connections through ports that were closed, and those that go past ports that were opened,
-	 * because they are older. Goes through all connections of the machine, if it goes at all: not to be waited for.
-	 */
-	forgetFlows(change: PortChange): Promise<void>
-	/**
-	 * Makes one of the host's other firewalls pass on what weft's rules allow while there are bridges, or takes back what was
-	 * done for that. What had to be done, for people. `bridges` is asked when it is this call's turn; where nothing else
-	 * is wanted than before it does nothing, unless `anew`, because somebody has changed them.
-	 */
-	keepPassage(gate: Gate, bridges: () => readonly string[], anew?: boolean): Promise<readonly string[]>
-	/** Where iptables lets weft's packets pass, program by program, and whether that is right for these bridges. */
-	acceptPlaces(bridges: () => readonly string[]): Promise<readonly AcceptPlace[]>
-	/** Where the firewall's tables are not as they were left, for people. */
-	compareTables(): Promise<readonly string[]>
-	/** Makes the firewall's tables anew with the elements that are wanted, because somebody has changed it. */
-	renewTables(): Promise<void>
-}
-
-/** The owner of a port that weft holds, or somebody else's process. */
-export type PortHolder = { readonly owner: string } | Process
+import type { Kernel, PortHolder } from './verbs.ts'
 
 export class LinuxKernel implements Kernel {
 	readonly #rtnetlink: Rtnetlink

@@ -2,8 +2,8 @@
 
 import { WeftError } from '../errors.ts'
 import type { HostFacts } from '../kernel/host.ts'
-import type { Gate, Kernel } from '../kernel/kernel.ts'
 import type { PortChange } from '../kernel/resource.ts'
+import type { Gate, Kernel } from '../kernel/verbs.ts'
 import {
 	type BridgeNetwork,
 	type Endpoint,

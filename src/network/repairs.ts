@@ -1,7 +1,7 @@
 /** What others take away from weft's networks in the kernel is made good. Told by the kernel's own notifications. */
 import { within } from '../errors.ts'
 import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
-import type { Gate } from '../kernel/kernel.ts'
+import type { Gate } from '../kernel/verbs.ts'
 import { mayBeLinkName } from '../model/names.ts'
 import type { BridgeNetwork, LanNetwork } from '../model/network.ts'
 import { type Host, keepGate, settledBridges, settledLans } from './host.ts'

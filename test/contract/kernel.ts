@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isCode, messageOf, WeftError } from '../../src/errors.ts'
-import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { Address, BridgeLink, Element, HostPort, Resource, Sysctl, VethLink } from '../../src/kernel/resource.ts'
+import type { Kernel } from '../../src/kernel/verbs.ts'
 
 /** A kernel with nothing in it, and a look at it from outside. */
 export interface KernelBed {

@@ -7,7 +7,6 @@ import { isDeepStrictEqual } from 'node:util'
 import { messageOf, WeftError, within } from '../../src/errors.ts'
 import type { LinkFacts } from '../../src/kernel/host.ts'
 import type { AcceptPlace } from '../../src/kernel/iptables.ts'
-import type { Kernel, PortHolder } from '../../src/kernel/kernel.ts'
 import {
 	type Element,
 	type HostPort,
@@ -19,6 +18,7 @@ import {
 	type VethLink,
 } from '../../src/kernel/resource.ts'
 import { renderElements } from '../../src/kernel/ruleset.ts'
+import type { Kernel, PortHolder } from '../../src/kernel/verbs.ts'
 import { formatIp, type Ip, parseCidr, parseIp } from '../../src/model/address.ts'
 import { peerName } from '../../src/model/names.ts'
 
