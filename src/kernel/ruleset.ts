@@ -94,10 +94,10 @@ function readElement(set: string, text: string): string {
 export function readListing(text: string): Listing {
 	const elements = new Set<string>()
 	const chains = text.replace(
-		/^\t(?:set|map) (\w+) \{\n([^}]*?)\t\telements = \{([^}]*)\}\n/gm,
-		(_all, set, head, list) => {
+		/^\t(set|map) (\w+) \{\n([^}]*?)\t\telements = \{([^}]*)\}\n/gm,
+		(_all, kind, set, head, list) => {
 			for (const each of String(list).split(',')) elements.add(`${set} ${readElement(set, each)}`)
-			return `\tset ${set} {\n${head}`
+			return `\t${kind} ${set} {\n${head}`
 		},
 	)
 	return { chains, elements }

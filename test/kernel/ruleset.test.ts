@@ -178,7 +178,8 @@ describe('the table', () => {
 describe('a listing', () => {
 	const listing = (elements: string): string => {
 		const head = '\tmap publish4_any {\n\t\ttype inet_proto . inet_service : ipv4_addr . inet_service\n'
-		return `table inet weft {\n${head}\t\telements = { ${elements} }\n\t}\n}\n`
+		const all = elements === '' ? '' : `\t\telements = { ${elements} }\n`
+		return `table inet weft {\n${head}${all}\t}\n}\n`
 	}
 	const ports = (['tcp', 'udp', 'sctp'] as const).map((protocol, i): Element => {
 		return { kind: 'element', set: 'publish4_any', key: [protocol, '6'], value: [`10.0.0.${i + 2}`, '17'] }
@@ -188,6 +189,10 @@ describe('a listing', () => {
 	it('has elements as they are rendered', () => {
 		const text = listing('tcp . 6 : 10.0.0.2 . 17,\n\t\t\t     udp . 6 : 10.0.0.3 . 17, sctp . 6 : 10.0.0.4 . 17')
 		assert.deepEqual(readListing(text).elements, wanted)
+	})
+
+	it('has the same chains whatever elements there are', () => {
+		assert.equal(readListing(listing('tcp . 6 : 10.0.0.2 . 17')).chains, readListing(listing('')).chains)
 	})
 
 	it('has them so, too, where nft does not know the names of protocols', () => {
