@@ -61,6 +61,8 @@ export class Forgotten {
 	/** Since when a record, which nobody has written since, was without anything at Docker in each look. */
 	#since = new Map<object, number>()
 	#called = false
+	/** Since the start of the daemon, before which calls may have been lost. */
+	#hasLooked = false
 
 	/** Nothing is asked before `ready`. */
 	constructor(host: Host, addresses: Addresses, view: EngineView, ready: Promise<void>, log: KeeperLog) {
@@ -73,7 +75,7 @@ export class Forgotten {
 	/** dockerd has called: it is there, and may be asked. */
 	called(method: string): void {
 		this.#called = true
-		if (CREATIONS.includes(method)) this.#tell()
+		if (!this.#hasLooked || CREATIONS.includes(method)) this.#tell()
 	}
 
 	/** Looks, where dockerd has called since the last time: one that is off must not be started by a question. */
@@ -93,6 +95,7 @@ export class Forgotten {
 		const owners = [...store.list('network', ''), ...store.list('pool', ''), ...store.list('sighting', '')]
 		if (owners.length === 0) return []
 		const engine = await this.#view.engine()
+		this.#hasLooked = true
 		const listed = await this.#view.networks()
 		await this.#remember(engine, listed)
 		// A pool after its network: whoever gets it next is not to find another's bridge.
