@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check build test-unit golden fmt clean setup engines programs test-crash test-fuzz bench plugin plugin-push install uninstall
+.PHONY: help demo test run check build test-unit golden fmt clean setup engines programs test-crash test-fuzz soak bench plugin plugin-push install uninstall
 MAKEFLAGS += --no-print-directory
 
 # From the sources, not from dist/, so that what is left there of a deleted test does not run.
@@ -41,6 +41,10 @@ test-crash: setup build ## weft killed at every step, and WEFT_TEST_KILLS times 
 test-fuzz: export WEFT_TEST_FUZZ ?= 100000
 test-fuzz: setup build ## WEFT_TEST_FUZZ calls of nonsense to a weftd on a real kernel; a part of it is in make test
 	@$(NODE_TEST) dist/test/e2e/hostile.test.js
+
+soak: export WEFT_TEST_SOAK ?= 600
+soak: setup build ## WEFT_TEST_SOAK seconds of users at work on a real dockerd while weftd dies; in the end nothing is different
+	@$(NODE_TEST) dist/test/e2e/soak.test.js
 
 golden: export WEFT_UPDATE_GOLDEN = 1
 golden: test-unit ## write the goldens anew; review the difference
