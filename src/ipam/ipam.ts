@@ -20,6 +20,8 @@ interface OpenPool {
 	/** Releases on their way: whoever releases the same address again meanwhile waits for the same answer. */
 	readonly leaving: Map<bigint, Promise<void>>
 	cursor: bigint | undefined
+	/** The cursor as it is stored. */
+	kept: bigint | undefined
 }
 
 export class Ipam implements IpamVerbs {
@@ -96,14 +98,18 @@ export class Ipam implements IpamVerbs {
 		const lease: Lease = { poolId: request.poolId, address, kind: request.kind }
 		const changes: Change[] = [{ kind: 'lease', group: request.poolId, id: address, value: lease }]
 		pool.used.add(chosen)
-		if (request.address === undefined) {
+		const moves = request.address === undefined
+		if (moves) {
 			pool.cursor = chosen
 			changes.push({ kind: 'pool', group: '', id: request.poolId, value: { ...pool.record, cursor: address } })
 		}
 		try {
 			await this.#store.commit(changes)
+			if (moves) pool.kept = chosen
 		} catch (error) {
 			pool.used.delete(chosen)
+			// Unless a later decision has moved it on, whose own commit tells.
+			if (moves && pool.cursor === chosen) pool.cursor = pool.kept
 			throw error
 		}
 		return formatCidr({ ...ip, prefix: pool.cidr.prefix })
@@ -160,7 +166,7 @@ function open(record: Pool): OpenPool {
 	const cidr = parseCidr(record.pool)
 	const range = record.range === undefined ? undefined : parseCidr(record.range)
 	const cursor = record.cursor === undefined ? undefined : parseIp(record.cursor).value
-	return { record, cidr, span: choosable(cidr, range), used: new Set(), leaving: new Map(), cursor }
+	return { record, cidr, span: choosable(cidr, range), used: new Set(), leaving: new Map(), cursor, kept: cursor }
 }
 
 function choose(pool: OpenPool): bigint {

@@ -28,8 +28,8 @@ interface ModelPool {
 	/** Every address that may be chosen, in order. */
 	readonly choosable: readonly string[]
 	readonly given: Set<string>
-	/** The address chosen last; null after a failure, when it may be either. */
-	cursor: string | undefined | null
+	/** The address chosen last. */
+	cursor: string | undefined
 }
 
 export type Model = Map<string, ModelPool>
@@ -118,7 +118,7 @@ async function chooseAddress(model: Model, real: Real, n: number): Promise<void>
 	const address = String(answer).split('/')[0] ?? ''
 	assert.equal(answer, `${address}/${parseCidr(pool.pool).prefix}`)
 	assert.ok(pool.choosable.includes(address) && !pool.given.has(address), `${address} must not be given`)
-	if (pool.cursor !== null) assert.equal(address, expected)
+	assert.equal(address, expected)
 	pool.given.add(address)
 	pool.cursor = address
 }
@@ -179,7 +179,6 @@ async function fullDisk(model: Model, real: Real, n: number): Promise<void> {
 		assert.ok(isCode(answer, 'system') || isCode(answer, 'exhausted'), String(answer))
 	}
 	real.setFailing(false)
-	pool.cursor = null
 }
 
 const n = fc.nat(5)

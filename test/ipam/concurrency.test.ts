@@ -118,6 +118,22 @@ test('a disk that refuses leaves no address given and none lost', async () => {
 	assert.deepEqual((await Promise.all([next(), next()])).sort(), ['10.9.0.1/30', '10.9.0.2/30'])
 })
 
+test('a disk that refuses leaves the place in the pool where it was, also where it refuses some of many', async () => {
+	const { store, next } = await withPool()
+	assert.equal(await next(), '10.9.0.1/24')
+	const refusing = async () => {
+		store.failure = new Error('no space left on device')
+		const failed = Promise.allSettled([next(), next()])
+		store.failure = undefined
+		return failed
+	}
+	assert.deepEqual(fulfilled(await refusing()), [])
+	assert.equal(await next(), '10.9.0.2/24')
+	const [failed, given] = await Promise.all([refusing(), next()])
+	assert.deepEqual([fulfilled(failed), given], [[], '10.9.0.5/24'])
+	assert.equal(await next(), '10.9.0.6/24')
+})
+
 test('a disk that refuses releases nothing: owner and pool stay, also over a restart, until it is released again', async () => {
 	const { store, ipam, id, ask } = await withPool()
 	await ask('10.9.0.5')
