@@ -6,7 +6,7 @@ import type { Host } from '../support/host.ts'
 
 /** Milliseconds: longer than weft waits with what it puts off, and for how long it may take. */
 const CALM = 200
-const PATIENCE = 5_000
+const PATIENCE = 15_000
 
 /** One line for each thing, sorted. */
 export type Footprint = readonly string[]
@@ -35,7 +35,7 @@ function located(text: string): string[] {
 			line === '' ||
 			(/fe80::|ff00::/.test(raw) && raw.includes(' dev ')) ||
 			line.startsWith('#') ||
-			line === 'COMMIT'
+			/^(COMMIT|\s*\})$/.test(line)
 		)
 			return []
 		if (/^(table |\*)/.test(line)) [table, chain] = [line, '']
@@ -44,12 +44,15 @@ function located(text: string): string[] {
 	})
 }
 
-/** What two looks agree on: some things weft does after it has answered Docker. */
+/** What two looks agree on: some things weft does after it has answered Docker. Fails when no two do. */
 export async function footprint(host: Host): Promise<Footprint> {
+	const deadline = Date.now() + PATIENCE
 	for (let last = await look(host); ; ) {
 		await sleep(CALM)
 		const now = await look(host)
-		if (now.join() === last.join()) return now
+		const { added, missing } = between(last, now)
+		if (added.length + missing.length === 0) return now
+		if (Date.now() > deadline) assert.fail(`the host does not come to rest: ${[...added, ...missing].join('; ')}`)
 		last = now
 	}
 }
@@ -71,11 +74,24 @@ async function look(host: Host): Promise<Footprint> {
 export async function assertFootprint(host: Host, clean: Footprint): Promise<void> {
 	const deadline = Date.now() + PATIENCE
 	for (;;) {
-		const now = await look(host)
-		const added = now.filter((line) => !clean.includes(line))
-		const missing = clean.filter((line) => !now.includes(line))
+		const { added, missing } = between(clean, await look(host))
 		if (added.length + missing.length === 0) return
 		if (Date.now() > deadline) assert.deepEqual({ added, missing }, { added: [], missing: [] })
 		await sleep(CALM)
 	}
+}
+
+function between(before: Footprint, now: Footprint): { readonly added: Footprint; readonly missing: Footprint } {
+	return { added: without(now, before), missing: without(before, now) }
+}
+
+/** One for one: a line that is there twice stays once where the others have it once. */
+function without(lines: Footprint, others: Footprint): Footprint {
+	const counts = new Map<string, number>()
+	for (const line of others) counts.set(line, (counts.get(line) ?? 0) + 1)
+	return lines.filter((line) => {
+		const left = counts.get(line) ?? 0
+		counts.set(line, left - 1)
+		return left <= 0
+	})
 }

@@ -1,7 +1,7 @@
 /** Many networks with containers on a host without dockerd: the calls that Docker would make, and the containers' ends moved away. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type EndpointState, run, stop } from '../contract/cnm-order-endpoint.ts'
+import { type EndpointState, type Port, run, stop } from '../contract/cnm-order-endpoint.ts'
 import { type NetworkState, networkCreate, networkRm } from '../contract/cnm-order-network.ts'
 import type { Host } from './host.ts'
 import type { Wire } from './wire.ts'
@@ -13,18 +13,22 @@ export interface Member {
 	readonly endpoints: readonly EndpointState[]
 }
 
-/** A network with two containers that publish two ports each; `number` keeps the ports apart. */
+/** A network with two containers that publish two ports each. */
 export async function addMember(wire: Wire, number: number): Promise<Member> {
 	const network = await networkCreate(wire, '20.10', {})
-	const port = (i: number) => {
-		const HostPort = 2000 + 4 * number + i
-		return { Proto: TCP, Port: 80 + i, HostPort, HostPortEnd: HostPort }
-	}
 	const endpoints = [
-		await run(wire, '20.10', network, { ports: [port(0), port(1)] }),
-		await run(wire, '20.10', network, { ports: [port(2), port(3)] }),
+		await run(wire, '20.10', network, { ports: portsOf(number, 0) }),
+		await run(wire, '20.10', network, { ports: portsOf(number, 1) }),
 	]
 	return { network, endpoints }
+}
+
+/** Those of one of a member's two containers: no two have one in common. */
+export function portsOf(number: number, container: number): Port[] {
+	return [2 * container, 2 * container + 1].map((i) => {
+		const HostPort = 2000 + 4 * number + i
+		return { Proto: TCP, Port: 80 + i, HostPort, HostPortEnd: HostPort }
+	})
 }
 
 export async function removeMember(wire: Wire, { network, endpoints }: Member): Promise<void> {
