@@ -3,11 +3,21 @@
  * address, and answered only when it is durable; commits are written in the order of the decisions.
  */
 import { invalid, WeftError } from '../errors.ts'
-import { type Cidr, formatCidr, formatIp, type Ip, overlaps, parseCidr, parseIp, tryParseIp } from '../model/address.ts'
+import {
+	type Cidr,
+	formatCidr,
+	formatIp,
+	type Ip,
+	overlaps,
+	parseCidr,
+	parseIp,
+	type Span,
+	tryParseIp,
+} from '../model/address.ts'
 import type { Lease, Pool } from '../model/pool.ts'
 import { KeyedMutex } from '../mutex.ts'
 import type { Change, Store } from '../store/store.ts'
-import { checkGivable, choosable, nextFree, type Span } from './leases.ts'
+import { checkGivable, choosable, nextFree } from './leases.ts'
 import { choosePool, type PoolBase, parsePool, parseRange } from './pools.ts'
 import type { AddressRequest, IpamVerbs, PoolAnswer, PoolRequest } from './verbs.ts'
 

@@ -1,24 +1,17 @@
 /** Which address of a pool is given next. Pure: memory and time grow with the addresses in use, not with the pool. */
 
 import { WeftError } from '../errors.ts'
-import { type Cidr, contains, first, formatCidr, formatIp, type Ip, last, width } from '../model/address.ts'
-
-export interface Span {
-	readonly from: bigint
-	readonly to: bigint
-}
-
-/**
- * The addresses of a network that may be given: without the network's own address (IPv6: the routers' anycast address,
- * RFC 4291 2.6.1) and without IPv4's broadcast address. A /31, /127 (RFC 3021, 6164), /32 or /128 has neither.
- */
-export function givable(pool: Cidr): Span {
-	const pointToPoint = width(pool.family) - pool.prefix <= 1
-	return {
-		from: first(pool).value + (pointToPoint ? 0n : 1n),
-		to: last(pool).value - (pointToPoint || pool.family === 6 ? 0n : 1n),
-	}
-}
+import {
+	type Cidr,
+	contains,
+	first,
+	formatCidr,
+	formatIp,
+	givable,
+	type Ip,
+	last,
+	type Span,
+} from '../model/address.ts'
 
 /** The part of the pool in which addresses are chosen: all that is givable, or what of it lies in `--ip-range`. */
 export function choosable(pool: Cidr, range: Cidr | undefined): Span {

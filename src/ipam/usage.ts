@@ -1,7 +1,7 @@
 /** How full pools are. Pure: from their records. */
-import { parseCidr, parseIp } from '../model/address.ts'
+import { givable, parseCidr, parseIp, type Span } from '../model/address.ts'
 import type { Lease, Pool } from '../model/pool.ts'
-import { choosable, givable, type Span } from './leases.ts'
+import { choosable } from './leases.ts'
 
 /** Numbers of addresses. */
 export interface Usage {

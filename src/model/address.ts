@@ -89,6 +89,24 @@ export function contains(cidr: Cidr, ip: Ip): boolean {
 	return cidr.family === ip.family && ip.value >= first(cidr).value && ip.value <= last(cidr).value
 }
 
+/** From one address of a family to another, both with it. */
+export interface Span {
+	readonly from: bigint
+	readonly to: bigint
+}
+
+/**
+ * The addresses of a network that may be given: without the network's own address (IPv6: the routers' anycast address,
+ * RFC 4291 2.6.1) and without IPv4's broadcast address. A /31, /127 (RFC 3021, 6164), /32 or /128 has neither.
+ */
+export function givable(pool: Cidr): Span {
+	const pointToPoint = width(pool.family) - pool.prefix <= 1
+	return {
+		from: first(pool).value + (pointToPoint ? 0n : 1n),
+		to: last(pool).value - (pointToPoint || pool.family === 6 ? 0n : 1n),
+	}
+}
+
 /** True where the whole of `inner` lies in `outer`. */
 export function covers(outer: Cidr, inner: Cidr): boolean {
 	return outer.prefix <= inner.prefix && contains(outer, first(inner))

@@ -1,11 +1,12 @@
 /** Endpoints are made, joined to a sandbox, left and deleted. The container's link exists between Join and Leave. */
 import { isDeepStrictEqual } from 'node:util'
-import { invalid, WeftError } from '../errors.ts'
+import { WeftError } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
-import { parseCidr, parseMac, plainAddress, toBytes } from '../model/address.ts'
-import { freeName, linkName, macFor } from '../model/names.ts'
+import { plainAddress } from '../model/address.ts'
+import { freeName, linkName } from '../model/names.ts'
 import { type Endpoint, hasBridge, hasParent, type Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
+import { checkAddresses, type Designed, designEndpoint, identityOf } from './endpoint-design.ts'
 import { drop, forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
 import type { EndpointAnswer, EndpointRequest, JoinAnswer } from './verbs.ts'
 
@@ -14,8 +15,9 @@ export function createEndpoint(host: Host, request: EndpointRequest): Promise<En
 	return host.mutex.run(request.networkId, async () => {
 		const network = needNetwork(host, request.networkId)
 		const existing = host.store.get('endpoint', request.networkId, request.id)
-		const designed = design(network, request)
+		const designed = designEndpoint(network, request)
 		if (existing === undefined) {
+			checkAddresses(network, designed)
 			await clearAddresses(host, network, designed)
 			prepare(host, network, await record(host, network, designed))
 			if (request.publishes === true) tellOfPorts(host, network, designed)
@@ -35,9 +37,6 @@ function tellOfPorts(host: Host, network: Network, { ipv4, ipv6 }: Designed): vo
 		`ports are not published on network ${network.id.slice(0, 12)}, of mode ${mode}: all are reached at ${own}`,
 	)
 }
-
-/** All but the link, which is chosen once. */
-type Designed = Omit<Endpoint, 'link'>
 
 /** With the link: a spare one, or one that Join makes. */
 async function record(host: Host, network: Network, designed: Designed): Promise<Endpoint> {
@@ -69,35 +68,6 @@ function newLinkName(host: Host, id: string): string {
 		(n) => linkName(id, n),
 		(name) => host.kernel.hasLink(name) || host.links.has(name),
 	)
-}
-
-function design(network: Network, request: EndpointRequest): Designed {
-	const { id, networkId, ipv4, ipv6, interfaceName } = request
-	if (request.mac !== undefined) checkMac(network, request.mac)
-	const mac = request.mac ?? macFor(id, ipv4 === undefined ? undefined : toBytes(parseCidr(ipv4)))
-	return {
-		id,
-		networkId,
-		...(ipv4 === undefined ? {} : { ipv4 }),
-		...(ipv6 === undefined ? {} : { ipv6 }),
-		mac,
-		...(interfaceName === undefined ? {} : { interfaceName }),
-		published: [],
-	}
-}
-
-function checkMac(network: Network, mac: string): void {
-	if (parseMac(mac).every((byte) => byte === 0)) {
-		throw invalid(`the MAC address ${mac} is none that a link can have`)
-	}
-	if (hasParent(network) && !modeOf(network).ownMac) {
-		const all = `on a network of mode ${network.options.mode} all have the MAC address of the parent`
-		throw invalid(`the MAC address ${mac} cannot be had: ${all}`)
-	}
-}
-
-function identityOf({ ipv4, ipv6, mac, interfaceName }: Designed) {
-	return { ipv4, ipv6, mac, interfaceName }
 }
 
 /**

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { checkGivable, choosable, givable, nextFree } from '../../src/ipam/leases.ts'
-import { formatIp, parseCidr, parseIp } from '../../src/model/address.ts'
+import { checkGivable, choosable, nextFree } from '../../src/ipam/leases.ts'
+import { formatIp, givable, parseCidr, parseIp } from '../../src/model/address.ts'
 
 function span(pool: string, range?: string): string[] {
 	const cidr = parseCidr(pool)
