@@ -32,12 +32,10 @@ import { type EngineView, Forgotten } from './network/forgotten.ts'
 import { type Host, keepPassage } from './network/host.ts'
 import { Repairs } from './network/repairs.ts'
 import { resync } from './network/resync.ts'
+import { Rounds } from './network/rounds.ts'
 import { LevelStore } from './store/level.ts'
 
 type Logger = pino.Logger
-
-/** Milliseconds between two looks at everything. */
-const ROUND = 300_000
 
 async function start(config: Config, log: Logger): Promise<() => Promise<void>> {
 	const store = await LevelStore.open(config.stateDir)
@@ -73,10 +71,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const forgotten = new Forgotten(host, ipam, engineView(docker), ready, forgottenLog(log, metrics))
 	const watch = new Watch(repairs, rtnetlink, dockers)
 	watch.openLinks()
-	const rounds = setInterval(() => {
-		repairs.lookAround()
-		forgotten.lookAround()
-	}, ROUND)
+	const rounds = new Rounds([repairs, forgotten])
 	const server = buildServer({
 		network: networkDriver(host, () => repairs.firewallDue()),
 		ipam,
@@ -102,7 +97,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		await Promise.all([stopServing(), stopAdmin()])
 		await ready.catch(() => undefined)
 		watch.close()
-		clearInterval(rounds)
+		rounds.close()
 		// Breaks off what Docker is being asked.
 		await dockers.close()
 		await forgotten.close()

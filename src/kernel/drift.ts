@@ -1,13 +1,15 @@
-/** In what the kernel's links and addresses are not as they should be: what others can take away, and weft puts back. */
+/** In what the kernel is not as it should be: what others can change of links, addresses and settings, and weft puts back. */
 import { isErrno } from '../errors.ts'
-import { formatCidr, parseCidr } from '../model/address.ts'
-import type { Single } from './effects.ts'
+import { formatCidr, networkOf, parseCidr } from '../model/address.ts'
+import { hasRoute, type Single } from './effects.ts'
+import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import {
 	type Address,
 	type BridgeLink,
 	type DummyLink,
 	type Element,
+	type Hairpin,
 	type HostPort,
 	identity,
 	type Resource,
@@ -23,7 +25,7 @@ export async function drift(rtnetlink: Rtnetlink, resource: Single): Promise<str
 	return what === undefined ? undefined : `${identity(resource)} was ${what}`
 }
 
-/** The same, and also what is not put back as a link is: settings, a pair that is gone, and what `has` knows of. */
+/** The same, and also what is not put back so: a pair that is gone, and what `has` knows of. */
 export async function difference(
 	rtnetlink: Rtnetlink,
 	resource: Resource,
@@ -34,8 +36,6 @@ export async function difference(
 		case 'element':
 		case 'port':
 			return has(resource) ? undefined : gone
-		case 'sysctl':
-			return differenceOfSetting(resource)
 		case 'veth':
 			return rtnetlink.indexOf(resource.name) === undefined ? gone : drift(rtnetlink, resource)
 		default:
@@ -44,10 +44,10 @@ export async function difference(
 }
 
 /** What the kernel does not have needs no value: see effects.ts. */
-function differenceOfSetting(setting: Sysctl): string | undefined {
+function amissOfSetting(setting: Sysctl): string | undefined {
 	try {
 		const value = readSysctl(setting.key)
-		return value === setting.value ? undefined : `${identity(setting)} was ${value} instead of ${setting.value}`
+		return value === setting.value ? undefined : `${value} instead of ${setting.value}`
 	} catch (error) {
 		if (isErrno(error, 'ENOENT')) return undefined
 		throw error
@@ -71,29 +71,53 @@ async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | u
 			return amissOfAddress(rtnetlink, resource)
 		case 'route':
 			return amissOfRoute(rtnetlink, resource)
+		case 'hairpin':
+			return amissOfHairpin(rtnetlink, resource)
+		case 'sysctl':
+			return amissOfSetting(resource)
 		default:
 			return undefined
 	}
 }
 
-async function amissOfLink(rtnetlink: Rtnetlink, { name }: BridgeLink | DummyLink): Promise<string | undefined> {
-	const link = await rtnetlink.link(name)
+async function amissOfLink(rtnetlink: Rtnetlink, wanted: BridgeLink | DummyLink): Promise<string | undefined> {
+	const link = await rtnetlink.link(wanted.name)
 	if (link === undefined) return 'gone'
-	return link.up ? undefined : 'down'
+	if (!link.up) return 'down'
+	return wanted.kind === 'bridge' && wanted.kept !== true ? amissOfMtu(link, wanted) : undefined
+}
+
+function amissOfMtu({ mtu }: LinkInfo, wanted: BridgeLink | VethLink): string | undefined {
+	return mtu === wanted.mtu ? undefined : `with an MTU of ${mtu} instead of ${wanted.mtu}`
 }
 
 /** A pair that is gone took the container's end with it, and cannot be put back. */
-async function amissOfPair(rtnetlink: Rtnetlink, { name, master }: VethLink): Promise<string | undefined> {
-	const link = await rtnetlink.link(name)
+async function amissOfPair(rtnetlink: Rtnetlink, wanted: VethLink): Promise<string | undefined> {
+	const link = await rtnetlink.link(wanted.name)
 	if (link === undefined) return undefined
-	if (link.masterIndex === undefined || link.masterIndex !== rtnetlink.indexOf(master)) return `not on ${master}`
-	return link.up ? undefined : 'down'
+	const master = rtnetlink.indexOf(wanted.master)
+	if (link.masterIndex === undefined || link.masterIndex !== master) return `not on ${wanted.master}`
+	return link.up ? amissOfMtu(link, wanted) : 'down'
 }
 
-async function amissOfAddress(rtnetlink: Rtnetlink, { link, cidr }: Address): Promise<string | undefined> {
+async function amissOfHairpin(rtnetlink: Rtnetlink, { link }: Hairpin): Promise<string | undefined> {
+	const port = await rtnetlink.link(link)
+	return port === undefined || port.hairpin === true ? undefined : 'off'
+}
+
+async function amissOfAddress(rtnetlink: Rtnetlink, { link, cidr, kept }: Address): Promise<string | undefined> {
+	const address = parseCidr(cidr)
 	const index = rtnetlink.indexOf(link)
-	const there = index === undefined ? [] : await rtnetlink.addresses(index)
-	return there.some((each) => formatCidr(each.cidr) === formatCidr(parseCidr(cidr))) ? undefined : 'gone'
+	if (index === undefined) return 'gone'
+	const there = await rtnetlink.addresses(index)
+	if (!there.some((each) => formatCidr(each.cidr) === formatCidr(address))) return 'gone'
+	// Somebody else's may have been given without one.
+	if (kept === true || !hasRoute(address)) return undefined
+	const destination = formatCidr(networkOf(address))
+	const routes = await rtnetlink.routes(address.family, index)
+	if (routes.some((route) => formatCidr(route.destination) === destination)) return undefined
+	// While a link is down none of its addresses has one.
+	return (await rtnetlink.link(index))?.up === true ? 'without its route' : undefined
 }
 
 async function amissOfRoute(rtnetlink: Rtnetlink, { link, destination }: Route): Promise<string | undefined> {

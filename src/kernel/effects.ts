@@ -1,7 +1,7 @@
 /** What Linux does for each kind of resource: how it comes into being, and how it goes. */
 import { existsSync } from 'node:fs'
 import { isErrno, WeftError, within } from '../errors.ts'
-import { parseCidr, parseIp } from '../model/address.ts'
+import { type Cidr, parseCidr, parseIp, width } from '../model/address.ts'
 import { PROC } from './host-files.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import type { HostPorts } from './ports.ts'
@@ -81,7 +81,8 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 				// One that was never told its MAC takes the lowest of its ports, and neighbours lose it when a container leaves.
 				const mac = there.mac === NO_MAC ? link.mac : there.mac
 				if (link.kept === true) await rtnetlink.setLink({ index: there.index, up: true, mac })
-				else if (!there.up) await rtnetlink.setLink({ index: there.index, up: true })
+				else if (!there.up || there.mtu !== link.mtu)
+					await rtnetlink.setLink({ index: there.index, up: true, mtu: link.mtu })
 				return false
 			},
 			remove: async (link) => {
@@ -122,8 +123,12 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 			remove: deleteLink,
 		},
 		address: {
-			ensure: (address: Address) =>
-				unlessThere(rtnetlink.addAddress(indexOf(address.link), parseCidr(address.cidr), { nodad: true })),
+			ensure: async ({ link, cidr, kept }: Address) => {
+				const [index, address] = [indexOf(link), parseCidr(cidr)]
+				if (await unlessThere(rtnetlink.addAddress(index, address, { nodad: true }))) return true
+				if (kept !== true && hasRoute(address)) await unlessThere(rtnetlink.addRouteOfAddress(address, index))
+				return false
+			},
 			remove: async ({ link, cidr, kept }) => {
 				if (kept !== true) await onLink(link, (index) => rtnetlink.deleteAddress(index, parseCidr(cidr)))
 			},
@@ -242,6 +247,11 @@ async function unlessGone(work: Promise<unknown>): Promise<void> {
 	} catch (error) {
 		if (!isErrno(error, 'ENODEV', 'ENOENT', 'ESRCH', 'EADDRNOTAVAIL')) throw error
 	}
+}
+
+/** Whether the kernel adds a route with it. */
+export function hasRoute({ family, prefix }: Cidr): boolean {
+	return prefix < width(family)
 }
 
 function routeOf(route: Route, linkIndex: number) {

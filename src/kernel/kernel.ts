@@ -88,8 +88,9 @@ export class LinuxKernel implements Kernel {
 	async #reattach(veth: VethLink, links: ReadonlyMap<string, LinkInfo>): Promise<void> {
 		const link = links.get(veth.name)
 		const master = this.#rtnetlink.indexOf(veth.master)
-		if (link === undefined || master === undefined || link.masterIndex === master) return
-		await this.#rtnetlink.setLink({ index: link.index, master, up: true })
+		if (link === undefined || master === undefined) return
+		if (link.masterIndex === master && link.up && link.mtu === veth.mtu) return
+		await this.#rtnetlink.setLink({ index: link.index, master, mtu: veth.mtu, up: true })
 	}
 
 	async repair(resources: readonly Resource[]): Promise<readonly string[]> {

@@ -11,7 +11,7 @@ import type { IpvlanFlag, IpvlanMode, MacvlanMode } from '../model/options.ts'
  */
 export const LOOPBACK6_ALIAS = 'fe80::180'
 
-/** A Linux bridge. One that is there already is left as it is, but up, and a kept one with the MAC that it has. */
+/** A Linux bridge. One that is there already is left as it is, but up and, unless it is a kept one, with this MTU. */
 export interface BridgeLink {
 	readonly kind: 'bridge'
 	readonly name: string

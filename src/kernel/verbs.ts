@@ -21,13 +21,13 @@ export interface Kernel {
 	 */
 	restore(resources: readonly Resource[]): Promise<unknown[]>
 	/**
-	 * Puts back what others took away of these links and addresses, and with it all of these resources but the firewall's
-	 * elements. What that was, for people: nothing where nothing was amiss.
+	 * Puts back what others took away of these links, addresses and settings, and with it all of these resources but the
+	 * firewall's elements. What that was, for people: nothing where nothing was amiss.
 	 */
 	repair(resources: readonly Resource[]): Promise<readonly string[]>
 	/**
-	 * In what these resources are not as they should be, for people, and changes nothing. Also what cannot be put back, as a
-	 * pair that is gone, and settings. Of elements it says whether they are wanted: see compareTables.
+	 * In what these resources are not as they should be, for people, and changes nothing: what repair would put back, and what
+	 * it could not, as a pair that is gone. Of elements it says whether they are wanted: see compareTables.
 	 */
 	differences(resources: readonly Resource[]): Promise<readonly string[]>
 	/** The names of all links of this host. */

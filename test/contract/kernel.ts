@@ -244,6 +244,16 @@ export function kernelContract(name: string, open: () => Promise<KernelBed>): vo
 			assert.deepEqual(await kernel.repair(ALL), [])
 		})
 
+		it('puts back a setting', async () => {
+			const { kernel, setting } = await open()
+			await kernel.ensure([...NETWORK, LOCALNET])
+			await kernel.ensure([{ ...LOCALNET, value: '0' }])
+			assert.deepEqual(await kernel.repair([...NETWORK, LOCALNET]), [
+				'sysctl net/ipv4/conf/weft0/route_localnet was 0 instead of 1',
+			])
+			assert.equal(await setting(LOCALNET.key), '1')
+		})
+
 		it('makes no pair, whose other end is gone, and no element', async () => {
 			const { kernel, objects, loseLink, loseTable } = await open()
 			await kernel.ensure(ALL)

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { bridgeName } from '../../src/model/names.ts'
-import { noBed } from './networks-bed.ts'
+import { eventually } from '../support/eventually.ts'
+import { noBed, setSysctl } from './networks-bed.ts'
 import { EACH, HOST, OUTSIDE, PUBLISHED, type Scene, SERVICE, setScene } from './networks-scene.ts'
 import { gatewayOf, idOf, type Watching } from './networks-weft.ts'
 
@@ -33,6 +34,24 @@ const CASES: Readonly<Record<string, readonly [commands: readonly string[], foun
 		['link set PORT nomaster'],
 		/^link wv\w+ left its bridge: .*link wv\w+ was not on weft/m,
 	],
+	'ip link set PORT down': [['link set PORT down'], /^link wv\w+ was set down: .*link wv\w+ was down/m],
+}
+
+/** What nobody is told of. */
+const UNTOLD: Readonly<Record<string, readonly [commands: readonly string[], found: RegExp]>> = {
+	'ip route del SUBNET': [
+		[`route del 10.231.1.0/24 dev ${BRIDGE}`, `route del fd00:231:1::/64 dev ${BRIDGE}`],
+		new RegExp(
+			`address ${BRIDGE} ${GATEWAY[4]}/24 was without its route, address ${BRIDGE} ${GATEWAY[6]}/64 was without its route`,
+		),
+	],
+	'ip link set BRIDGE mtu': [
+		[`link set ${BRIDGE} mtu 1300`],
+		new RegExp(`link ${BRIDGE} was with an MTU of 1300 instead of 1500`),
+	],
+	'ip link set PORT mtu': [['link set PORT mtu 1300'], /link wv\w+ was with an MTU of 1300 instead of 1500/],
+	'bridge link set dev PORT hairpin off': [['link set PORT type bridge_slave hairpin off'], /hairpin wv\w+ was off/],
+	'sysctl net.ipv4.ip_forward=0': [[], /sysctl net\/ipv4\/ip_forward was 0 instead of 1/],
 }
 
 describe('links that somebody changed', { skip: noBed() }, () => {
@@ -82,6 +101,22 @@ describe('links that somebody changed', { skip: noBed() }, () => {
 			await somebodyDoes(commands)
 			await passWithin(PROMISE)
 			assert.match(watching.repairs.join('\n'), found)
+		})
+	}
+
+	for (const [name, [commands, found]] of Object.entries(UNTOLD)) {
+		it(`${name}: it is found in a look at everything, and by who asks`, async () => {
+			await passWithin(PROMISE)
+			assert.deepEqual(await scene.weft.differences(), [])
+			await somebodyDoes(commands)
+			if (commands.length === 0) setSysctl('net/ipv4/ip_forward', '0')
+			assert.match((await scene.weft.differences()).join(', '), found)
+
+			watching = await scene.weft.watch(200)
+			await eventually(async () => (await scene.weft.differences()).length === 0)
+			assert.match(watching.repairs.join('\n'), found)
+			assert.match(watching.repairs.join('\n'), /^it was found so in a look at everything: put network/)
+			await passWithin(PROMISE)
 		})
 	}
 })

@@ -170,27 +170,6 @@ describe('after', { skip: noBed('iptables-nft', 'iptables-legacy') }, () => {
 		assert.deepEqual(watching.repairs, ["nft deleted bridge weft: made weft's tables anew"])
 	})
 
-	it('ip link set down, of a container’s link on the host', async () => {
-		await hold('nft', [OPEN])
-		const [{ link_index: index }] = JSON.parse(await scene.red.place.run('ip', '-j', 'link', 'show', 'eth0'))
-		const links: { ifindex: number; ifname: string }[] = JSON.parse(await scene.host.run('ip', '-j', 'link'))
-		const name = links.find(({ ifindex }) => ifindex === index)?.ifname
-		const setDown = () => scene.host.run('ip', 'link', 'set', `${name}`, 'down')
-		await passWithin(0)
-		await setDown()
-		assert.deepEqual(await shut(), [4, 6])
-
-		await scene.host.run('ip', 'link', 'set', `${name}`, 'up')
-		await passWithin(PROMISE)
-		watching = await scene.weft.watch()
-		await setDown()
-		await passWithin(PROMISE)
-		assert.match(
-			watching.repairs.join(),
-			new RegExp(`^link ${name} was set down: put .* right, of which link ${name} was down$`),
-		)
-	})
-
 	it('Docker came, where there was none: the rule is in its chain and nowhere else', async () => {
 		await hold('nft', [SHUT])
 		await scene.weft.openForward()

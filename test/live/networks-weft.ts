@@ -14,11 +14,13 @@ import { Watch } from '../../src/kernel/watch.ts'
 import { isSpareName } from '../../src/model/names.ts'
 import type { PortRequest } from '../../src/model/network.ts'
 import { KeyedMutex } from '../../src/mutex.ts'
+import { diff } from '../../src/network/diff.ts'
 import { DockerBridges } from '../../src/network/docker-bridges.ts'
 import { networkDriver } from '../../src/network/driver.ts'
 import type { Host } from '../../src/network/host.ts'
 import { Repairs } from '../../src/network/repairs.ts'
 import { resync } from '../../src/network/resync.ts'
+import { Rounds } from '../../src/network/rounds.ts'
 import type { EndpointRequest, NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
 import { LevelStore } from '../../src/store/level.ts'
 import { type Bed, Peer } from './networks-bed.ts'
@@ -30,8 +32,10 @@ export interface Weft {
 	openForward(): Promise<unknown>
 	/** Makes the table anew. */
 	renewTables(): Promise<void>
-	/** Notices what others do, from now on, and makes it good. */
-	watch(): Promise<Watching>
+	/** Notices what others do, from now on, and makes it good; `round` is the milliseconds between looks at everything. */
+	watch(round?: number): Promise<Watching>
+	/** In what the kernel is not as it is on record, for people. */
+	differences(): Promise<string[]>
 	/** Tells weft of Docker's bridges, as its start does. */
 	look(): Promise<void>
 	end(): Promise<void>
@@ -72,7 +76,8 @@ export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft
 		verbs: networkDriver(host, async () => undefined),
 		openForward: () => kernel.keepPassage('iptables', () => ['weft0'], true),
 		renewTables: () => kernel.renewTables(),
-		watch: () => watch(host, rtnetlink, nft),
+		watch: (round) => watch(host, rtnetlink, nft, round),
+		differences: async () => (await diff(host)).map(({ what }) => what),
 		look: async () => {
 			const view = { links: () => rtnetlink.links(), bridgeNames: async () => [], close: () => undefined }
 			const dockers = new DockerBridges(host, view, Promise.resolve(), { info: () => undefined, warn })
@@ -102,7 +107,7 @@ function refusing(rtnetlink: Rtnetlink, refuse: Refusal): Rtnetlink {
 	})
 }
 
-async function watch(host: Host, rtnetlink: Rtnetlink, nft: Nft): Promise<Watching> {
+async function watch(host: Host, rtnetlink: Rtnetlink, nft: Nft, round?: number): Promise<Watching> {
 	const repairs: string[] = []
 	const keepers = new Repairs(host, Promise.resolve(), {
 		repaired: ({ cause, done }) => repairs.push(`${cause}: ${done.join(', ')}`),
@@ -111,7 +116,9 @@ async function watch(host: Host, rtnetlink: Rtnetlink, nft: Nft): Promise<Watchi
 	const watch = new Watch(keepers, rtnetlink)
 	watch.openLinks()
 	await watch.openRules(nft)
+	const rounds = new Rounds([keepers], round)
 	const end = (): Promise<void> => {
+		rounds.close()
 		watch.close()
 		return keepers.close()
 	}

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import { messageOf } from '../../src/errors.ts'
 import { Repairs } from '../../src/network/repairs.ts'
+import { Rounds } from '../../src/network/rounds.ts'
 import {
 	attach,
 	type Bench,
@@ -197,6 +198,23 @@ describe('repairs', () => {
 			"it was found so in a look at everything: made weft's tables anew, since table inet weft was gone",
 			`it was found so in a look at everything: ${NAME} address ${host.bridge} 10.210.1.1/24 was gone`,
 		])
+	})
+
+	it('are made in rounds, by the clock', async () => {
+		const host = await populated()
+		mock.timers.reset()
+		mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'], now: 1_000_000 })
+		const rounds = new Rounds([host.repairs])
+		host.kernel.loseAddress(host.bridge, '10.210.1.1/24')
+		await pass(299_999)
+		assert.deepEqual(host.log, [])
+		await pass(1)
+		await pass(100)
+		assert.equal(host.log.length, 1)
+		host.kernel.loseAddress(host.bridge, '10.210.1.1/24')
+		rounds.close()
+		await pass(600_000)
+		assert.equal(host.log.length, 1)
 	})
 
 	it('put back a VLAN and a dummy of networks on them, and the VLAN again when its parent is back', async () => {

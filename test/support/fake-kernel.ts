@@ -291,10 +291,6 @@ export class FakeKernel implements Kernel {
 	}
 
 	#difference(resource: Resource): string | undefined {
-		if (resource.kind === 'sysctl') {
-			const value = this.settings.get(resource.key) ?? resource.value
-			return value === resource.value ? undefined : `${value} instead of ${resource.value}`
-		}
 		// What is lost with the table is still wanted.
 		if (resource.kind === 'element') {
 			return this.has(resource) || this.#lost.some((each) => identity(each) === identity(resource)) ? undefined : 'gone'
@@ -304,6 +300,10 @@ export class FakeKernel implements Kernel {
 	}
 
 	#amiss(resource: Single): string | undefined {
+		if (resource.kind === 'sysctl') {
+			const value = this.settings.get(resource.key) ?? resource.value
+			return value === resource.value ? undefined : `${value} instead of ${resource.value}`
+		}
 		if (resource.kind === 'veth') {
 			if (this.masterOf(resource.name) !== resource.master) return `not on ${resource.master}`
 			return this.#down.has(resource.name) ? 'down' : undefined

@@ -12,6 +12,7 @@ import {
 	type Request,
 	readNested,
 	readText,
+	readU8,
 	readU32,
 	text,
 	u8,
@@ -43,6 +44,7 @@ const IFLA_EXT_MASK = 29
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
 const IFLA_INFO_SLAVE_KIND = 4
+const IFLA_INFO_SLAVE_DATA = 5
 const VETH_INFO_PEER = 1
 const IFLA_BR_MULTI_BOOLOPT = 46
 const IFLA_CARRIER_UP_COUNT = 47
@@ -69,6 +71,8 @@ export interface LinkInfo {
 	readonly masterIndex?: number
 	/** The kind of its master, such as `bridge`. */
 	readonly masterKind?: string
+	/** A port of a bridge that takes frames back. */
+	readonly hairpin?: true
 	/** True only for the loopback itself. */
 	readonly loopback?: true
 	/** A veth's peer or the device that this one sits on, as an index of that device's own namespace. */
@@ -228,6 +232,7 @@ export function readLink(message: Message): LinkInfo {
 	const info = readNested(found, IFLA_LINKINFO)
 	const kind = readText(info, IFLA_INFO_KIND)
 	const masterKind = readText(info, IFLA_INFO_SLAVE_KIND)
+	const port = masterKind === 'bridge' ? readNested(info, IFLA_INFO_SLAVE_DATA) : new Map()
 	const flags = message.body.readUInt32LE(8)
 	const mac = found.get(IFLA_ADDRESS)
 	const masterIndex = readU32(found, IFLA_MASTER)
@@ -241,6 +246,7 @@ export function readLink(message: Message): LinkInfo {
 		up: (flags & IFF_UP) !== 0,
 		...(masterIndex === undefined ? {} : { masterIndex }),
 		...(masterKind === undefined ? {} : { masterKind }),
+		...(readU8(port, IFLA_BRPORT_MODE) === 1 ? { hairpin: true as const } : {}),
 		...((flags & IFF_LOOPBACK) === 0 ? {} : { loopback: true }),
 		...(linkIndex === undefined || linkIndex === 0 ? {} : { linkIndex }),
 		group: readU32(found, IFLA_GROUP) ?? 0,

@@ -1,5 +1,5 @@
 /** Routes of the main table: the bodies of their requests and the reading of their answers. Pure; see linux/rtnetlink.h. */
-import { type Cidr, type Family, type Ip, toBytes, width } from '../../model/address.ts'
+import { type Cidr, type Family, type Ip, networkOf, toBytes, width } from '../../model/address.ts'
 import { AF_INET, AF_INET6 } from './address.ts'
 import {
 	type Attributes,
@@ -8,6 +8,7 @@ import {
 	ip,
 	type Message,
 	NLM_F_CREATE,
+	NLM_F_EXCL,
 	NLM_F_REPLACE,
 	type Request,
 	readIp,
@@ -23,11 +24,15 @@ const HEADER = 12
 const RTA_DST = 1
 const RTA_OIF = 4
 const RTA_GATEWAY = 5
+const RTA_PRIORITY = 6
 const RTA_PREFSRC = 7
 const RTA_VIA = 18
 
 const TABLE_MAIN = 254
+const PROTOCOL_KERNEL = 2
 const PROTOCOL_STATIC = 4
+/** IP6_RT_PRIO_ADDRCONF */
+const PRIORITY_OF_ADDRESS = 256
 const SCOPE_UNIVERSE = 0
 const SCOPE_LINK = 253
 const SCOPE_NOWHERE = 255
@@ -60,17 +65,18 @@ export interface NewRoute {
 
 interface Header {
 	readonly destination: Cidr
+	readonly protocol?: number
 	readonly scope?: number
 	readonly flags?: number
 }
 
 /** struct rtmsg */
-function header({ destination, scope = SCOPE_UNIVERSE, flags = 0 }: Header): Buffer {
+function header({ destination, protocol = PROTOCOL_STATIC, scope = SCOPE_UNIVERSE, flags = 0 }: Header): Buffer {
 	const rtmsg = Buffer.alloc(HEADER)
 	rtmsg.writeUInt8(destination.family === 4 ? AF_INET : AF_INET6, 0)
 	rtmsg.writeUInt8(destination.prefix, 1)
 	rtmsg.writeUInt8(TABLE_MAIN, 4)
-	rtmsg.writeUInt8(PROTOCOL_STATIC, 5)
+	rtmsg.writeUInt8(protocol, 5)
 	rtmsg.writeUInt8(scope, 6)
 	rtmsg.writeUInt8(TYPE_UNICAST, 7)
 	rtmsg.writeUInt32LE(flags, 8)
@@ -101,6 +107,23 @@ export function newRoute(route: NewRoute): Request {
 	}
 }
 
+/** The route that the kernel adds with an address, where somebody has taken it away; it fails with EEXIST where it is there. */
+export function routeOfAddress(address: Cidr, linkIndex: number): Request {
+	const destination = networkOf(address)
+	const is4 = address.family === 4
+	const own = is4 ? { source: address } : {}
+	return {
+		type: RTM_NEWROUTE,
+		// IPv6 takes a route of another link for the same one where this is to be the only one.
+		flags: NLM_F_CREATE | (is4 ? NLM_F_EXCL : 0),
+		body: Buffer.concat([
+			header({ destination, protocol: PROTOCOL_KERNEL, scope: is4 ? SCOPE_LINK : SCOPE_UNIVERSE }),
+			...body({ destination, linkIndex, ...own }),
+			...(is4 ? [] : [u32(RTA_PRIORITY, PRIORITY_OF_ADDRESS)]),
+		]),
+	}
+}
+
 /** Only static routes, so that the kernel's own route of an address is never what goes. */
 export function deleteRoute(route: NewRoute): Request {
 	const { destination } = route
@@ -109,12 +132,13 @@ export function deleteRoute(route: NewRoute): Request {
 	return { type: RTM_DELROUTE, flags: 0, body: Buffer.concat([header({ destination, scope }), ...body(route)]) }
 }
 
-/** Of the main table. Kernels before 4.20 send those of all tables: readMainRoute looks, too. */
-export function getRoutes(family: Family): Request {
+/** Of the main table, and of one link, or of all for 0. Kernels before 4.20 send those of all tables and links. */
+export function getRoutes(family: Family, linkIndex = 0): Request {
 	const rtmsg = Buffer.alloc(HEADER)
 	rtmsg.writeUInt8(family === 4 ? AF_INET : AF_INET6, 0)
 	rtmsg.writeUInt8(TABLE_MAIN, 4)
-	return { type: RTM_GETROUTE, flags: 0, body: rtmsg }
+	const ofLink = linkIndex === 0 ? [] : [u32(RTA_OIF, linkIndex)]
+	return { type: RTM_GETROUTE, flags: 0, body: Buffer.concat([rtmsg, ...ofLink]) }
 }
 
 /** The route that a packet to this address would take, of any table. */

@@ -121,9 +121,10 @@ export class Rtnetlink {
 		await this.#ask(address.deleteAddress(index, cidr))
 	}
 
-	/** Of the main table. */
-	routes(family: Family): Promise<route.RouteInfo[]> {
-		return unlessNoTable(this.#list(route.getRoutes(family), route.readMainRoute))
+	/** Of the main table, and of the link with this index, or of all. */
+	async routes(family: Family, index = 0): Promise<route.RouteInfo[]> {
+		const all = await unlessNoTable(this.#list(route.getRoutes(family, index), route.readMainRoute))
+		return index === 0 ? all : all.filter(({ linkIndex }) => linkIndex === index)
 	}
 
 	/** Of the main table, the one that is used first in front. */
@@ -146,6 +147,11 @@ export class Rtnetlink {
 	/** Into the main table, in the place of one to the same destination. */
 	async addRoute(added: route.NewRoute): Promise<void> {
 		await this.#ask(route.newRoute(added))
+	}
+
+	/** The one that came with an address. */
+	async addRouteOfAddress(address: Cidr, index: number): Promise<void> {
+		await this.#ask(route.routeOfAddress(address, index))
 	}
 
 	async deleteRoute(deleted: route.NewRoute): Promise<void> {

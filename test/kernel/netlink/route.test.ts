@@ -10,6 +10,7 @@ import {
 	readDefaultRoute,
 	readMainRoute,
 	readRoute,
+	routeOfAddress,
 } from '../../../src/kernel/netlink/route.ts'
 import { parseCidr, parseIp } from '../../../src/model/address.ts'
 import { anyIp, anyNetwork } from './arbitraries.ts'
@@ -38,6 +39,21 @@ test('a route says which address of the host packets leave with', () => {
 	assert.equal(deleteRoute(route).body.toString('hex'), hex('02 20 00 00 fe 04 ff 01 00000000', rest))
 })
 
+test('the route of an address is as the kernel adds it', () => {
+	const request = routeOfAddress(parseCidr('10.9.0.1/16'), 3)
+	assert.deepEqual([request.type, request.flags], [24, 0x600])
+	assert.equal(
+		request.body.toString('hex'),
+		hex('02 10 00 00 fe 02 fd 01 00000000', '0800 0100 0a090000 0800 0400 03000000 0800 0700 0a090001'),
+	)
+	const request6 = routeOfAddress(parseCidr('fd00::1/64'), 3)
+	assert.equal(request6.flags, 0x400)
+	assert.equal(
+		request6.body.toString('hex'),
+		hex('0a 40 00 00 fe 02 00 01 00000000', `1400 0100 fd00${'00'.repeat(14)} 0800 0400 03000000 0800 0600 00010000`),
+	)
+})
+
 test('a gateway of the other family has an attribute of its own', () => {
 	const route = newRoute({ destination: parseCidr('10.9.0.0/16'), linkIndex: 3, via: parseIp('fd00::1') })
 	const via = '1600 1200 0a00 fd000000000000000000000000000001 0000'
@@ -55,6 +71,7 @@ test('a route is deleted whatever its scope, and asked for by family', () => {
 		hex('02 10 00 00 fe 04 ff 01 00000000', '0800 0100 0a090000', '0800 0400 03000000'),
 	)
 	assert.equal(getRoutes(6).body.toString('hex'), hex('0a 00 00 00 fe 00 00 00 00000000'))
+	assert.equal(getRoutes(6, 3).body.toString('hex'), hex('0a 00 00 00 fe 00 00 00 00000000', '0800 0400 03000000'))
 })
 
 test('the route to an address is asked for as an entry of the tables', () => {
