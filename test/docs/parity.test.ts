@@ -67,11 +67,22 @@ test("every test and option of Docker's has its row, and one only", () => {
 	)
 })
 
-/** All that is quoted in a test's source: its titles, those of tables among them, and more. */
+const QUOTED = /'([^'\n]+)'|"([^"\n]+)"|`([^`\n]+)`/.source
+const TITLE = new RegExp(`\\b(?:it|test|describe)\\(\\s*(?:${QUOTED})`, 'g')
+/** The first word of a row of a table, before the command line that it stands for. */
+const ROW = new RegExp(`\\[\\s*(?:${QUOTED}),\\s*\\[`, 'g')
+/** Where a title takes the word of a row. */
+const WORD = '$' + '{title}'
+
+/** The titles of its tests and of their groups, as they stand there, and each with the words that its table has for it. */
 function titlesOf(file: string): string[] {
 	const path = [`${ROOT}test/${file}.test.ts`, `${ROOT}test/${file}.ts`].find(existsSync)
 	if (path === undefined) return []
-	return Array.from(readFileSync(path, 'utf8').matchAll(/'([^'\n]+)'|"([^"\n]+)"|`([^`\n]+)`/g)).map(
-		([, single, double, template]) => single ?? double ?? template ?? '',
-	)
+	const source = readFileSync(path, 'utf8')
+	const words = quoted(source, ROW)
+	return quoted(source, TITLE).flatMap((title) => [title, ...words.map((word) => title.replace(WORD, word))])
+}
+
+function quoted(source: string, pattern: RegExp): string[] {
+	return Array.from(source.matchAll(pattern), ([, single, double, template]) => single ?? double ?? template ?? '')
 }
