@@ -1,6 +1,6 @@
 /**
- * What Docker has: the options of its bridge driver, and its tests of networks, as of version 29, without those of Windows,
- * of Swarm's services and of other drivers than bridge. docs/parity.md answers each of them.
+ * What Docker has: the options of its drivers, and its tests of networks, as of version 29, without those of Windows, of
+ * Swarm's services and of drivers that have no part in docs/parity.md, which answers each of them.
  */
 
 const OPTIONS = `
@@ -9,6 +9,7 @@ BRIDGE.gateway_mode_ipv6 BRIDGE.trusted_host_interfaces BRIDGE.inhibit_ipv4 BRID
 com.docker.network.driver.mtu com.docker.network.enable_ipv4 com.docker.network.enable_ipv6
 com.docker.network.container_iface_prefix com.docker.network.host_ipv4 com.docker.network.host_ipv6
 com.docker.network.advertise_addr_nmsgs com.docker.network.advertise_addr_ms --default-network-opt
+parent macvlan_mode
 `
 
 /** integration/network */
@@ -33,6 +34,15 @@ TestFirewalldReloadNoZombies TestLegacyLink TestRemoveLegacyLink TestPortMapping
 TestFirewallBackendSwitch TestEmptyPortBindingsBC TestPortBindingBackfillingForOlderContainers TestBridgeIPAMStatus
 TestJoinError TestPreferredSubnetRestore TestNetworkInitErrorDocker0 TestNetworkInitErrorUserDefined
 TestNetworkCreateErrorNoBridge TestBridgeIptablesDoc TestBridgeNftablesDoc
+`
+
+/** integration/network/macvlan */
+const MACVLAN = `
+macvlan/TestDockerNetworkMacvlanPersistence macvlan/Subinterface macvlan/OverlapParent
+macvlan/OverlapParentPassthruFirst macvlan/OverlapParentPassthruSecond macvlan/OverlapDeleteCreatedSecond
+macvlan/OverlapKeepExistingParent macvlan/NilParent macvlan/InternalMode macvlan/MultiSubnetWithParent
+macvlan/MultiSubnetNoParent macvlan/Addressing macvlan/TestMacvlanIPAM macvlan/TestMacvlanIPAMOverlap
+macvlan/TestMACVlanDNS macvlan/TestPointToPoint macvlan/TestEndpointWithCustomIfname macvlan/TestParentDown
 `
 
 /** integration/networking */
@@ -80,6 +90,6 @@ TestDockerNetworkCreateDeleteSpecialCharacters TestDaemonRestartRestoreBridgeNet
 TestDockerNetworkValidateIP TestDockerNetworkDisconnectFromBridge TestConntrackFlowsLeak
 `
 
-export const DOCKERS: readonly string[] = [OPTIONS, NETWORK, BRIDGE, NETWORKING, CLI].flatMap((names) =>
+export const DOCKERS: readonly string[] = [OPTIONS, NETWORK, BRIDGE, MACVLAN, NETWORKING, CLI].flatMap((names) =>
 	names.trim().split(/\s+/),
 )
