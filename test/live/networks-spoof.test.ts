@@ -15,9 +15,12 @@ import {
 	setScene,
 	showBridgedFrames,
 } from './networks-scene.ts'
-import { gatewayOf } from './networks-weft.ts'
+import { type Container, gatewayOf, networkRequest, runContainer } from './networks-weft.ts'
 
 type End = 'saddr' | 'daddr'
+
+/** A network whose containers antispoof does not hold: what they disguise gets further than its first rules. */
+const FREE = 4
 
 /** An address of the loopback that no link has by name: the kernel drops by itself what claims to come from one. */
 const DISGUISE = { 4: '127.0.0.2', 6: '::1' } as const
@@ -60,10 +63,16 @@ function disguise(device: string, end: End): string {
 
 describe('packets in the guise of the loopback', { skip: noBed() }, () => {
 	let scene: Scene
+	let free: Container | undefined
 	before(async () => {
 		scene = await setScene()
+		await scene.weft.verbs.createNetwork(networkRequest(FREE, { options: { antispoof: 'false' } }))
+		free = await runContainer(scene.weft, FREE, 2)
 	})
-	after(() => scene?.end())
+	after(async () => {
+		await free?.place.end()
+		await scene?.end()
+	})
 
 	async function count(table: string, counter: string): Promise<number> {
 		const text = await scene.host.run('nft', 'list', 'counter', ...table.split(' '), counter)
@@ -116,6 +125,12 @@ describe('packets in the guise of the loopback', { skip: noBed() }, () => {
 				showBridgedFrames(shown)
 				const { place } = scene.red
 				await tried(place, ['eth0', await otherEnd(place)], gatewayOf(1), end)
+			})
+
+			it(`as ${end} are dropped from a container without antispoof, bridge-nf-call-iptables=${shown}`, async () => {
+				showBridgedFrames(shown)
+				assert.ok(free !== undefined)
+				await tried(free.place, ['eth0', await otherEnd(free.place)], gatewayOf(FREE), end)
 			})
 		}
 	}
