@@ -12,15 +12,21 @@ import {
 	PUBLIC,
 	PUBLISHED,
 	type Scene,
+	SERVICE,
+	serve,
 	setScene,
 	showBridgedFrames,
 } from './networks-scene.ts'
-import { type Container, gatewayOf, networkRequest, runContainer } from './networks-weft.ts'
+import { type Container, gatewayOf, networkRequest, port, runContainer } from './networks-weft.ts'
 
 type End = 'saddr' | 'daddr'
 
-/** A network whose containers antispoof does not hold: what they disguise gets further than its first rules. */
+/**
+ * A network whose container antispoof does not hold: what it disguises gets further than the first rules. Its own port
+ * leads back to it, and is translated on the bridge where frames are shown.
+ */
 const FREE = 4
+const PUBLISHED_FREE = 8083
 
 /** An address of the loopback that no link has by name: the kernel drops by itself what claims to come from one. */
 const DISGUISE = { 4: '127.0.0.2', 6: '::1' } as const
@@ -68,6 +74,8 @@ describe('packets in the guise of the loopback', { skip: noBed() }, () => {
 		scene = await setScene()
 		await scene.weft.verbs.createNetwork(networkRequest(FREE, { options: { antispoof: 'false' } }))
 		free = await runContainer(scene.weft, FREE, 2)
+		await serve(free.place)
+		await scene.weft.verbs.publish(free.networkId, free.endpointId, port(PUBLISHED_FREE, SERVICE))
 	})
 	after(async () => {
 		await free?.place.end()
@@ -79,9 +87,10 @@ describe('packets in the guise of the loopback', { skip: noBed() }, () => {
 		return Number(/packets (\d+)/.exec(text)?.[1])
 	}
 
-	const CALLS = FAMILIES.flatMap((family) =>
-		[PUBLIC, PUBLISHED].flatMap((port) => PROTOCOLS.map((protocol) => ({ family, port, protocol }))),
-	)
+	const callsTo = (published: number) =>
+		FAMILIES.flatMap((family) =>
+			[PUBLIC, published].flatMap((port) => PROTOCOLS.map((protocol) => ({ family, port, protocol }))),
+		)
 
 	/** The host's end of a container's link. */
 	async function otherEnd(place: Place): Promise<string> {
@@ -96,16 +105,18 @@ describe('packets in the guise of the loopback', { skip: noBed() }, () => {
 		[theirs, ours]: readonly [string, string],
 		to: { readonly 4: string; readonly 6: string },
 		end: End,
+		published = PUBLISHED,
 	): Promise<void> {
-		for (const { family, port, protocol } of CALLS) assert.ok(await place.dial(protocol, to[family], port))
+		const calls = callsTo(published)
+		for (const { family, port, protocol } of calls) assert.ok(await place.dial(protocol, to[family], port))
 		await scene.host.pipe(witness(ours), 'nft', '-f', '-')
 		await place.pipe(disguise(theirs, end), 'nft', '-f', '-')
 		try {
 			const shut = await Promise.all(
-				CALLS.map(({ family, port, protocol }) => place.isShutOut(protocol, to[family], port)),
+				calls.map(({ family, port, protocol }) => place.isShutOut(protocol, to[family], port)),
 			)
 			assert.ok(shut.every(Boolean))
-			assert.ok((await count('netdev witness', 'arrived')) >= CALLS.length, 'the packets were not sent')
+			assert.ok((await count('netdev witness', 'arrived')) >= calls.length, 'the packets were not sent')
 			assert.equal(await count('inet witness', 'passed'), 0)
 		} finally {
 			await place.run('nft', 'delete', 'table', 'netdev', 'disguise')
@@ -130,7 +141,7 @@ describe('packets in the guise of the loopback', { skip: noBed() }, () => {
 			it(`as ${end} are dropped from a container without antispoof, bridge-nf-call-iptables=${shown}`, async () => {
 				showBridgedFrames(shown)
 				assert.ok(free !== undefined)
-				await tried(free.place, ['eth0', await otherEnd(free.place)], gatewayOf(FREE), end)
+				await tried(free.place, ['eth0', await otherEnd(free.place)], gatewayOf(FREE), end, PUBLISHED_FREE)
 			})
 		}
 	}
