@@ -51,6 +51,9 @@ table inet witness {
 	}
 	chain forward {
 		type filter hook forward priority -500${counters('passed')}
+		# Whose address was translated by then.
+		ct original ip daddr ${DISGUISE[4]} counter name passed
+		ct original ip6 daddr ${DISGUISE[6]} counter name passed
 	}
 }
 `
