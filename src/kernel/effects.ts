@@ -142,7 +142,12 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		},
 		neighbour: {
 			ensure: async ({ link, ip, mac }: Neighbour) => {
-				await rtnetlink.setNeighbour({ index: indexOf(link), ip: parseIp(ip), mac })
+				const index = indexOf(link)
+				await rtnetlink.setNeighbour({
+					index,
+					ip: parseIp(ip),
+					mac: mac ?? (await rtnetlink.link(index))?.mac ?? NO_MAC,
+				})
 				return true
 			},
 			remove: ({ link, ip }) => onLink(link, (index) => rtnetlink.deleteNeighbour({ index, ip: parseIp(ip) })),

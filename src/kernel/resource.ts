@@ -97,7 +97,8 @@ export interface Neighbour {
 	readonly kind: 'neighbour'
 	readonly link: string
 	readonly ip: string
-	readonly mac: string
+	/** Absent: the link's own, which it shares with the neighbour. */
+	readonly mac?: string
 }
 
 /** On `link` this host answers whoever asks for `ip`, an IPv6 address that it has on another one. */

@@ -66,7 +66,13 @@ export function shimRoutes({ options }: LanNetwork, shim: Shim, { mac, ipv4, ipv
 			const source = options.mode === 'ipvlan' ? besideOf(addresses, cidr) : undefined
 			return source === undefined ? route : { ...route, source }
 		})
-	return options.mode === 'macvlan' ? [element('beside', [name, mac]), ...routes] : routes
+	if (options.mode === 'macvlan') return [element('beside', [name, mac]), ...routes]
+	return options.ipvlanMode === 'l2' ? [...neighbours(name, [ipv4, ipv6]), ...routes] : routes
+}
+
+/** What a container answers is for an address of the parent's, and comes up there: by the shim nobody would be found. */
+function neighbours(link: string, cidrs: readonly (string | undefined)[]): Resource[] {
+	return cidrs.flatMap((cidr) => (cidr === undefined ? [] : [{ kind: 'neighbour', link, ip: plainAddress(cidr) }]))
 }
 
 /** That of the host which is of the same subnet, or of the same family. */

@@ -301,7 +301,9 @@ describe('an ipvlan network with host_access', () => {
 			const ofNetwork = [`link ${shim}`, ...proxies]
 			assert.deepEqual(ofShim(host), ofNetwork)
 			await attach(host, endpointRequest())
-			assert.deepEqual(ofShim(host), [...ofNetwork, `route 10.210.1.2/32 ${shim}`, `route fd00:1::2/128 ${shim}`])
+			const neighbours = mode === 'l2' ? [`neighbour ${shim} 10.210.1.2`, `neighbour ${shim} fd00:1::2`] : []
+			const routes = [`route 10.210.1.2/32 ${shim}`, `route fd00:1::2/128 ${shim}`]
+			assert.deepEqual(ofShim(host), [...ofNetwork, ...neighbours, ...routes].sort())
 			await host.verbs.leave(NETWORK, ENDPOINT)
 			await host.verbs.deleteNetwork(NETWORK)
 			assert.deepEqual(ofShim(host), [])
