@@ -73,8 +73,10 @@ function isGivable(pool: Cidr, { value }: Cidr): boolean {
 	return value >= from && value <= to
 }
 
-/** With their length. */
+/** With their length, or the slash before it. */
 function ownAddresses(network: Network): string[] {
+	// The host's link of an ipvlan answers for them without having them.
+	if (hasParent(network)) return (network.shim?.addresses ?? []).map((address) => `${address}/`)
 	const plan = modeOf(network).network(network)
 	const made = plan.flatMap((resource) => (resource.kind === 'address' ? [resource.cidr] : []))
 	return hasBridge(network) ? [...made, ...(network.adopted?.addresses ?? [])] : made

@@ -310,6 +310,13 @@ describe('an ipvlan network with host_access', () => {
 		})
 	}
 
+	it('gives no container the address of the host', async () => {
+		const host = withParent(addressed('10.210.1.200/24', 'fd00:1::200/64'))
+		await host.verbs.createNetwork(request('l2'))
+		await assert.rejects(host.verbs.createEndpoint(endpointRequest(200)), /10\.210\.1\.200 is the host's own/)
+		await host.verbs.createEndpoint(endpointRequest(201))
+	})
+
 	it('is refused where the host has no address there, or would drop what containers send', async () => {
 		for (const [mode, facts, words] of [
 			[
