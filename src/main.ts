@@ -13,6 +13,7 @@ import { bridgeNames, dockerEndpoints, dockerNetworks, engineName } from './dock
 import { messageOf } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
 import type { KeeperLog } from './keeper.ts'
+import { dropCapabilities } from './kernel/capabilities.ts'
 import { Firewall, type NftRunner } from './kernel/firewall.ts'
 import { Flows } from './kernel/flows.ts'
 import { hostFacts } from './kernel/host.ts'
@@ -150,6 +151,9 @@ function forgottenLog(log: Logger, metrics: Metrics): KeeperLog {
 export async function main(): Promise<void> {
 	const config = readConfig(process.env, process.argv.slice(2))
 	const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime })
+	dropCapabilities().catch((error: unknown) =>
+		log.warn({ err: error }, 'weftd keeps capabilities that it does not need'),
+	)
 	const stop = await start(config, log)
 	const end = (signal: string) => {
 		log.info({ signal }, 'stopping; networks and containers stay as they are')

@@ -4,14 +4,14 @@
  */
 import koffi, { type KoffiFunc, type LibraryHandle } from 'koffi'
 import { WeftError } from '../errors.ts'
-import { type Ip, toBytes } from '../model/address.ts'
+import type { Ip } from '../model/address.ts'
+import { LINK_NAME_LENGTH } from '../model/names.ts'
 import type { Protocol } from '../model/network.ts'
+import { AF_INET, AF_INET6, socketAddress } from './socket-address.ts'
 
 // A callee runs on a stack that koffi allocates: 128 KiB for pooled calls, while libnftables expects that of a thread.
 koffi.config({ async_stack_size: 4 << 20, sync_stack_size: 4 << 20 })
 
-const AF_INET = 2
-const AF_INET6 = 10
 const AF_NETLINK = 16
 const SOCK_STREAM = 1
 const SOCK_DGRAM = 2
@@ -29,45 +29,43 @@ const SHUT_RD = 0
 const MSG_TRUNC = 0x20
 const MSG_DONTWAIT = 0x40
 const CLONE_NEWNET = 0x40000000
-/** The kernel's IFNAMSIZ without the final zero. */
-const LONGEST_LINK_NAME = 15
+const PR_CAPBSET_DROP = 24
+/** struct __user_cap_header_struct: version 3, of the calling thread. */
+const CAPABILITY_HEADER = Buffer.from(Uint32Array.of(0x20080522, 0).buffer)
 
 const libc = koffi.load('libc.so.6')
 
-const socket: KoffiFunc<(domain: number, type: number, protocol: number) => number> = libc.func(
-	'int socket(int domain, int type, int protocol)',
+const call = <Args extends unknown[]>(signature: string): KoffiFunc<(...args: Args) => number> => libc.func(signature)
+
+const socket = call<[domain: number, type: number, protocol: number]>('int socket(int domain, int type, int protocol)')
+const bind = call<[fd: number, address: Buffer, length: number]>('int bind(int, const void *, uint32_t)')
+const connect = call<[fd: number, address: Buffer, length: number]>('int connect(int, const void *, uint32_t)')
+const listen = call<[fd: number, backlog: number]>('int listen(int fd, int backlog)')
+const shutdown = call<[fd: number, how: number]>('int shutdown(int fd, int how)')
+const send = call<[fd: number, data: Buffer, length: number, flags: number]>(
+	'intptr_t send(int, const void *, size_t, int)',
 )
-const bind: KoffiFunc<(fd: number, address: Buffer, length: number) => number> = libc.func(
-	'int bind(int fd, const void *address, uint32_t length)',
+const recv = call<[fd: number, into: Buffer, length: number, flags: number]>('intptr_t recv(int, void *, size_t, int)')
+const setsockopt = call<[fd: number, level: number, option: number, value: Buffer, length: number]>(
+	'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
 )
-const connect: KoffiFunc<(fd: number, address: Buffer, length: number) => number> = libc.func(
-	'int connect(int fd, const void *address, uint32_t length)',
+const getsockopt = call<[fd: number, level: number, option: number, value: Buffer, length: Buffer]>(
+	'int getsockopt(int fd, int level, int option, void *value, void *length)',
 )
-const listen: KoffiFunc<(fd: number, backlog: number) => number> = libc.func('int listen(int fd, int backlog)')
-const shutdown: KoffiFunc<(fd: number, how: number) => number> = libc.func('int shutdown(int fd, int how)')
-const send: KoffiFunc<(fd: number, data: Buffer, length: number, flags: number) => number> = libc.func(
-	'intptr_t send(int fd, const void *data, size_t length, int flags)',
-)
-const recv: KoffiFunc<(fd: number, into: Buffer, length: number, flags: number) => number> = libc.func(
-	'intptr_t recv(int fd, void *into, size_t length, int flags)',
-)
-const setsockopt: KoffiFunc<(fd: number, level: number, option: number, value: Buffer, length: number) => number> =
-	libc.func('int setsockopt(int fd, int level, int option, const void *value, uint32_t length)')
-const getsockopt: KoffiFunc<(fd: number, level: number, option: number, value: Buffer, length: Buffer) => number> =
-	libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)')
-const inotifyInit: KoffiFunc<(flags: number) => number> = libc.func('int inotify_init1(int flags)')
-const inotifyAdd: KoffiFunc<(fd: number, path: string, mask: number) => number> = libc.func(
-	'int inotify_add_watch(int fd, const char *path, uint32_t mask)',
-)
-const close: KoffiFunc<(fd: number) => number> = libc.func('int close(int fd)')
-const setns: KoffiFunc<(fd: number, type: number) => number> = libc.func('int setns(int fd, int type)')
+const inotifyInit = call<[flags: number]>('int inotify_init1(int flags)')
+const inotifyAdd = call<[fd: number, path: string, mask: number]>('int inotify_add_watch(int, const char *, uint32_t)')
+const close = call<[fd: number]>('int close(int fd)')
+const setns = call<[fd: number, type: number]>('int setns(int fd, int type)')
+const prctl = call<[option: number, argument: number]>('int prctl(int option, unsigned long argument)')
+const capset = call<[header: Buffer, sets: Buffer]>('int capset(void *header, const void *sets)')
 const strerror: KoffiFunc<(errno: number) => string> = libc.func('const char *strerror(int errno)')
 
-const errnoNames = new Map<number, string>()
-for (const [name, number] of Object.entries(koffi.os.errno)) {
-	if (!errnoNames.has(number)) errnoNames.set(number, name)
-}
-// One number has two names; the kernel's sources use this one.
+// Where one number has two names, the first; but for this one, which the kernel's sources use.
+const errnoNames = new Map(
+	Object.entries(koffi.os.errno)
+		.map(([name, number]) => [number, name] as const)
+		.reverse(),
+)
 errnoNames.set(95, 'EOPNOTSUPP')
 
 /** The kernel's error as ours: `File exists`, or `File exists (detail)`, with its name as `errno`. */
@@ -83,10 +81,7 @@ function check(result: number): number {
 	return result
 }
 
-interface Returned {
-	readonly result: number
-	readonly errno: number
-}
+type Returned = Readonly<{ result: number; errno: number }>
 
 /** The arguments of the calls under way: their memory must stay while a thread that the collector cannot see uses it. */
 const lent = new Set<readonly unknown[]>()
@@ -131,7 +126,7 @@ export function setIntegerOption(fd: number, level: number, option: number, valu
  */
 export function interfaceIndex(probe: number, name: string): number | undefined {
 	const text = Buffer.from(`${name}\0`)
-	if (name === '' || text.length - 1 > LONGEST_LINK_NAME) return undefined
+	if (name === '' || text.length - 1 > LINK_NAME_LENGTH) return undefined
 	if (setsockopt(probe, SOL_SOCKET, SO_BINDTODEVICE, text, text.length) < 0) {
 		if (koffi.errno() === koffi.os.errno.ENODEV) return undefined
 		throw kernelError(koffi.errno())
@@ -153,8 +148,7 @@ export async function sendAll(fd: number, data: Buffer): Promise<void> {
  * of the whole datagram, above `into.length` where it was cut.
  */
 export function receive(fd: number, into: Buffer): number | undefined {
-	const result = recv(fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC)
-	return received({ result, errno: koffi.errno() })
+	return received({ result: recv(fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC), errno: koffi.errno() })
 }
 
 /** The same on the pool, for a receive that makes the kernel fill the next part of a dump, which can take RTNL. */
@@ -191,6 +185,21 @@ export function openInotify(path: string, events: number): number {
 /** Moves this thread, and only it, into the network namespace that `fd` refers to. */
 export function setNetns(fd: number): void {
 	check(setns(fd, CLONE_NEWNET))
+}
+
+/** Of this thread, effective, permitted and inheritable of the lower 32 capabilities, then of the others: see capset(2). */
+export function setCapabilities(sets: Buffer): void {
+	check(capset(CAPABILITY_HEADER, sets))
+}
+
+/** Of whichever thread of the pool takes it. */
+export async function setPooledCapabilities(sets: Buffer): Promise<void> {
+	await pooled(capset, CAPABILITY_HEADER, sets)
+}
+
+/** That no program started from here has it. Does nothing where this thread may not, or there is no such capability. */
+export function denyToPrograms(capability: number): void {
+	prctl(PR_CAPBSET_DROP, capability)
 }
 
 export function closeFd(fd: number): void {
@@ -235,15 +244,6 @@ function stopSharing(fd: number): void {
 	check(listen(fd, 0))
 	check(shutdown(fd, SHUT_RD))
 	setIntegerOption(fd, SOL_SOCKET, SO_REUSEADDR, 0)
-}
-
-/** struct sockaddr_in or sockaddr_in6. */
-function socketAddress(ip: Ip, port: number): Buffer {
-	const address = Buffer.alloc(ip.family === 4 ? 16 : 28)
-	address.writeUInt16LE(ip.family === 4 ? AF_INET : AF_INET6, 0)
-	address.writeUInt16BE(port, 2)
-	address.set(toBytes(ip), ip.family === 4 ? 4 : 8)
-	return address
 }
 
 declare const contextBrand: unique symbol

@@ -1,0 +1,52 @@
+/**
+ * What this process may do beyond what root's files allow: the least that weft needs, from its start on, and less for the
+ * programs that it starts. A capability that it does not have at the start is not missed.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { denyToPrograms, setCapabilities, setPooledCapabilities } from './ffi.ts'
+
+/** Numbers of linux/capability.h. Links, rules, iptables' sockets, and ports below 1024. */
+export const NEEDED = { CAP_NET_BIND_SERVICE: 10, CAP_NET_ADMIN: 12, CAP_NET_RAW: 13 } as const
+/** To name the process that has a port: others' /proc/PID/fd. Without them the refusal does not name it. */
+const FOR_NAMES = { CAP_DAC_READ_SEARCH: 2, CAP_SYS_PTRACE: 19 } as const
+
+/** Above the last one that kernels have. */
+const NUMBERS = 64
+/** Of libuv's pool, where nobody has asked for others. */
+const THREADS = 4
+const ROUNDS = 100
+
+/**
+ * Gives up all others: for the calling thread at once, for libuv's pool when this returns. V8's own threads, which run no code
+ * of weft's, keep theirs: the kernel lets each thread only change its own.
+ */
+export async function dropCapabilities(): Promise<void> {
+	const programs = Object.values<number>(NEEDED)
+	for (let number = 0; number < NUMBERS; number++) if (!programs.includes(number)) denyToPrograms(number)
+	const kept = [...programs, ...Object.values<number>(FOR_NAMES)].reduce(
+		(mask, number) => mask | (1n << BigInt(number)),
+		0n,
+	)
+	const mask = kept & permittedOf('self')
+	const sets = setsOf(mask)
+	setCapabilities(sets)
+	for (let round = 0; round < ROUNDS && reducedThreads(mask) <= THREADS; round++) {
+		// Which thread takes which is not ours to say.
+		await Promise.all(Array.from({ length: THREADS }, () => setPooledCapabilities(sets)))
+	}
+}
+
+/** Effective and permitted alike, nothing inheritable: programs of root's get theirs from what they are not denied. */
+function setsOf(mask: bigint): Buffer {
+	const [low, high] = [Number(mask & 0xffffffffn), Number(mask >> 32n)]
+	return Buffer.from(Uint32Array.of(low, low, 0, high, high, 0).buffer)
+}
+
+function reducedThreads(mask: bigint): number {
+	return readdirSync('/proc/self/task').filter((thread) => permittedOf(`self/task/${thread}`) === mask).length
+}
+
+function permittedOf(thread: string): bigint {
+	const [, digits = '0'] = /^CapPrm:\s+(\w+)/m.exec(readFileSync(`/proc/${thread}/status`, 'utf8')) ?? []
+	return BigInt(`0x${digits}`)
+}
