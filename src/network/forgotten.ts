@@ -7,7 +7,7 @@ import { formatCidr, formatIp, parseCidr, tryParseIp } from '../model/address.ts
 import type { Endpoint, Network, Sighting } from '../model/network.ts'
 import type { Lease, Pool } from '../model/pool.ts'
 import { isHeld, removeEndpoint } from './endpoints.ts'
-import { dropSighting, type Host, putSighting } from './host.ts'
+import { dropSighting, type Host, putSighting, settledNetworks } from './host.ts'
 import { deleteNetwork } from './networks.ts'
 
 /** Milliseconds for which Docker is without something until it counts as forgotten: far more than any call takes. */
@@ -48,7 +48,7 @@ export interface Addresses {
 
 /** A record that Docker seems to have nothing for any more. */
 interface Suspect {
-	readonly record: Sighting | Endpoint | Pool | Lease
+	readonly record: Network | Sighting | Endpoint | Pool | Lease
 	/** For people, where something was taken away. */
 	readonly take: () => Promise<string | undefined>
 }
@@ -60,6 +60,8 @@ export class Forgotten {
 	readonly #keeper: Keeper
 	/** Since when a record, which nobody has written since, was without anything at Docker in each look. */
 	#since = new Map<object, number>()
+	/** Ids of networks of which people have been told that nobody seems to have them. */
+	readonly #told = new Set<string>()
 	#called = false
 	/** Since the start of the daemon, before which calls may have been lost. */
 	#hasLooked = false
@@ -75,12 +77,12 @@ export class Forgotten {
 	/** dockerd has called: it is there, and may be asked. */
 	called(method: string): void {
 		this.#called = true
-		if (!this.#hasLooked || CREATIONS.includes(method)) this.#tell()
+		if (!this.#hasLooked || CREATIONS.includes(method)) this.#schedule()
 	}
 
 	/** Looks, where dockerd has called since the last time: one that is off must not be started by a question. */
 	lookAround(): void {
-		if (this.#called) this.#tell()
+		if (this.#called) this.#schedule()
 	}
 
 	/** Waits for the look under way, whose question somebody else breaks off; there will be no other. */
@@ -112,7 +114,7 @@ export class Forgotten {
 		return done
 	}
 
-	#tell(): void {
+	#schedule(): void {
 		this.#keeper.tell('Docker has forgotten it')
 	}
 
@@ -163,9 +165,21 @@ export class Forgotten {
 		const left = new Set(proved.flatMap(({ pools }) => pools).filter((each) => !inUse.has(each)))
 		const pools = store.list('pool', '').filter(({ id }) => left.has(id))
 		return [
+			...this.#doubtful(ids, proved).map((record) => ({ record, take: () => this.#tell(record) })),
 			...proved.map((record) => ({ record, take: () => this.#takeNetwork(record) })),
 			...pools.map((record) => ({ record, take: () => this.#takePool(record) })),
 		]
+	}
+
+	/** Networks that are not there, though nothing proves that nobody has them. */
+	#doubtful(ids: ReadonlySet<string>, proved: readonly Sighting[]): readonly Network[] {
+		const unlisted = settledNetworks(this.#host).filter(({ id }) => !ids.has(id) && !this.#told.has(id))
+		return unlisted.filter(({ id }) => proved.every(({ networkId }) => networkId !== id))
+	}
+
+	async #tell({ id }: Network): Promise<undefined> {
+		this.#told.add(id)
+		this.#host.inform(`Docker does not tell of network ${id.slice(0, 12)}, which stays: another Docker may have it`)
 	}
 
 	/** Nobody has had the answer to its creation, and nobody has used it. */

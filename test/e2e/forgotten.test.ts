@@ -55,7 +55,7 @@ onEngines('what Docker has forgotten', (engine) => {
 	async function assertLeft(wanted: Partial<Counts>): Promise<void> {
 		let last: Counts | undefined
 		const holds = async (): Promise<boolean> => {
-			await host.docker('run', '--rm', '--net', 'stays', IMAGE, 'true')
+			await host.attemptDocker('run', '--rm', '--net', 'stays', IMAGE, 'true')
 			last = await counts()
 			return Object.entries(wanted).every(([name, count]) => last?.[name as keyof Counts] === count)
 		}
@@ -68,7 +68,7 @@ onEngines('what Docker has forgotten', (engine) => {
 		const questions = () => host.dockerd.log.split(/(?:Calling GET |request-url="?)\/networks["\s]/).length
 		const before = questions()
 		const holds = async (): Promise<boolean> => {
-			await host.docker('run', '--rm', '--net', 'stays', IMAGE, 'true')
+			await host.attemptDocker('run', '--rm', '--net', 'stays', IMAGE, 'true')
 			return questions() > before + 1
 		}
 		await eventually(holds, { what: 'weft asks Docker', within: PATIENCE })

@@ -225,7 +225,7 @@ describe('users at work', { skip: noHost() }, () => {
 		const count = Object.keys(NETWORKS).length
 		// One of them has two pools.
 		const isEmpty = async (): Promise<boolean> => {
-			await host.docker('run', '--rm', '--net', 'plain', IMAGE, 'true')
+			await host.attemptDocker('run', '--rm', '--net', 'plain', IMAGE, 'true')
 			const { counts }: Status = JSON.parse(await host.exec([process.execPath, WEFT, 'status', '--json']))
 			last = counts
 			return counts.networks === count && counts.endpoints === 0 && counts.ports === 0 && counts.pools === count + 1
