@@ -2,8 +2,19 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { noBed, type Place } from './networks-bed.ts'
-import { EACH, FAMILIES, HOST, OUTSIDE, PUBLISHED, type Scene, SERVICE, setScene } from './networks-scene.ts'
-import { gatewayOf } from './networks-weft.ts'
+import {
+	EACH,
+	FAMILIES,
+	HOST,
+	OUTSIDE,
+	PUBLISHED,
+	routeTo,
+	type Scene,
+	SERVICE,
+	serve,
+	setScene,
+} from './networks-scene.ts'
+import { gatewayOf, networkRequest, runContainer } from './networks-weft.ts'
 
 /** At the outside: what comes with the address of a container of an internal network, and what comes from the host. */
 const ARRIVALS = `table inet witness {
@@ -54,6 +65,26 @@ describe('packets of networks, seen on their way', { skip: noBed() }, () => {
 		for (const { family, protocol } of EACH) await red.place.dial(protocol, OUTSIDE[family], SERVICE)
 		assert.equal(await count(outside, 'inner'), 0)
 		assert.ok((await count(outside, 'host')) > 0)
+	})
+
+	it('reach an address that a container gave itself from the host alone', async () => {
+		const { green, host, outside, weft } = scene
+		await weft.verbs.createNetwork(networkRequest(4, { options: { antispoof: 'false' } }))
+		const { place } = await runContainer(weft, 4, 2)
+		try {
+			const own = { 4: '10.231.4.77', 6: 'fd00:231:4::77' } as const
+			await place.ip(`addr add ${own[4]}/24 dev eth0`, `addr add ${own[6]}/64 dev eth0 nodad`)
+			await serve(place)
+			await routeTo(outside, 4)
+			for (const { family, protocol } of EACH) {
+				assert.ok(await host.dial(protocol, own[family], SERVICE))
+				for (const other of [outside, green.place]) {
+					assert.ok(await other.isShutOut(protocol, own[family], SERVICE), `${protocol} by IPv${family}`)
+				}
+			}
+		} finally {
+			await place.end()
+		}
 	})
 
 	it('carry no mark of weft any more when they leave', async () => {
