@@ -9,7 +9,7 @@ BRIDGE.gateway_mode_ipv6 BRIDGE.trusted_host_interfaces BRIDGE.inhibit_ipv4 BRID
 com.docker.network.driver.mtu com.docker.network.enable_ipv4 com.docker.network.enable_ipv6
 com.docker.network.container_iface_prefix com.docker.network.host_ipv4 com.docker.network.host_ipv6
 com.docker.network.advertise_addr_nmsgs com.docker.network.advertise_addr_ms --default-network-opt
-parent macvlan_mode
+parent macvlan_mode ipvlan_mode ipvlan_flag
 `
 
 /** integration/network */
@@ -43,6 +43,14 @@ macvlan/OverlapParentPassthruFirst macvlan/OverlapParentPassthruSecond macvlan/O
 macvlan/OverlapKeepExistingParent macvlan/NilParent macvlan/InternalMode macvlan/MultiSubnetWithParent
 macvlan/MultiSubnetNoParent macvlan/Addressing macvlan/TestMacvlanIPAM macvlan/TestMacvlanIPAMOverlap
 macvlan/TestMACVlanDNS macvlan/TestPointToPoint macvlan/TestEndpointWithCustomIfname macvlan/TestParentDown
+`
+
+/** integration/network/ipvlan */
+const IPVLAN = `
+ipvlan/TestDockerNetworkIpvlanPersistence ipvlan/Subinterface ipvlan/OverlapParent ipvlan/L2NilParent
+ipvlan/L2InternalMode ipvlan/L3NilParent ipvlan/L3InternalMode ipvlan/L2MultiSubnetWithParent
+ipvlan/L2MultiSubnetNoParent ipvlan/L3MultiSubnet ipvlan/L2Addressing ipvlan/L3Addressing ipvlan/TestIpvlanIPAM
+ipvlan/TestIpvlanIPAMOverlap ipvlan/TestIPVlanDNS ipvlan/TestPointToPoint ipvlan/TestEndpointWithCustomIfname
 `
 
 /** integration/networking */
@@ -90,6 +98,6 @@ TestDockerNetworkCreateDeleteSpecialCharacters TestDaemonRestartRestoreBridgeNet
 TestDockerNetworkValidateIP TestDockerNetworkDisconnectFromBridge TestConntrackFlowsLeak
 `
 
-export const DOCKERS: readonly string[] = [OPTIONS, NETWORK, BRIDGE, MACVLAN, NETWORKING, CLI].flatMap((names) =>
-	names.trim().split(/\s+/),
+export const DOCKERS: readonly string[] = [OPTIONS, NETWORK, BRIDGE, MACVLAN, IPVLAN, NETWORKING, CLI].flatMap(
+	(names) => names.trim().split(/\s+/),
 )
