@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { noHost, startHost } from '../test/support/host.ts'
-import { BRIDGE, burst, MACVLAN, single, withBed } from './control-plane.ts'
+import { type Host, noHost, startHost } from '../test/support/host.ts'
+import { BRIDGE, burst, IPVLAN, MACVLAN, single, withBed } from './control-plane.ts'
 import { type CallFigures, callTimes, type DaemonFigures, daemonFigures } from './daemon.ts'
 import { engine } from './engine.ts'
 import { compare, type Row } from './figures.ts'
@@ -44,13 +44,22 @@ async function besideDocker(): Promise<Beside> {
 			return { calls, rows: [...alone, ...(await burst(api, bed))].map(compare) }
 		})
 		const lan = await withBed(api, MACVLAN, (bed) => single(api, bed, ', macvlan'))
+		const ipvlan = (await hasIpvlan(host)) ? await withBed(api, IPVLAN, (bed) => single(api, bed, ', ipvlan')) : []
 		api.close()
-		const rows = [...measured.rows, ...lan.map(compare)]
+		const rows = [...measured.rows, ...[...lan, ...ipvlan].map(compare)]
 		return { machine, ...measured, rows, daemon: await daemonFigures(host) }
 	} finally {
 		await host.stop()
 		await rm(state, { recursive: true, force: true })
 	}
+}
+
+/** Kernels can be built without. */
+async function hasIpvlan(host: Host): Promise<boolean> {
+	const { code } = await host.attempt(['ip', 'link', 'add', 'probe', 'link', 'eth0', 'type', 'ipvlan'])
+	if (code === 0) await host.exec(['ip', 'link', 'del', 'probe'])
+	else console.error('ipvlan is not measured: this kernel has no links of that kind')
+	return code === 0
 }
 
 function table(rows: readonly Row[]): string[] {

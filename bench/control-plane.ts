@@ -24,12 +24,14 @@ export interface Shape {
 export const BRIDGE: Shape = { weft: { IPAM: { Driver: 'weft' } }, docker: { Driver: 'bridge' } }
 
 /** On the host's uplink. */
-export const MACVLAN: Shape = {
-	weft: {
-		Options: { mode: 'macvlan', parent: 'eth0' },
-		IPAM: { Driver: 'weft', Config: [{ Subnet: '10.88.0.0/24' }] },
-	},
-	docker: { Driver: 'macvlan', Options: { parent: 'eth0' }, IPAM: { Config: [{ Subnet: '10.88.1.0/24' }] } },
+export const MACVLAN = onUplink('macvlan')
+export const IPVLAN = onUplink('ipvlan')
+
+function onUplink(mode: 'macvlan' | 'ipvlan'): Shape {
+	return {
+		weft: { Options: { mode, parent: 'eth0' }, IPAM: { Driver: 'weft', Config: [{ Subnet: '10.88.0.0/24' }] } },
+		docker: { Driver: mode, Options: { parent: 'eth0' }, IPAM: { Config: [{ Subnet: '10.88.1.0/24' }] } },
+	}
 }
 
 /** Networks and containers to measure with, for as long as `work` takes. */
