@@ -81,15 +81,15 @@ describe('a kernel that refuses', { skip: noBed() }, () => {
 
 	for (const [mode, [more, addresses]] of Object.entries(ROWS)) {
 		for (const [name, [errno, text]] of Object.entries(ERRORS)) {
-			it(`with ${name} leaves nothing of a network or a join, and says so, ${mode}`, async () => {
+			it(`with ${name} leaves nothing of a network or a join, and says so, ${mode}`, async (t) => {
 				const [networkId, id] = [idOf('network 1'), idOf('endpoint 1 2')]
+				t.after(() => weft.verbs.deleteNetwork(networkId))
 				const changes = await eachRefusal(errno, text, () => weft.verbs.createNetwork(networkRequest(1, more)))
 				await weft.verbs.createEndpoint({ networkId, id, ...addresses })
 				// Takes away what was made ahead of the join.
 				await weft.verbs.leave(networkId, id)
 				const joins = await eachRefusal(errno, text, () => weft.verbs.join(networkId, id))
 				assert.ok(changes >= 2 && joins >= 1, `${changes} and ${joins} changes`)
-				await weft.verbs.deleteNetwork(networkId)
 			})
 		}
 	}

@@ -11,7 +11,6 @@ import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { Nft } from '../../src/kernel/nftables.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
 import { Watch } from '../../src/kernel/watch.ts'
-import { isSpareName } from '../../src/model/names.ts'
 import type { PortRequest } from '../../src/model/network.ts'
 import { KeyedMutex } from '../../src/mutex.ts'
 import { diff } from '../../src/network/diff.ts'
@@ -99,7 +98,7 @@ function refusing(rtnetlink: Rtnetlink, refuse: Refusal): Rtnetlink {
 			const member = Reflect.get(target, name)
 			if (typeof member !== 'function') return member
 			return (...args: unknown[]) => {
-				const isSpares = isSpareName(String(Reflect.get(Object(args[0]), 'name')))
+				const isSpares = name === 'addVeth' && Reflect.get(Object(args[0]), 'master') === undefined
 				if (/^(add|set)/.test(String(name)) && !isSpares) refuse(String(name))
 				return member.apply(target, args)
 			}
