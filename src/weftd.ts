@@ -7,9 +7,17 @@ import type { WeftError } from './errors.ts'
 // what this daemon allocates lives for one call. Hence modules are loaded only after it.
 setFlagsFromString('--semi-space-growth-factor=1')
 
+// Before modules are loaded, which takes a while: the first process of a container hears no signal that it does not ask for.
+const ended = new Promise<string>((resolve) => {
+	for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, resolve)
+})
+
 try {
+	const { readConfig } = await import('./config.ts')
+	const config = readConfig(process.env, process.argv.slice(2))
 	const { main } = await import('./main.ts')
-	await main()
+	await main(config, ended)
+	process.exit(0)
 } catch (error) {
 	// One line for what a person can mend; anything else is a defect and shows where it comes from.
 	const { name, message, stack } = error as WeftError

@@ -13,7 +13,7 @@ const SRC = fileURLToPath(new URL('../../src/', import.meta.url))
 
 /** For each folder or single file the folders and files that it may import besides its own folder. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-	'weftd.ts': ['main.ts', 'errors.ts'],
+	'weftd.ts': ['main.ts', 'config.ts', 'errors.ts'],
 	'weft.ts': ['cli/', 'config.ts'],
 	'version.ts': [],
 	'metrics.ts': ['keeper.ts'],
@@ -21,6 +21,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 	'mutex.ts': [],
 	'keeper.ts': [],
 	'listen.ts': ['errors.ts'],
+	'lock.ts': ['errors.ts'],
+	'repair-log.ts': ['keeper.ts', 'metrics.ts', 'errors.ts'],
 	'config.ts': ['ipam/pools.ts', 'model/', 'errors.ts'],
 	'model/': ['errors.ts'],
 	'kernel/': ['model/', 'mutex.ts', 'errors.ts'],

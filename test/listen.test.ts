@@ -22,7 +22,7 @@ function build(deleteNetwork = async (): Promise<void> => undefined): FastifyIns
 	return buildServer({
 		network,
 		ipam: fakeIpam(),
-		ready: Promise.resolve(),
+		ready: async () => undefined,
 		scope: 'local',
 		logger,
 		activated: () => undefined,

@@ -9,7 +9,7 @@ export interface Status {
 	readonly started: string
 	/** Seconds. */
 	readonly uptime: number
-	/** `restoring` while the networks of the last run are made true; `failed` where that was not possible. */
+	/** `restoring` while the networks of the last run are made true; `failed` where that was not possible, and is tried again. */
 	readonly state: 'restoring' | 'serving' | 'failed'
 	readonly host: HostStatus
 	readonly settings: { readonly socket: string; readonly stateDir: string; readonly scope: string }

@@ -47,7 +47,7 @@ export function buildAdmin({ host, daemon, names, logger }: AdminParts): Fastify
 		return reply.type(EXPOSITION_TYPE).send(exposition({ counted: countedOf(host, daemon), pools, calls, memory }))
 	})
 	const differences = shared(async () => {
-		await daemon.ready.catch(() => undefined)
+		await daemon.restoration.attempt().catch(() => undefined)
 		return diff(host)
 	})
 	server.get('/diff', async () => {

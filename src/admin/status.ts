@@ -2,44 +2,38 @@
 import { release } from 'node:os'
 import type { Metrics } from '../metrics.ts'
 import { bridgesOf, type Host } from '../network/host.ts'
+import type { Restoration } from '../network/restoration.ts'
 import { VERSION } from '../version.ts'
 import type { HostStatus, Status } from './api.ts'
 import { countsOf } from './views.ts'
+
+/** How far the networks of the last run are made true. */
+type Restored = Pick<Restoration, 'state' | 'attempt'>
 
 export class Daemon {
 	readonly settings: Status['settings']
 	readonly nftables: HostStatus['nftables']
 	readonly metrics: Metrics
-	/** Settles when the networks of the last run are made true. */
-	readonly ready: Promise<void>
+	readonly restoration: Restored
 	readonly started = new Date()
-	#state: Status['state'] = 'restoring'
 
-	constructor(settings: Status['settings'], nftables: HostStatus['nftables'], metrics: Metrics, ready: Promise<void>) {
+	constructor(settings: Status['settings'], nftables: HostStatus['nftables'], metrics: Metrics, restoration: Restored) {
 		const { socket, stateDir, scope } = settings
 		this.settings = { socket, stateDir, scope }
 		this.nftables = nftables
 		this.metrics = metrics
-		this.ready = ready
-		const become = (state: Status['state']) => () => {
-			this.#state = state
-		}
-		ready.then(become('serving'), become('failed'))
-	}
-
-	get state(): Status['state'] {
-		return this.#state
+		this.restoration = restoration
 	}
 }
 
 export async function statusOf(host: Host, daemon: Daemon): Promise<Status> {
-	const { settings, nftables, state } = daemon
+	const { settings, nftables, restoration } = daemon
 	const places = await host.kernel.acceptPlaces(() => bridgesOf(host))
 	return {
 		...countedOf(host, daemon),
 		pid: process.pid,
 		uptime: Math.round(process.uptime()),
-		state,
+		state: restoration.state,
 		host: {
 			kernel: release(),
 			node: process.versions.node,

@@ -84,7 +84,7 @@ function stateOf({ state }: Status): Check {
 			return {
 				level: 'problem',
 				found: 'the networks of the last run could not be restored',
-				advice: 'look into the log of weftd for what failed, mend it, and restart weftd',
+				advice: 'look into the log of weftd for what failed, and mend it: weftd tries again by itself',
 			}
 	}
 }

@@ -20,7 +20,7 @@ it started. Exit status 1 where weftd could not restore its networks.`,
 const STATES: Readonly<Record<Status['state'], string>> = {
 	restoring: 'making the networks of the last run true again',
 	serving: 'serving',
-	failed: 'could not restore its networks: see the log of weftd',
+	failed: 'could not restore its networks, and tries again: see the log of weftd',
 }
 
 export function textOf({ version, pid, uptime, state, host, settings, counts, repairs }: Status): string {

@@ -43,12 +43,10 @@ function parseBody(method: string, text: unknown): unknown {
 }
 
 /** Calls that touch networks wait until they are restored, but not so long that dockerd, which waits for ever, hangs. */
-export function holdUntilReady(server: FastifyInstance, ready: Promise<void>, timeout: number): void {
-	// The failure is for whoever starts weft; here it only must not count as unhandled while nobody calls.
-	ready.catch(() => undefined)
+export function holdUntilReady(server: FastifyInstance, ready: () => Promise<void>, timeout: number): void {
 	server.addHook('preHandler', async (request) => {
 		const { kind } = request.routeOptions.config
-		if (kind !== undefined && kind !== 'immediate') await within(ready, timeout)
+		if (kind !== undefined && kind !== 'immediate') await within(ready(), timeout)
 	})
 }
 

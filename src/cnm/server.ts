@@ -31,8 +31,11 @@ const READY_TIMEOUT = 9_000
 export interface ServerParts {
 	readonly network: NetworkVerbs
 	readonly ipam: IpamVerbs
-	/** Settles when weft has restored its networks; until then only the calls of an activation are answered. */
-	readonly ready: Promise<void>
+	/**
+	 * Resolves when weft has restored its networks; until then only the calls of an activation are answered. Rejects where
+	 * it could not, with what callers are told.
+	 */
+	readonly ready: () => Promise<void>
 	readonly scope: Scope
 	readonly logger: FastifyBaseLogger
 	/** Told of each call when it is answered. */

@@ -40,9 +40,17 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
 	return { networks: networks.length, endpoints: alive.length, dead: dead.length }
 }
 
-/** Also a link that dockerd, which was answered by the process before, is on its way to take. */
+/**
+ * Also a link that dockerd, which was answered by the process before, is on its way to take; and one of which the kernel
+ * does not tell, since it may be in use.
+ */
 async function isWanted(host: Host, network: Network, endpoint: Endpoint): Promise<boolean> {
-	return isAlive(host, network, endpoint) || (await host.kernel.isAwaited(endpoint.link))
+	try {
+		return isAlive(host, network, endpoint) || (await host.kernel.isAwaited(endpoint.link))
+	} catch (error) {
+		host.warn(error, `the container of endpoint ${endpoint.id} is taken for running: ${messageOf(error)}`)
+		return true
+	}
 }
 
 /** The same of one network, while weft runs: what others took away of its links and addresses, in words. */

@@ -11,6 +11,7 @@ import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
 import { listenOnSocket } from '../../src/listen.ts'
 import { Metrics } from '../../src/metrics.ts'
+import { Restoration } from '../../src/network/restoration.ts'
 import { attach, type Bench, bench, endpointRequest, idOf, networkRequest, portRequest } from '../network/host.ts'
 
 export const NET = idOf('network 1')
@@ -34,12 +35,15 @@ export async function openScene(ready: Promise<void> = Promise.resolve()): Promi
 	const world = bench()
 	const metrics = new Metrics()
 	const settings = { socket: '/run/docker/plugins/weft.sock', stateDir: '/var/lib/weft', scope: 'local' }
-	const daemon = new Daemon(settings, 'libnftables', metrics, ready)
+	const restoration = new Restoration(() => undefined)
+	restoration.begin(() => ready)
+	const daemon = new Daemon(settings, 'libnftables', metrics, restoration)
 	const logger = pino({ level: 'silent' })
 	const server = buildAdmin({ host: world.host, daemon, names: async () => NAMES, logger })
 	const stop = await listenOnSocket(server, socket)
 	const close = async (): Promise<void> => {
 		await stop()
+		await restoration.close()
 		await rm(folder, { recursive: true })
 	}
 	return { bench: world, metrics, client: new AdminClient(socket), socket, close }

@@ -13,7 +13,7 @@ cnmConformance('the server', async () => {
 	const server = buildServer({
 		network: fakeNetworks(),
 		ipam: fakeIpam(),
-		ready: Promise.resolve(),
+		ready: async () => undefined,
 		scope: 'local',
 		logger: pino({ level: 'silent' }),
 		activated: () => undefined,

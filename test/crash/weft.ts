@@ -32,7 +32,7 @@ export class Front {
 	readonly #server: FastifyInstance = buildServer({
 		network: delegate(() => this.#living.bench.verbs),
 		ipam: delegate(() => this.#living.ipam),
-		ready: Promise.resolve(),
+		ready: async () => undefined,
 		scope: 'local',
 		activated: () => undefined,
 		logger: pino({ level: 'silent' }),

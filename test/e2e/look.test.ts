@@ -193,11 +193,15 @@ onEngines('the command line of Docker', (engine) => {
 	})
 
 	it('is answered by one weftd: another does not start, and leaves no socket for Docker', async () => {
-		const settings = { WEFT_SOCKET: '/run/docker/plugins/other.sock', WEFT_STATE_DIR: '/run/data/other' }
+		const settings = {
+			WEFT_SOCKET: '/run/docker/plugins/other.sock',
+			WEFT_ADMIN_SOCKET: '/run/other/admin.sock',
+			WEFT_STATE_DIR: '/run/data/other',
+		}
 		const pid = (await read<Status>('status')).pid
 		const { code, stderr } = await host.attempt([process.execPath, WEFTD], { env: settings })
 		assert.equal(code, 1)
-		assert.match(stderr, /^weftd: \/run\/weft\/admin\.sock cannot be taken over: another daemon answers on it\n$/)
+		assert.match(stderr, /^weftd: another weftd has this network namespace .*: stop it first\n$/)
 		await assert.rejects(lstat(host.path(settings.WEFT_SOCKET)), { code: 'ENOENT' })
 		assert.equal((await read<Status>('status')).pid, pid)
 	})

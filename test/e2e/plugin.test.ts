@@ -19,6 +19,7 @@ import { addressOf, onEngines, refused, startDockerHost, subnetOf } from './netw
 
 const BUILD = fileURLToPath(new URL('../../../plugin/build', import.meta.url))
 const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
+const WEFTD = fileURLToPath(new URL('../../src/weftd.js', import.meta.url))
 /** A managed plugin's driver has the plugin's name, with its tag. */
 const DRIVER = 'weft:latest'
 /** A test host has no /var/lib of its own. */
@@ -96,6 +97,13 @@ onEngines('weft as a managed plugin', (engine) => {
 		assert.match(await weft('status'), /^State: +serving$/m)
 		assert.match(await weft('ports'), /^0\.0\.0\.0:8080 /m)
 		assert.equal(await weft('diff'), '')
+	})
+
+	it('is not joined by a daemon on the host', async () => {
+		const env = { WEFT_SOCKET: '/run/own.sock', WEFT_ADMIN_SOCKET: '/run/own.admin', WEFT_STATE_DIR: '/run/data/own' }
+		const own = await host.attempt([process.execPath, WEFTD], { env })
+		assert.equal(own.code, 1)
+		assert.match(own.stderr, /^weftd: another weftd has this network namespace /)
 	})
 
 	it('takes everything away with its networks', async () => {

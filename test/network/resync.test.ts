@@ -71,6 +71,20 @@ describe('a daemon that starts', () => {
 		assert.ok(!last.kernel.hasLink(link))
 	})
 
+	it('takes a container for running of which the kernel does not tell, says so, and restores everything else', async () => {
+		const host = await withNeighbour()
+		await host.verbs.createEndpoint(endpointRequest(3, 9))
+		await host.verbs.join(idOf('network 9'), endpointRequest(3, 9).id)
+		const before = [endpoints(host, 9), host.kernel.objects()]
+		host.kernel.endProcess()
+		const next = bench(host.store, host.kernel)
+		next.kernel.isAwaited = () => Promise.reject(new Error('Resource temporarily unavailable'))
+		assert.deepEqual(await next.resync(), { networks: 1, endpoints: 2, dead: 0 })
+		assert.deepEqual([endpoints(next, 9), next.kernel.objects()], before)
+		assert.equal(next.warnings.length, 1)
+		assert.match(next.warnings[0] ?? '', /endpoint [0-9a-f]{64}.*taken for running: Resource temporarily unavailable$/)
+	})
+
 	it('finds a port taken by somebody else, says so, and restores everything else', async () => {
 		const host = await withNeighbour()
 		host.kernel.endProcess()

@@ -1,0 +1,91 @@
+/** weftd as a process: that there is one of it in a network namespace, and how it ends. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { eventually } from '../support/eventually.ts'
+import { type Netns, noNetns, openNetns } from '../support/netns.ts'
+import { answers } from '../support/unix-socket.ts'
+
+const WEFTD = fileURLToPath(new URL('../../src/weftd.js', import.meta.url))
+
+interface Weftd {
+	readonly child: ChildProcess
+	readonly folder: string
+	readonly socket: string
+	log(): string
+	/** The exit status, or the signal that ended it. */
+	readonly ended: Promise<number | string>
+}
+
+describe('weftd', { skip: noNetns('nft') }, () => {
+	let root: string
+	let number = 0
+	const all: Weftd[] = []
+	before(async () => {
+		root = await mkdtemp(join(tmpdir(), 'weft-start-'))
+	})
+	after(async () => {
+		for (const { child } of all) child.kill('SIGKILL')
+		await Promise.all(all.map(({ ended }) => ended))
+		await rm(root, { recursive: true, force: true })
+	})
+
+	/** With a state and sockets of its own. */
+	function start({ path }: Netns, folder = join(root, String(++number))): Weftd {
+		const socket = join(folder, 'weft.sock')
+		const settings = ['--state-dir', join(folder, 'state'), '--socket', socket, '--admin-socket', join(folder, 'admin')]
+		const argv = [`--net=${path}`, process.execPath, WEFTD, ...settings]
+		const child = spawn('nsenter', argv, { stdio: ['ignore', 'pipe', 'pipe'] })
+		let log = ''
+		for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (log += text))
+		const ended = once(child, 'close').then(([code, signal]) => code ?? signal)
+		const weftd = { child, folder, socket, log: () => log, ended }
+		all.push(weftd)
+		return weftd
+	}
+
+	async function serving(weftd: Weftd): Promise<void> {
+		const serves = async () =>
+			weftd.log().includes('restored') && (await answers(weftd.socket, 'POST', '/Plugin.Activate'))
+		await eventually(serves, { what: () => `weftd serves; ${weftd.log()}`, within: 30_000 })
+	}
+
+	it('refuses to be the second in a network namespace, with another state too, and touches nothing', async (t) => {
+		const [netns, elsewhere] = [await openNetns(t), await openNetns(t)]
+		const first = start(netns)
+		await serving(first)
+		const kernel = async () => [await netns.run('nft', '-j', 'list', 'ruleset'), await netns.ip('link')]
+		const found = await kernel()
+		const second = start(netns)
+		assert.equal(await second.ended, 1, second.log())
+		assert.match(second.log(), /^weftd: another weftd has this network namespace .*@weft.*\n$/)
+		assert.deepEqual(await kernel(), found)
+		assert.deepEqual(await readdir(root), [first.folder.slice(root.length + 1)], 'nor the disk')
+		// Where there is no other it starts, and here as soon as the first one is gone, however that ended.
+		await serving(start(elsewhere, second.folder))
+		first.child.kill('SIGKILL')
+		await first.ended
+		await serving(start(netns, first.folder))
+	})
+
+	it('ends cleanly by signals that come together, and while it starts', async (t) => {
+		const netns = await openNetns(t)
+		const together = start(netns)
+		await serving(together)
+		for (const signal of ['SIGTERM', 'SIGINT', 'SIGTERM'] as const) together.child.kill(signal)
+		assert.equal(await together.ended, 0, together.log())
+		assert.equal(together.log().match(/"msg":"stopping/g)?.length, 1, together.log())
+		assert.ok(!(await readdir(together.folder)).includes('weft.sock'))
+
+		const early = start(netns, together.folder)
+		await eventually(async () => (await netns.run('ss', '-xl')).includes('@weft'), { what: 'it has begun' })
+		early.child.kill('SIGTERM')
+		assert.equal(await early.ended, 0, early.log())
+		assert.deepEqual(await readdir(early.folder), ['state'])
+	})
+})
