@@ -1,7 +1,10 @@
 /** What no answer would tell: packets that leave and get no reply, the mark on them, a detour inside a network. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { noBed, type Place } from './networks-bed.ts'
+import { bridgeName } from '../../src/model/names.ts'
+import { eventually } from '../support/eventually.ts'
+import { discovery, ether } from '../support/frames.ts'
+import { noBed, type Place, setSysctl } from './networks-bed.ts'
 import {
 	EACH,
 	FAMILIES,
@@ -14,7 +17,7 @@ import {
 	serve,
 	setScene,
 } from './networks-scene.ts'
-import { gatewayOf, networkRequest, runContainer } from './networks-weft.ts'
+import { gatewayOf, idOf, networkRequest, runContainer } from './networks-weft.ts'
 
 /** At the outside: what comes with the address of a container of an internal network, and what comes from the host. */
 const ARRIVALS = `table inet witness {
@@ -44,6 +47,12 @@ const MARKED = `table inet witness {
 	}
 }
 `
+
+/** What a router sends to all: that it is one, for half an hour. */
+const ALL = { from: 'fe80::1234', to: 'ff02::1' }
+const ROUTER = Buffer.from('400007080000000000000000', 'hex')
+/** So long that what frames carry behind their protocols is an option of 480 bytes that nobody knows. */
+const OPTION = 'r'.repeat(476)
 
 async function count(place: Place, counter: string): Promise<number> {
 	const text = await place.run('nft', 'list', 'counter', 'inet', 'witness', counter)
@@ -83,6 +92,28 @@ describe('packets of networks, seen on their way', { skip: noBed() }, () => {
 				}
 			}
 		} finally {
+			await place.end()
+		}
+	})
+
+	it('give the host no default route, also where others may', async () => {
+		const { host, weft } = scene
+		setSysctl('net/ipv6/conf/default/accept_ra', '2')
+		await weft.verbs.createNetwork(networkRequest(5, { options: { antispoof: 'false' } }))
+		const { place, mac } = await runContainer(weft, 5, 2)
+		const advert = discovery(OPTION, ether({ from: mac, to: '33:33:00:00:00:01' }), ALL, 134, ROUTER)
+		const routes = () => host.run('ip', '-6', 'route', 'show', 'default', 'dev', bridgeName(idOf('network 5')))
+		try {
+			await place.send('eth0', [advert])
+			const before = await routes()
+			setSysctl(`net/ipv6/conf/${bridgeName(idOf('network 5'))}/accept_ra`, '2')
+			await eventually(async () => {
+				await place.send('eth0', [advert])
+				return (await routes()).includes(ALL.from)
+			})
+			assert.equal(before, '')
+		} finally {
+			setSysctl('net/ipv6/conf/default/accept_ra', '1')
 			await place.end()
 		}
 	})
