@@ -127,6 +127,8 @@ const CHAINS = `
 	}
 
 	chain allow {
+		# Docker lets those on its bridges out itself, but for its internal networks, which only it knows.
+		iifname @docker_bridges accept
 		meta mark set meta mark | ${MARK} accept
 	}
 

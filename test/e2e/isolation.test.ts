@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
+import { run } from '../support/command.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
 import {
@@ -84,6 +85,29 @@ onEngines('isolation', (engine) => {
 		await assertShut(two, one)
 		await assertReaches(two.place, 'tcp', HOST_V4, 7100)
 		await assertReaches(two.place, 'tcp', INTERNET_V4, PORT)
+	})
+
+	it('holds between an internal network and published ports, whoever made the network and whoever the port', async () => {
+		await createNetwork(host, 'shop')
+		await host.docker('network', 'create', 'pier')
+		await settle('shop-1', 'shop', '-p', '7300:7000')
+		const pier = await settle('pier-1', 'pier', '-p', '7400:7000')
+		await host.docker('network', 'create', '--internal', 'vault')
+		await createNetwork(host, 'safe', '--internal')
+		const inner = [await settle('vault-1', 'vault'), await settle('safe-1', 'safe')]
+		await assertOpen(await settle('vault-2', 'vault'), inner[0] ?? pier)
+		await assertOpen(await settle('safe-2', 'safe'), inner[1] ?? pier)
+		const gateways = await Promise.all(['vault', 'safe'].map(async (name) => (await subnetOf(host, name)).Gateway))
+		await assertReaches(pier.place, 'tcp', (await subnetOf(host, 'pier')).Gateway, 7300)
+		await assertReaches(pier.place, 'tcp', HOST_V4, 7300)
+		for (const [i, { place }] of inner.entries()) {
+			const gateway = gateways[i] ?? ''
+			await run(place(['ip', 'route', 'replace', 'default', 'via', gateway]))
+			for (const address of [gateway, HOST_V4]) {
+				const open = await Promise.all([7300, 7400].map((port) => reaches(place, 'tcp', address, port)))
+				assert.deepEqual(open, [false, false], `${address} from ${['vault', 'safe'][i]}: ports 7300, 7400`)
+			}
+		}
 	})
 
 	it("leaves Docker's networks as shut from outside as they are without weft", async () => {
