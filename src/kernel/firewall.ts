@@ -7,6 +7,9 @@
 import { type Element, identity } from './resource.ts'
 import { type Listing, readListing, renderElement, renderElements, renderTables, SETS, TABLES } from './ruleset.ts'
 
+/** Milliseconds after which tables that were made are looked at: when the start is over, of which they are a part. */
+const FIRST_LOOK = 1000
+
 /** Runs nft commands as one transaction; what they print. */
 export type NftRunner = (commands: string) => Promise<string>
 
@@ -26,6 +29,7 @@ export class Firewall {
 	#anew = true
 	/** The tables' chains as the kernel lists them, as far as that has been seen since they were made. */
 	#chains = new Map<string, string>()
+	#firstLook: NodeJS.Timeout | undefined
 	#waiting: Waiting[] = []
 	#applying: Promise<void> | undefined
 
@@ -52,8 +56,8 @@ export class Firewall {
 	}
 
 	/**
-	 * Where the tables in the kernel are not what was put there, for people. Their chains are held against what they were when
-	 * they were first looked at.
+	 * Where the tables in the kernel are not what was put there, for people. Their chains are held against what they were soon
+	 * after they were made.
 	 */
 	async drift(): Promise<readonly string[]> {
 		while (this.#applying !== undefined) await this.#applying
@@ -150,6 +154,9 @@ export class Firewall {
 		await this.#run(renderTables([...wanted.values()], this.#tables))
 		this.#present = wanted
 		this.#chains.clear()
+		clearTimeout(this.#firstLook)
+		// What it finds amiss is found again by whoever asks.
+		this.#firstLook = setTimeout(() => void this.drift().catch(() => undefined), FIRST_LOOK).unref()
 	}
 
 	/** False where the kernel refuses: its tables are then not what we left there, and have to be made anew. */

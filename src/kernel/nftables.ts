@@ -10,6 +10,8 @@ import { netlinkPorts } from './netlink/ports.ts'
 export class Nft {
 	readonly #library: Nftables
 	readonly #context: NftContext
+	#last: Promise<unknown> = Promise.resolve()
+	#closed = false
 
 	private constructor(library: Nftables, context: NftContext) {
 		this.#library = library
@@ -27,7 +29,10 @@ export class Nft {
 
 	/** What they print: the answer to `list`. */
 	async run(commands: string): Promise<string> {
-		const result = await this.#library.runCommand(this.#context, commands)
+		if (this.#closed) throw new WeftError('system', 'nftables was closed')
+		const running = this.#library.runCommand(this.#context, commands)
+		this.#last = running.catch(() => undefined)
+		const result = await running
 		// The buffers are emptied by the call that follows; reading them keeps them small.
 		const said = this.#library.errorBuffer(this.#context)
 		const printed = this.#library.outputBuffer(this.#context)
@@ -44,8 +49,10 @@ export class Nft {
 		return netlinkPorts(NETLINK_NETFILTER)
 	}
 
+	/** After the call under way. */
 	close(): void {
-		this.#library.freeContext(this.#context)
+		this.#closed = true
+		void this.#last.then(() => this.#library.freeContext(this.#context))
 	}
 }
 

@@ -15,6 +15,8 @@ const LINE = /^(add|delete) element \w+ weft (\w+) \{ (.*) \}$/
 class ModelTable {
 	/** From "set key" to the value, '' in a set; undefined where there is no table. */
 	elements: Map<string, string> | undefined
+	/** In its only chain. */
+	rules = ''
 	/** Refuses that many transactions. */
 	failures = 0
 	readonly transactions: string[] = []
@@ -30,7 +32,7 @@ class ModelTable {
 		const next = fresh ? new Map<string, string>() : new Map(this.elements)
 		if (!fresh && this.elements === undefined) throw new Error('No such file or directory')
 		const listed = /^list table (.*)$/m.exec(commands)?.[1]
-		if (listed !== undefined) return listing(listed, next)
+		if (listed !== undefined) return listing(listed, next, this.rules)
 		for (const line of commands.split('\n')) {
 			const [, verb, set, all] = LINE.exec(line) ?? []
 			if (verb === undefined || set === undefined || all === undefined) continue
@@ -42,7 +44,7 @@ class ModelTable {
 }
 
 /** As nft prints a table. */
-function listing(table: string, elements: ReadonlyMap<string, string>): string {
+function listing(table: string, elements: ReadonlyMap<string, string>, rules: string): string {
 	const sets = [...new Set(Array.from(elements.keys(), (name) => name.split(' ')[0] ?? ''))]
 	const each = sets
 		.filter((set) => SETS[set]?.table === table)
@@ -51,7 +53,7 @@ function listing(table: string, elements: ReadonlyMap<string, string>): string {
 			const list = all.map(([name, value]) => name.slice(set.length + 1) + (value === '' ? '' : ` : ${value}`))
 			return `\tset ${set} {\n\t\ttype ifname\n\t\telements = { ${list.join(',\n\t\t\t     ')} }\n\t}\n`
 		})
-	return `table ${table} {\n${each.join('\n')}\tchain forward {\n\t}\n}\n`
+	return `table ${table} {\n${each.join('\n')}\tchain forward {\n${rules}\t}\n}\n`
 }
 
 function change(elements: Map<string, string>, verb: string, set: string, element: string): void {
@@ -208,6 +210,19 @@ describe('the firewall', () => {
 		table.elements = undefined
 		await renewal
 		assert.deepEqual(contents(table), rendered([bridge(1), bridge(2)]))
+	})
+
+	it('finds chains changed that nobody had asked for before, and again after they were made anew', async (t) => {
+		t.mock.timers.enable({ apis: ['setTimeout'] })
+		const table = new ModelTable()
+		const firewall = new Firewall(table.run, [INET_TABLE])
+		for (const rules of ['\t\taccept\n', '\t\tdrop\n']) {
+			await firewall.renew()
+			t.mock.timers.tick(1000)
+			for (let i = 0; i < 10; i++) await new Promise(setImmediate)
+			table.rules = rules
+			assert.deepEqual(await firewall.drift(), ['chains of inet weft were changed'])
+		}
 	})
 
 	it('leads a key elsewhere in one transaction', async () => {
