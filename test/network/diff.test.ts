@@ -7,15 +7,15 @@ import {
 	type Bench,
 	bench,
 	bridgeNetworks,
+	ENDPOINT,
 	endpointRequest,
 	endpoints,
 	idOf,
+	NETWORK,
 	networkRequest,
 	portRequest,
 } from './host.ts'
 
-const NETWORK = idOf('network 1')
-const ENDPOINT = idOf('endpoint 1 2')
 const SYSCTL = 'net/ipv4/ip_forward'
 
 /** A network with a container and a port, and one beside it. */

@@ -4,24 +4,16 @@ import { describe, it } from 'node:test'
 import { isCode } from '../../src/errors.ts'
 import {
 	attach,
-	type Bench,
 	bench,
+	ENDPOINT,
 	endpointRequest,
 	endpoints,
 	idOf,
-	networkRequest,
+	NETWORK,
 	objectsOf,
 	planned,
+	withNetwork,
 } from './host.ts'
-
-const NETWORK = idOf('network 1')
-const { id: ENDPOINT } = endpointRequest()
-
-async function withNetwork(): Promise<Bench> {
-	const host = bench()
-	await host.verbs.createNetwork(networkRequest())
-	return host
-}
 
 const notFound = (error: unknown) => isCode(error, 'not-found')
 

@@ -4,10 +4,19 @@ import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
 import { Forgotten, type ListedEndpoints, type ListedNetwork } from '../../src/network/forgotten.ts'
-import { attach, type Bench, bench, endpointRequest, endpoints, idOf, networkRequest, networks } from './host.ts'
+import {
+	attach,
+	type Bench,
+	bench,
+	ENDPOINT,
+	endpointRequest,
+	endpoints,
+	idOf,
+	NETWORK,
+	networkRequest,
+	networks,
+} from './host.ts'
 
-const NETWORK = idOf('network 1')
-const ENDPOINT = endpointRequest().id
 const ROUND = 300_000
 
 /** A host with the network, made through weft's own IPAM, and Docker, which has what a test says. */

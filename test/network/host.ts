@@ -1,4 +1,5 @@
 /** A host in memory for the verbs: its store, its kernel, and requests as Docker makes them. */
+import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { isDockerName } from '../../src/kernel/docker-bridges.ts'
 import { identity, type Resource } from '../../src/kernel/resource.ts'
@@ -93,6 +94,15 @@ export function endpointRequest(last = 2, number = 1, more: Partial<EndpointRequ
 	}
 }
 
+export const NETWORK = idOf('network 1')
+export const ENDPOINT = endpointRequest().id
+
+export async function withNetwork(): Promise<Bench> {
+	const host = bench()
+	await host.verbs.createNetwork(networkRequest())
+	return host
+}
+
 export function portRequest(hostPort: number, containerPort = 80, more: Partial<PortRequest> = {}): PortRequest {
 	return { protocol: 'tcp', containerPort, hostIp: '', hostPort, hostPortEnd: hostPort, ...more }
 }
@@ -134,4 +144,12 @@ export function planned(bench: Bench): Resource[] {
 export function objectsOf(resources: readonly Resource[]): string[] {
 	const listed = resources.filter(({ kind }) => kind !== 'sysctl' && kind !== 'hairpin')
 	return [...new Set(listed.map(identity))].sort()
+}
+
+/** Every network is whole: the kernel has all that the records ask for, and nothing else. */
+export function assertTrue(host: Bench): void {
+	const wanted = planned(host)
+	assert.deepEqual(host.kernel.objects(), objectsOf(wanted))
+	assert.ok(wanted.every((resource) => host.kernel.has(resource)))
+	assert.ok(networks(host).every(({ settled }) => settled))
 }

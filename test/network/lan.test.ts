@@ -4,10 +4,18 @@ import { describe, it } from 'node:test'
 import { isCode } from '../../src/errors.ts'
 import type { LinkFacts } from '../../src/kernel/host.ts'
 import { repairNetwork } from '../../src/network/resync.ts'
-import { attach, type Bench, bench, endpointRequest, endpoints, idOf, networkRequest, networks } from './host.ts'
-
-const NETWORK = idOf('network 1')
-const ENDPOINT = endpointRequest().id
+import {
+	attach,
+	type Bench,
+	bench,
+	ENDPOINT,
+	endpointRequest,
+	endpoints,
+	idOf,
+	NETWORK,
+	networkRequest,
+	networks,
+} from './host.ts'
 
 function macvlan(number = 1, options: Readonly<Record<string, string>> = {}) {
 	return networkRequest(number, { options: { mode: 'macvlan', parent: 'eth0', ...options } })

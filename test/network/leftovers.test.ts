@@ -6,17 +6,16 @@ import {
 	attach,
 	type Bench,
 	bench,
+	ENDPOINT,
 	endpointRequest,
 	endpoints,
-	idOf,
+	NETWORK,
 	networkRequest,
 	objectsOf,
 	planned,
 	portRequest,
 } from './host.ts'
 
-const NETWORK = idOf('network 1')
-const ENDPOINT = endpointRequest().id
 const TOOK = `took away what endpoint ${ENDPOINT.slice(0, 12)} had, which is in no container`
 
 async function withContainer(): Promise<{ host: Bench; leftovers: Leftovers; link: string }> {

@@ -1,10 +1,18 @@
 /** Networks whose containers have no link: records alone, from the first call to the last. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { bench, endpointRequest, endpoints, idOf, networkRequest, networks, portRequest } from './host.ts'
+import {
+	bench,
+	ENDPOINT,
+	endpointRequest,
+	endpoints,
+	idOf,
+	NETWORK,
+	networkRequest,
+	networks,
+	portRequest,
+} from './host.ts'
 
-const NETWORK = idOf('network 1')
-const ENDPOINT = endpointRequest().id
 const NONE = { options: { mode: 'none' } }
 
 describe('a network of mode none', () => {

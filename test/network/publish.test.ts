@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isCode, messageOf } from '../../src/errors.ts'
 import {
+	assertTrue,
 	attach,
 	type Bench,
 	bench,
@@ -10,13 +11,11 @@ import {
 	endpointRequest,
 	endpoints,
 	idOf,
+	NETWORK,
 	networkRequest,
-	objectsOf,
-	planned,
 	portRequest,
 } from './host.ts'
 
-const NETWORK = idOf('network 1')
 const [ONE, TWO] = [endpointRequest(2).id, endpointRequest(3).id]
 
 /** A host with two endpoints of one network that have joined. */
@@ -33,11 +32,6 @@ function publishedOf(host: Bench, id = ONE): string[] {
 	return ports.map(({ protocol, hostIp, hostPort, containerIp, containerPort }) => {
 		return `${protocol} ${hostIp} ${hostPort} > ${containerIp} ${containerPort}`
 	})
-}
-
-function assertTrue(host: Bench): void {
-	assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
-	assert.ok(planned(host).every((resource) => host.kernel.has(resource)))
 }
 
 const inUse = (error: unknown) => isCode(error, 'in-use')

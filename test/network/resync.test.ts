@@ -3,20 +3,19 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Death, MortalStore } from '../support/death.ts'
 import {
+	assertTrue,
 	attach,
 	type Bench,
 	bench,
 	endpointRequest,
 	endpoints,
 	idOf,
+	NETWORK,
 	networkRequest,
 	networks,
-	objectsOf,
 	planned,
 	portRequest,
 } from './host.ts'
-
-const NETWORK = idOf('network 1')
 
 async function withNeighbour(): Promise<Bench> {
 	const host = bench()
@@ -24,12 +23,6 @@ async function withNeighbour(): Promise<Bench> {
 	await attach(host, endpointRequest(2, 9))
 	await host.verbs.publish(idOf('network 9'), endpointRequest(2, 9).id, [portRequest(7000)])
 	return host
-}
-
-function assertTrue(host: Bench): void {
-	assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
-	assert.ok(planned(host).every((resource) => host.kernel.has(resource)))
-	assert.ok(networks(host).every(({ settled }) => settled))
 }
 
 describe('a daemon that starts', () => {
