@@ -2,11 +2,12 @@
  * Publishes a server on a unix socket. dockerd may dial at any moment and stalls for 15 s on a socket that nobody serves,
  * so the name appears only when the server answers and goes before it stops.
  */
-import { chmod, lstat, mkdir, rename, rm } from 'node:fs/promises'
+import { chmod, lstat, rename, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import { WeftError } from './errors.ts'
+import { makeDirectory } from './directory.ts'
+import { messageOf, WeftError } from './errors.ts'
 
 /** `sun_path` less its final zero; libuv cuts what is longer without a word. */
 const LONGEST_PATH = 107
@@ -26,7 +27,9 @@ export async function listenOnSocket(server: FastifyInstance, path: string, grac
 			`the path of the socket is too long by ${Buffer.byteLength(hidden) - LONGEST_PATH} bytes: ${path}`,
 		)
 	}
-	await mkdir(dirname(path), { recursive: true, mode: 0o755 })
+	await makeDirectory(dirname(path), 0o755).catch((error: unknown) => {
+		throw new WeftError('system', `the socket ${path} cannot be made: ${messageOf(error)}`, { cause: error })
+	})
 	await refuseIfServed(path)
 	await rm(hidden, { force: true })
 	await server.listen({ path: hidden, listenTextResolver: () => `listening on ${path}` })

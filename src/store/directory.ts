@@ -2,13 +2,17 @@
  * The directory that LevelDB keeps the state in, looked at before LevelDB opens it: LevelDB goes on without a file that is
  * gone, or makes a new state over the rest of an old one. Here a state that was made once must have all its files.
  */
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeDirectory } from '../directory.ts'
 import { messageOf, WeftError } from '../errors.ts'
 import { damagedLogs } from './log-check.ts'
 
 /** An empty file beside LevelDB's own, which leaves it alone: this directory holds a state. */
 const CREATED = 'CREATED'
+
+/** For whoever has chosen a place that does not do. */
+export const ADVICE = 'WEFT_STATE_DIR must be a directory that weftd may write'
 
 export type Refusal = (problem: string, cause?: unknown) => WeftError
 
@@ -24,9 +28,9 @@ export function damage(refuse: Refusal, what: string, cause?: unknown): WeftErro
 export async function prepare(directory: string): Promise<boolean> {
 	const refuse = refusalOf(directory)
 	try {
-		await mkdir(directory, { recursive: true, mode: 0o700 })
+		await makeDirectory(directory, 0o700)
 	} catch (error) {
-		throw refuse(`cannot be created: ${messageOf(error)}`, error)
+		throw refuse(`cannot be created: ${messageOf(error)}; ${ADVICE}`, error)
 	}
 	try {
 		const names = await readdir(directory)

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { Level } from 'level'
 import { messageOf, WeftError } from '../errors.ts'
-import { damage, markCreated, prepare, type Refusal, refusalOf } from './directory.ts'
+import { ADVICE, damage, markCreated, prepare, type Refusal, refusalOf } from './directory.ts'
 import { checkNames, nameOf, RecordTable } from './records.ts'
 import type { Change, Kind, Records, Store } from './store.ts'
 
@@ -132,9 +132,10 @@ function openError(directory: string, error: unknown): WeftError {
 	if (cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED') {
 		return new WeftError('in-use', `the state in ${directory} is in use by another weftd`, { cause: error })
 	}
-	return new WeftError('system', `the state in ${directory} cannot be opened: ${messageOf(cause ?? error)}`, {
-		cause: error,
-	})
+	const why = messageOf(cause ?? error)
+	// The first file that LevelDB writes.
+	const advice = why.includes('/LOCK: ') ? `; ${ADVICE}` : ''
+	return new WeftError('system', `the state in ${directory} cannot be opened: ${why}${advice}`, { cause: error })
 }
 
 async function load(db: Level<string, string>, created: boolean, refuse: Refusal): Promise<RecordTable> {

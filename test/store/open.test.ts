@@ -7,6 +7,7 @@ import { Level } from 'level'
 import { isCode, WeftError } from '../../src/errors.ts'
 import { LevelStore } from '../../src/store/level.ts'
 import { lease, pool } from '../contract/store.ts'
+import { run } from '../support/command.ts'
 import { scratch, using } from './scratch.ts'
 
 const NOBODY = 65534
@@ -55,6 +56,26 @@ test('a state directory that cannot be made is named', async (t) => {
 	const error = await refusal(join(directory, 'file'))
 	assert.equal(error.code, 'system')
 	assert.match(error.message, /cannot be created: .*(ENOTDIR|EEXIST)/)
+})
+
+test('a state directory where nothing can be made is named', async () => {
+	const { message } = await refusal('/proc/weft/state')
+	assert.match(message, /cannot be created: ENOENT.*; WEFT_STATE_DIR must be a directory that weftd may write$/)
+})
+
+test('a state directory that is read-only is named', { skip: process.geteuid?.() !== 0 && 'needs root' }, async (t) => {
+	const directory = await scratch(t)
+	await run(['mount', '--bind', directory, directory])
+	try {
+		await using(directory, (store) => store.commit([pool('p')]))
+		await run(['mount', '-o', 'remount,ro,bind', directory])
+		for (const path of [directory, join(directory, 'deep/er')]) {
+			const { message } = await refusal(path)
+			assert.match(message, /[Rr]ead-only file system.*; WEFT_STATE_DIR must be a directory that weftd may write$/)
+		}
+	} finally {
+		await run(['umount', directory])
+	}
 })
 
 test('a state directory that this user may not write is named', async (t) => {
