@@ -13,8 +13,15 @@ const ended = new Promise<string>((resolve) => {
 })
 
 try {
+	const args = process.argv.slice(2)
+	const { answerTo } = await import('./help.ts')
+	const answer = answerTo(args)
+	if (answer !== undefined) {
+		process.stdout.write(answer)
+		process.exit(0)
+	}
 	const { readConfig } = await import('./config.ts')
-	const config = readConfig(process.env, process.argv.slice(2))
+	const config = readConfig(process.env, args)
 	const { main } = await import('./main.ts')
 	await main(config, ended)
 	process.exit(0)

@@ -62,12 +62,20 @@ const CASES: Record<string, Case> = {
 	WEFT_POOLS: {
 		get: pools,
 		byDefault: '10.210.0.0/16:24,fd77:6566:7400::/48:64',
-		good: ['10.0.0.0/8:8', ['10.1.2.3/16:24, FD00::/48:64', '10.1.0.0/16:24,fd00::/48:64']],
+		good: [
+			'10.0.0.0/8:8',
+			'10.0.0.0/16:31',
+			'fd00::/48:127',
+			['10.1.2.3/16:24, FD00::/48:64', '10.1.0.0/16:24,fd00::/48:64'],
+		],
 		bad: [
 			'',
 			'10.0.0.0/8',
 			'10.0.0.0/8:7',
 			'10.0.0.0/8:33',
+			'10.0.0.0/16:32',
+			'10.0.0.0/32:32',
+			'fd00::/48:128',
 			'10.0.0.0/8:24,',
 			'127.0.0.0/8:24',
 			'x',
@@ -166,6 +174,17 @@ for (const [name, { get, byDefault, good, bad, accepted }] of Object.entries(CAS
 		})
 	})
 }
+
+test('of pools, the part that is wrong is named, and why', () => {
+	const reasons: readonly [string, RegExp][] = [
+		['10.1.0.0/16:24,10.0.0.0/16:32', /; "10\.0\.0\.0\/16:32": the size must be a mask length from 16 to 31$/],
+		['fd00::/48:47', /; "fd00::\/48:47": the size must be a mask length from 48 to 127$/],
+		['10.0.0.0/32:32', /; "10\.0\.0\.0\/32:32": the base must have more than one address$/],
+		['10.1.0.0/16:24,10.2.0.0', /; "10\.2\.0\.0" is not BASE:SIZE/],
+		['10.1.0.0/16:24,127.0.0.0/8:24', /; the subnet 127\.0\.0\.0\/8 overlaps with/],
+	]
+	for (const [text, reason] of reasons) assert.match(refusal({ WEFT_POOLS: text }, []), reason)
+})
 
 test('the environment may hold other things', () => {
 	assert.deepEqual(readConfig({ PATH: '/bin', WEFT_OTHER: 'x', WEFT_SOCKET: undefined }, []), readConfig({}, []))

@@ -13,21 +13,24 @@ const SRC = fileURLToPath(new URL('../../src/', import.meta.url))
 
 /** For each folder or single file the folders and files that it may import besides its own folder. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-	'weftd.ts': ['main.ts', 'config.ts', 'errors.ts'],
+	'weftd.ts': ['main.ts', 'help.ts', 'config.ts', 'errors.ts'],
 	'weft.ts': ['cli/', 'config.ts'],
 	'version.ts': [],
 	'metrics.ts': ['keeper.ts'],
 	'errors.ts': [],
 	'mutex.ts': [],
 	'keeper.ts': [],
-	'listen.ts': ['errors.ts'],
+	'directory.ts': [],
+	'listen.ts': ['directory.ts', 'errors.ts'],
 	'lock.ts': ['errors.ts'],
 	'repair-log.ts': ['keeper.ts', 'metrics.ts', 'errors.ts'],
-	'config.ts': ['ipam/pools.ts', 'model/', 'errors.ts'],
+	'config.ts': ['settings.ts', 'ipam/pools.ts', 'errors.ts'],
+	'settings.ts': ['ipam/pools.ts', 'model/'],
+	'help.ts': ['settings.ts', 'version.ts'],
 	'model/': ['errors.ts'],
 	'kernel/': ['model/', 'mutex.ts', 'errors.ts'],
 	'modes/': ['model/', 'kernel/resource.ts', 'errors.ts'],
-	'store/': ['model/', 'errors.ts'],
+	'store/': ['model/', 'directory.ts', 'errors.ts'],
 	'ipam/': ['store/store.ts', 'model/', 'mutex.ts', 'errors.ts'],
 	'network/': [
 		'modes/',

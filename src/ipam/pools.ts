@@ -32,10 +32,11 @@ export function parsePoolBases(text: string): PoolBase[] {
 		if (match?.[1] === undefined) throw invalid(`${JSON.stringify(part)} is not BASE:SIZE such as 10.210.0.0/16:24`)
 		const base = networkOf(usable(match[1]))
 		const length = Number(match[2])
-		if (length < base.prefix || length > width(base.family)) {
-			throw invalid(
-				`${JSON.stringify(part)}: the size must be a mask length from ${base.prefix} to ${width(base.family)}`,
-			)
+		// For the gateway and a container.
+		const longest = width(base.family) - 1
+		if (base.prefix > longest) throw invalid(`${JSON.stringify(part)}: the base must have more than one address`)
+		if (length < base.prefix || length > longest) {
+			throw invalid(`${JSON.stringify(part)}: the size must be a mask length from ${base.prefix} to ${longest}`)
 		}
 		return { base, length }
 	})

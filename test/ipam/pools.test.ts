@@ -22,8 +22,8 @@ test('a base that is not BASE:SIZE, or no network can use, is refused by its par
 	for (const text of ['', ',', '10.0.0.0/16:24,', '10.0.0.0/16', '10.0.0.0:24', '10.0.0.0/16:x', '10.0.0.0/16:-1']) {
 		refused(() => parsePoolBases(text), /is not BASE:SIZE/)
 	}
-	for (const text of ['10.0.0.0/16:15', '10.0.0.0/16:33', 'fd00::/48:129', 'fd00::/48:47', '10.0.0.0/16:999']) {
-		refused(() => parsePoolBases(text), /the size must be a mask length from (16|48) to (32|128)/)
+	for (const text of ['10.0.0.0/16:15', '10.0.0.0/16:32', 'fd00::/48:128', 'fd00::/48:47', '10.0.0.0/16:999']) {
+		refused(() => parsePoolBases(text), /the size must be a mask length from (16|48) to (31|127)/)
 	}
 	for (const text of ['10.0.0/16:24', '10.0.0.0/33:33', 'x/8:9', 'fd00::/129:129', 'a\n10.0.0.0/16:24']) {
 		refused(() => parsePoolBases(text), /is not (an address with a mask length|BASE:SIZE)/)
@@ -73,7 +73,7 @@ test('a range lies inside its subnet, up to the whole of it', () => {
 })
 
 test('pools are given in order, gaps first, and the next base when one is full', () => {
-	const bases = parsePoolBases('10.7.0.0/30:31,10.8.0.0/24:24,fd00::/127:128')
+	const bases = parsePoolBases('10.7.0.0/30:31,10.8.0.0/24:24,fd00::/126:127')
 	const taken: Cidr[] = []
 	const take = (family: 4 | 6) => {
 		const pool = choosePool(bases, family, taken)
@@ -81,7 +81,7 @@ test('pools are given in order, gaps first, and the next base when one is full',
 		return shown(pool)
 	}
 	assert.deepEqual([take(4), take(4), take(4), take(4)], ['10.7.0.0/31', '10.7.0.2/31', '10.8.0.0/24', undefined])
-	assert.deepEqual([take(6), take(6), take(6)], ['fd00::/128', 'fd00::1/128', undefined])
+	assert.deepEqual([take(6), take(6), take(6)], ['fd00::/127', 'fd00::2/127', undefined])
 	taken.splice(0, 1)
 	assert.equal(take(4), '10.7.0.0/31')
 })
