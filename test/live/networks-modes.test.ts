@@ -15,6 +15,7 @@ import {
 	PUBLISHED,
 	routeTo,
 	SERVICE,
+	SHUT,
 	serve,
 	showBridgedFrames,
 } from './networks-scene.ts'
@@ -24,13 +25,11 @@ import {
 	gatewayOf,
 	networkRequest,
 	port,
-	runContainer,
+	runContainers,
 	startWeft,
 	type Weft,
 } from './networks-weft.ts'
 
-/** Of a container, served and not published. */
-const SHUT = 7003
 /** What the host serves at the number that a routed container publishes. */
 const HOSTS_OWN = PUBLISHED + 2
 
@@ -63,15 +62,12 @@ async function setScene(): Promise<Scene> {
 	for (const [number, options] of Object.entries({ ...open, ...routed, ...inner })) {
 		await weft.verbs.createNetwork(networkRequest(Number(number), { options, internal: number in inner }))
 	}
-	const run = async (numbers: readonly number[], last: number) =>
-		new Map(await Promise.all(numbers.map(async (number) => [number, await runContainer(weft, number, last)] as const)))
-	const first = await run([NAT, UNPROTECTED, ROUTED, MIXED, INTERNAL, ISOLATED, ISOLATED4], 2)
-	const second = await run([INTERNAL, ISOLATED, ISOLATED4], 3)
+	const first = await runContainers(weft, [NAT, UNPROTECTED, ROUTED, MIXED, INTERNAL, ISOLATED, ISOLATED4])
+	const second = await runContainers(weft, [INTERNAL, ISOLATED, ISOLATED4], 3)
 	await routeTo(bed.outside, NAT, UNPROTECTED, ROUTED, MIXED, INTERNAL, ISOLATED, ISOLATED4)
 	const containers = [...first.values(), ...second.values()]
 	for (const place of [...containers.map((each) => each.place), bed.outside]) {
-		await serve(place)
-		for (const protocol of PROTOCOLS) for (const any of ['0.0.0.0', '::']) await place.listen(protocol, SHUT, any)
+		await serve(place, SERVICE, SHUT)
 	}
 	for (const [number, hostPort] of [
 		[NAT, PUBLISHED],

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type Bed, makeBed, noBed } from './networks-bed.ts'
-import { EACH, FAMILIES, HOST, OUTSIDE, PROTOCOLS, PUBLISHED, routeTo, SERVICE, serve } from './networks-scene.ts'
+import { EACH, FAMILIES, HOST, OUTSIDE, PROTOCOLS, PUBLISHED, routeTo, SERVICE, SHUT, serve } from './networks-scene.ts'
 import {
 	attach,
 	type Container,
@@ -15,12 +15,11 @@ import {
 	networkRequest,
 	port,
 	runContainer,
+	runContainers,
 	startWeft,
 	type Weft,
 } from './networks-weft.ts'
 
-/** Of a container, served and not published. */
-const SHUT = 7003
 /** More addresses of the host, which it would not choose by itself. */
 const SOURCE = { 4: '192.0.2.7', 6: '2001:db8:99::7' } as const
 
@@ -56,14 +55,11 @@ async function setScene(): Promise<Scene> {
 	const numbers = Object.keys(OPTIONS).map(Number)
 	for (const number of numbers)
 		await weft.verbs.createNetwork(networkRequest(number, { options: OPTIONS[number] ?? {} }))
-	const containers = new Map(
-		await Promise.all(numbers.map(async (number) => [number, await runContainer(weft, number, 2)] as const)),
-	)
+	const containers = await runContainers(weft, numbers)
 	await routeTo(bed.outside, ...numbers)
 	await serve(bed.outside)
 	for (const [number, { place, networkId, endpointId }] of containers) {
-		await serve(place)
-		for (const protocol of PROTOCOLS) for (const any of ['0.0.0.0', '::']) await place.listen(protocol, SHUT, any)
+		await serve(place, SERVICE, SHUT)
 		await weft.verbs.publish(networkId, endpointId, port(PUBLISHED + number, SERVICE))
 	}
 	return {

@@ -7,6 +7,8 @@ export const SERVICE = 7000
 /** What the host serves: on its loopback only, and on every address. */
 export const PRIVATE = 7001
 export const PUBLIC = 7002
+/** What containers serve and do not publish. */
+export const SHUT = 7003
 /** Ports of the host that lead to red's service: on every address, and on 127.0.0.1. */
 export const PUBLISHED = 8080
 export const PUBLISHED_LOCAL = 8081
@@ -79,9 +81,12 @@ export async function routeTo(outside: Place, ...numbers: readonly number[]): Pr
 	}
 }
 
-export async function serve(place: Place): Promise<void> {
-	for (const protocol of PROTOCOLS) {
-		for (const address of ['0.0.0.0', '::']) await place.listen(protocol, SERVICE, address)
+/** In tcp and udp, IPv4 and IPv6. */
+export async function serve(place: Place, ...ports: readonly number[]): Promise<void> {
+	for (const port of ports.length > 0 ? ports : [SERVICE]) {
+		for (const protocol of PROTOCOLS) {
+			for (const address of ['0.0.0.0', '::']) await place.listen(protocol, port, address)
+		}
 	}
 }
 

@@ -162,6 +162,15 @@ export async function runContainer(weft: Weft, number: number, last: number): Pr
 	return { place, networkId, endpointId, address, mac: await macOf(place) }
 }
 
+/** The endpoint number `last` of each of several networks, by the number of the network. */
+export async function runContainers(
+	weft: Weft,
+	numbers: readonly number[],
+	last = 2,
+): Promise<ReadonlyMap<number, Container>> {
+	return new Map(await Promise.all(numbers.map(async (each) => [each, await runContainer(weft, each, last)] as const)))
+}
+
 export async function macOf(place: Peer): Promise<string> {
 	const [{ address }] = JSON.parse(await place.run('ip', '-j', 'link', 'show', 'eth0'))
 	return address
