@@ -25,6 +25,14 @@ const OWN: Partial<Record<ModeName, readonly Row[]>> = {
 		},
 		{ name: 'bridge, internal', flags: { internal: true }, publishes: false },
 	],
+	macvlan: [
+		{ name: 'macvlan', flags: { options: { mode: 'macvlan' } }, publishes: false },
+		{
+			name: 'macvlan, on a VLAN of a VLAN',
+			flags: { options: { mode: 'macvlan', parent: 'eth0.100.50' } },
+			publishes: false,
+		},
+	],
 }
 
 export const ROWS: readonly Row[] = Object.keys(modes).flatMap(
@@ -32,11 +40,11 @@ export const ROWS: readonly Row[] = Object.keys(modes).flatMap(
 )
 
 /**
- * The same for a host with an eth0: its kernel may have been built without the dummy that stands for a parent, and
- * without ipvlan, whose network differs from that of macvlan in what its link is alone.
+ * The same for a host with an eth0, whose kernel may have been built without ipvlan, without VLANs, and without the dummy
+ * that stands for a parent.
  */
-export const HOST_ROWS: readonly Row[] = ROWS.filter(({ flags }) => flags.options?.mode !== 'ipvlan').map((row) => {
+export const HOST_ROWS: readonly Row[] = ROWS.flatMap((row) => {
 	const { options } = row.flags
-	if (options?.mode !== 'macvlan') return row
-	return { ...row, flags: { ...row.flags, options: { ...options, parent: 'eth0' } } }
+	if (options?.mode === 'ipvlan' || options?.parent !== undefined) return []
+	return options?.mode === 'macvlan' ? [{ ...row, flags: { options: { ...options, parent: 'eth0' } } }] : [row]
 })
