@@ -8,6 +8,9 @@ import { type Host, keepGate, settledBridges, settledLans } from './host.ts'
 import { Leftovers } from './leftovers.ts'
 import { repairNetwork } from './resync.ts'
 
+/** Milliseconds for which a container's start waits for all looks at the firewall; after that they go on beside it. */
+const DUE = 2000
+
 /** What is seen of a link when it changes. */
 interface Seen {
 	readonly name: string
@@ -98,10 +101,22 @@ export class Repairs {
 		this.#suspectAll(cause)
 	}
 
-	/** Waits for the looks at the firewall that are due: a container's first packet is not to find it shut. */
+	/**
+	 * Waits for the looks at the firewall that are due, since a container's first packet is not to find it shut, but not for
+	 * ever: iptables can hang on a lock of somebody else's. What comes of them then is in the log.
+	 */
 	async firewallDue(): Promise<void> {
 		// Not for firewalld's: too slow for anybody to wait for.
-		await Promise.all([this.#tables.due(), this.#gates.iptables.due()])
+		const looks = Promise.all([this.#tables.due(), this.#gates.iptables.due()])
+		let timer: NodeJS.Timeout | undefined
+		const late = new Promise<void>((resolve) => {
+			timer = setTimeout(() => {
+				this.#host.inform(`a container starts while the look at the firewall takes more than ${DUE / 1000} s`)
+				resolve()
+			}, DUE)
+		})
+		await Promise.race([looks, late])
+		clearTimeout(timer)
 	}
 
 	/** Waits for the repairs under way; there will be no others. */

@@ -68,6 +68,30 @@ describe('repairs', () => {
 		)
 	})
 
+	it('of the firewall that take long are waited for no longer than two seconds, and go on', async () => {
+		const host = watched()
+		let finish = (): void => undefined
+		mock.method(host.kernel, 'keepPassage', () => {
+			return new Promise((resolve) => {
+				finish = () => resolve(['put the rule into iptables-nft FORWARD'])
+			})
+		})
+		host.repairs.passageChanged('iptables', 'somebody changed ip filter FORWARD')
+		let over = false
+		const due = host.repairs.firewallDue().then(() => {
+			over = true
+		})
+		await pass(1999)
+		assert.deepEqual([over, host.told], [false, []])
+		await pass(1)
+		await due
+		assert.deepEqual(host.told, ['a container starts while the look at the firewall takes more than 2 s'])
+		assert.deepEqual(host.log, [])
+		finish()
+		await pass(0)
+		assert.deepEqual(host.log, ['somebody changed ip filter FORWARD: put the rule into iptables-nft FORWARD'])
+	})
+
 	it('open the passage for the networks that there are by then', async () => {
 		const host = watched()
 		await host.verbs.createNetwork(networkRequest())
