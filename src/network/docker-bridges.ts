@@ -41,6 +41,8 @@ export class DockerBridges {
 	/** The last of the changes, which are made one after the other. */
 	#last: Promise<void>
 	#answers = true
+	/** Names of bridges of Docker's that no rule can have, of which people have been told. */
+	readonly #unnameable = new Set<string>()
 
 	/** Nothing is asked or changed before `restored`, when those that are there have been put in. */
 	constructor(host: Host, view: DockerView, restored: Promise<void>, log: DockerBridgesLog) {
@@ -101,10 +103,21 @@ export class DockerBridges {
 		const [links, waysOut] = [await this.#view.links(), await this.#host.facts.waysOut()]
 		// A container of Docker's beside the host's own way out is one of those out there, to be reached as they are.
 		for (const { index, name } of links) if (waysOut.includes(index)) names.delete(name)
-		const fresh = links.filter((link) => this.#isUnknown(link) && names.has(link.name) && isLinkName(link.name))
+		const found = links.filter((link) => this.#isUnknown(link) && names.has(link.name))
+		for (const { name } of found) if (!isLinkName(name)) this.#tellOfName(name)
+		const fresh = found.filter(({ name }) => isLinkName(name))
 		const stale = this.#remembered().filter((name) => !names.has(name) || this.#isWefts(name))
 		await this.#learn(fresh, stale)
 		return []
+	}
+
+	/** Once: Docker is asked each time a container joins it. */
+	#tellOfName(name: string): void {
+		if (this.#unnameable.has(name)) return
+		this.#unnameable.add(name)
+		const quoted = JSON.stringify(name)
+		const why = new Error(`${quoted} is no name for a rule: letters, digits, dots, dashes and underscores are`)
+		this.#log.warn(why, `networks are not kept apart from ${quoted}, a bridge of Docker's, because of its name`)
 	}
 
 	/** Whether Docker could tell more of any of these than is known. */
