@@ -4,7 +4,7 @@ import { isOwnName } from '../model/names.ts'
 import { type Endpoint, hasBridge, hasParent, type Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
 import { resourcesOf } from './endpoints.ts'
-import { bridgesOf, type Host } from './host.ts'
+import { bridgesOf, endpointKey, type Host } from './host.ts'
 
 export interface Difference {
 	/** Id of the network that it belongs to; absent where that is not known. */
@@ -31,7 +31,7 @@ export async function diff(host: Host): Promise<Difference[]> {
 type Guard = <T>(id: string, work: () => Promise<T>) => Promise<T>
 
 function locked(host: Host): Guard {
-	return (id, work) => host.mutex.run(id, work)
+	return (id, work) => host.mutex.run(endpointKey(id), work)
 }
 
 async function networkDiff(host: Host, id: string, guard: Guard): Promise<Difference[]> {

@@ -7,7 +7,7 @@ import { freeName, linkName } from '../model/names.ts'
 import { type Endpoint, hasBridge, hasParent, type Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
 import { checkAddresses, type Designed, designEndpoint, identityOf } from './endpoint-design.ts'
-import { drop, forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
+import { drop, endpointKey, forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
 import type { EndpointAnswer, EndpointRequest, JoinAnswer } from './verbs.ts'
 
 /** A record; the link, which dockerd wants at Join, is begun and not waited for. */
@@ -59,7 +59,7 @@ function prepare(host: Host, network: Network, endpoint: Endpoint): void {
 		await host.kernel.ensure(modeOf(network).attached(network, endpoint))
 		host.prepared.add(endpoint.id)
 	}
-	void host.mutex.run(endpoint.id, work).catch(() => undefined)
+	void host.mutex.run(endpointKey(endpoint.id), work).catch(() => undefined)
 }
 
 function newLinkName(host: Host, id: string): string {
@@ -104,7 +104,7 @@ export function isHeld(host: Host, network: Network, endpoint: Endpoint): boolea
 }
 
 export function deleteEndpoint(host: Host, networkId: string, endpointId: string): Promise<void> {
-	return host.mutex.run(endpointId, async () => {
+	return host.mutex.run(endpointKey(endpointId), async () => {
 		const network = host.store.get('network', '', networkId)
 		const endpoint = host.store.get('endpoint', networkId, endpointId)
 		if (network !== undefined && endpoint !== undefined) await remove(host, network, endpoint)
@@ -113,7 +113,7 @@ export function deleteEndpoint(host: Host, networkId: string, endpointId: string
 
 /** For whoever holds the network's mutex already. */
 export function removeEndpoint(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
-	return host.mutex.run(endpoint.id, () => remove(host, network, endpoint))
+	return host.mutex.run(endpointKey(endpoint.id), () => remove(host, network, endpoint))
 }
 
 async function remove(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
@@ -136,7 +136,7 @@ export function resourcesOf(network: Network, endpoint: Endpoint): Resource[] {
 
 /** Writes no record: the link's name is on record since CreateEndpoint, and whether it exists the kernel knows. */
 export function join(host: Host, networkId: string, endpointId: string): Promise<JoinAnswer> {
-	return host.mutex.run(endpointId, async () => {
+	return host.mutex.run(endpointKey(endpointId), async () => {
 		const network = needNetwork(host, networkId)
 		const endpoint = needEndpoint(host, networkId, endpointId)
 		const mode = modeOf(network)
@@ -152,7 +152,7 @@ export function join(host: Host, networkId: string, endpointId: string): Promise
 
 /** Takes the link away before dockerd moves it out of the sandbox: a move costs as much again as the deletion. */
 export function leave(host: Host, networkId: string, endpointId: string): Promise<void> {
-	return host.mutex.run(endpointId, async () => {
+	return host.mutex.run(endpointKey(endpointId), async () => {
 		const network = host.store.get('network', '', networkId)
 		const endpoint = host.store.get('endpoint', networkId, endpointId)
 		if (network !== undefined && endpoint !== undefined) await detach(host, network, endpoint)

@@ -20,7 +20,7 @@ export interface Host {
 	readonly store: Store
 	readonly kernel: Kernel
 	readonly facts: HostFacts
-	/** Keys are ids of networks and endpoints; a network's is taken before an endpoint's. */
+	/** Keys are ids of networks, endpointKey of endpoints, and CHOICE; a network's is taken before an endpoint's. */
 	readonly mutex: KeyedMutex
 	/** Names of the links that endpoints have on record, of all networks. */
 	readonly links: Set<string>
@@ -29,6 +29,14 @@ export interface Host {
 	readonly warn: (error: unknown, message: string) => void
 	/** For people who wonder why. */
 	readonly inform: (message: string) => void
+}
+
+/** For what is decided of one network after the other. No id has a space. */
+export const CHOICE = 'all networks'
+
+/** An endpoint may have the id of its network. */
+export function endpointKey(id: string): string {
+	return `endpoint ${id}`
 }
 
 export function needNetwork(host: Host, id: string): Network {

@@ -7,7 +7,7 @@ import type { Endpoint, Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
 import { strays } from './diff.ts'
 import { detach, isAlive, resourcesOf } from './endpoints.ts'
-import { type Host, settledNetworks } from './host.ts'
+import { endpointKey, type Host, settledNetworks } from './host.ts'
 import { unmake } from './networks.ts'
 
 /** Milliseconds that dockerd may take from the answer to Join until it fetches the link: far more than it ever does. */
@@ -67,7 +67,7 @@ export class Leftovers {
 
 	/** True where there was something. */
 	#clearDead(network: Network, id: string): Promise<boolean> {
-		return this.#host.mutex.run(id, async () => {
+		return this.#host.mutex.run(endpointKey(id), async () => {
 			const endpoint = this.#host.store.get('endpoint', network.id, id)
 			if (endpoint === undefined || isAlive(this.#host, network, endpoint)) return false
 			// Made since it was looked at.

@@ -7,7 +7,7 @@ import type { PerFamily } from '../model/options.ts'
 import { modeOf, modes } from '../modes/index.ts'
 import { designBridge } from './bridge-design.ts'
 import { removeEndpoint } from './endpoints.ts'
-import { drop, dropSighting, type Host, keepPassage, keepSpares, put, putSighting } from './host.ts'
+import { CHOICE, drop, dropSighting, type Host, keepPassage, keepSpares, put, putSighting } from './host.ts'
 import { designLan } from './lan-design.ts'
 import { checkFamilies, parseOptions } from './options.ts'
 import type { NetworkRequest } from './verbs.ts'
@@ -30,7 +30,7 @@ export function createNetwork(host: Host, request: NetworkRequest): Promise<void
 
 /** Decides and writes down, one network after the other: no two may choose the same bridge or subnet. */
 function intend(host: Host, request: NetworkRequest): Promise<Network> {
-	return host.mutex.run('networks', async () => {
+	return host.mutex.run(CHOICE, async () => {
 		const network = await design(host, request)
 		const unanswered = putSighting({ networkId: network.id, pools: poolsOf(host, request) })
 		await host.store.commit([put(network), unanswered])
@@ -116,7 +116,7 @@ export async function unmake(host: Host, network: Network): Promise<void> {
 		await host.store.commit([drop(network)])
 	}
 	// Of two that have something together, the second to go takes it away.
-	await (hasParent(network) ? host.mutex.run('networks', forget) : forget())
+	await (hasParent(network) ? host.mutex.run(CHOICE, forget) : forget())
 }
 
 /** What it has, but for what another network has too. */

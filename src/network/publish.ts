@@ -3,7 +3,7 @@ import { isCode } from '../errors.ts'
 import { type HostPort, identity } from '../kernel/resource.ts'
 import { type BridgeNetwork, type Endpoint, hasBridge, type PortRequest, type PublishedPort } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
-import { forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
+import { endpointKey, forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
 import { bindingOf, candidates, noPortLeft, wantsOne } from './ports.ts'
 
 /** Where the search for an ephemeral port goes on, so that a port that was just given back is not given at once. */
@@ -15,7 +15,7 @@ export function publish(
 	endpointId: string,
 	ports: readonly PortRequest[],
 ): Promise<void> {
-	return host.mutex.run(endpointId, async () => {
+	return host.mutex.run(endpointKey(endpointId), async () => {
 		const network = needNetwork(host, networkId)
 		const endpoint = needEndpoint(host, networkId, endpointId)
 		if (hasBridge(network)) await replace(host, network, endpoint, ports)
@@ -23,7 +23,7 @@ export function publish(
 }
 
 export function unpublish(host: Host, networkId: string, endpointId: string): Promise<void> {
-	return host.mutex.run(endpointId, async () => {
+	return host.mutex.run(endpointKey(endpointId), async () => {
 		const network = host.store.get('network', '', networkId)
 		const endpoint = host.store.get('endpoint', networkId, endpointId)
 		if (network === undefined || endpoint === undefined || !hasBridge(network)) return

@@ -4,7 +4,7 @@ import type { Resource } from '../kernel/resource.ts'
 import type { Endpoint, Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
 import { detach, isAlive, resourcesOf } from './endpoints.ts'
-import { type Host, keepSpares, settledNetworks } from './host.ts'
+import { endpointKey, type Host, keepSpares, settledNetworks } from './host.ts'
 import { undo } from './leftovers.ts'
 
 export interface Resynced {
@@ -66,7 +66,7 @@ export function repairNetwork(host: Host, id: string): Promise<readonly string[]
 }
 
 function repairEndpoint(host: Host, network: Network, id: string): Promise<readonly string[]> {
-	return host.mutex.run(id, async () => {
+	return host.mutex.run(endpointKey(id), async () => {
 		const endpoint = host.store.get('endpoint', network.id, id)
 		if (endpoint === undefined) return []
 		const hostEnd = modeOf(network).link(network, endpoint)?.hostEnd

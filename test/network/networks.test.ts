@@ -80,6 +80,17 @@ describe('createNetwork', () => {
 		})
 	}
 
+	it('comes and goes whatever its id is, also that of its own endpoint', { timeout: 20_000 }, async () => {
+		for (const id of ['networks', 'n1', idOf('network 1')]) {
+			const host = bench()
+			await host.verbs.createNetwork(networkRequest(1, { id }))
+			await host.verbs.createEndpoint({ networkId: id, id, ipv4: '10.210.1.2/24' })
+			await host.verbs.join(id, id)
+			await host.verbs.deleteNetwork(id)
+			assert.deepEqual([networks(host), host.kernel.objects()], [[], []])
+		}
+	})
+
 	it('is refused for a bad option and leaves nothing', async () => {
 		const host = bench()
 		await assert.rejects(host.verbs.createNetwork(networkRequest(1, { options: { mtu: 'x' } })), /mtu="x"/)
