@@ -25,6 +25,25 @@ const NETLINK_GET_STRICT_CHK = 12
 const RECEIVE_BYTES = 64 * 1024
 const DUMP_ATTEMPTS = 5
 
+export interface Dump {
+	readonly messages: Message[]
+	/** Something changed while the kernel listed it. */
+	readonly interrupted: boolean
+}
+
+/** The first dump that was not interrupted, or the last of a few. */
+export async function untilWhole(dump: () => Promise<Dump>): Promise<Message[]> {
+	for (let attempt = 1; ; attempt++) {
+		try {
+			const { messages, interrupted } = await dump()
+			if (!interrupted || attempt === DUMP_ATTEMPTS) return messages
+		} catch (error) {
+			// The receive buffer ran over: what is left of this dump is worthless, a new one is not.
+			if (!isErrno(error, 'ENOBUFS') || attempt === DUMP_ATTEMPTS) throw error
+		}
+	}
+}
+
 export class NetlinkSocket {
 	readonly #buffer = Buffer.alloc(RECEIVE_BYTES)
 	readonly #protocol: number
@@ -67,19 +86,11 @@ export class NetlinkSocket {
 	 * Asks for all objects of a kind. Where they changed while the kernel listed them, the list is taken anew; on a host
 	 * that never rests the last one stands, which can lack or repeat what came or went meanwhile.
 	 */
-	async dump(request: Request): Promise<Message[]> {
-		for (let attempt = 1; ; attempt++) {
-			try {
-				const { messages, interrupted } = await this.#dumpOnce(request)
-				if (!interrupted || attempt === DUMP_ATTEMPTS) return messages
-			} catch (error) {
-				// The receive buffer ran over: what is left of this dump is worthless, a new one is not.
-				if (!isErrno(error, 'ENOBUFS') || attempt === DUMP_ATTEMPTS) throw error
-			}
-		}
+	dump(request: Request): Promise<Message[]> {
+		return untilWhole(() => this.#dumpOnce(request))
 	}
 
-	async #dumpOnce(request: Request): Promise<{ messages: Message[]; interrupted: boolean }> {
+	async #dumpOnce(request: Request): Promise<Dump> {
 		const sequence = await this.#send({ ...request, flags: request.flags | NLM_F_DUMP })
 		const messages: Message[] = []
 		let interrupted = false
