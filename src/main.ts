@@ -9,6 +9,7 @@ import { Daemon } from './admin/status.ts'
 import { buildServer } from './cnm/server.ts'
 import type { Config } from './config.ts'
 import { DockerClient } from './docker/client.ts'
+import { dockerNames } from './docker/names.ts'
 import { bridgeNames, dockerEndpoints, dockerNetworks, engineName } from './docker/networks.ts'
 import { messageOf } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
@@ -99,7 +100,8 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const stopServing = await listenOnSocket(server, config.socket)
 	// After Docker's, which Docker may be waiting for.
 	const daemon = new Daemon(config, nft === undefined ? 'nft program' : 'libnftables', metrics, restoration)
-	const admin = buildAdmin({ host, daemon, names: async () => NO_NAMES, logger: log })
+	const names = () => dockerNames(docker).catch(() => NO_NAMES)
+	const admin = buildAdmin({ host, daemon, names, logger: log })
 	const stopAdmin = await listenOnSocket(admin, config.adminSocket).catch(async (error: unknown) => {
 		await stopServing()
 		throw error

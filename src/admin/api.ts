@@ -72,8 +72,8 @@ export interface NetworkSummary {
 /** GET /networks/NETWORK, by name, id or the beginning of an id. */
 export interface NetworkDetail {
 	readonly network: NetworkSummary
-	/** As they are in force, defaults filled in. */
-	readonly options: Readonly<Record<string, unknown>>
+	/** As `-o key=value` would give those that are in force, defaults filled in. */
+	readonly options: Readonly<Record<string, string>>
 	/** Bytes; null in a mode without a link. */
 	readonly mtu: number | null
 	/** Whether the bridge was there before the network. */

@@ -7,6 +7,7 @@ import type { Pool } from '../model/pool.ts'
 import type { Difference } from '../network/diff.ts'
 import { isAlive } from '../network/endpoints.ts'
 import type { Host } from '../network/host.ts'
+import { formatOptions } from '../network/options.ts'
 import type {
 	AddressesView,
 	AddressView,
@@ -53,7 +54,7 @@ export function findNetwork({ store }: Host, names: Names, text: string): Networ
 export function networkDetail(host: Host, names: Names, network: Network): NetworkDetail {
 	return {
 		network: summaryOf(host, names, network),
-		options: { ...network.options },
+		options: formatOptions(network.options),
 		mtu: hasBridge(network) ? network.mtu : null,
 		adopted: hasBridge(network) && network.adopted !== undefined,
 		endpoints: host.store.list('endpoint', network.id).map((endpoint) => endpointView(host, names, network, endpoint)),

@@ -60,17 +60,15 @@ export function detailOf({ network, options, mtu, adopted, endpoints }: NetworkD
 		['Parent', parent ?? '-'],
 		['MTU', mtu === null ? '-' : String(mtu)],
 		['Marks', marksOf(network) || '-'],
-		['Options', optionsOf(options)],
+		...optionsOf(options),
 	])
 	return `${head}\n${endpointsOf(endpoints)}`
 }
 
-/** The mode is said already; what is not set has no word. */
-function optionsOf(options: Readonly<Record<string, unknown>>): string {
+/** As for `-o`, one below the other. The mode is said already. */
+function optionsOf(options: Readonly<Record<string, string>>): (readonly [string, string])[] {
 	const pairs = Object.entries(options).filter(([key]) => key !== 'mode')
-	return (
-		pairs.map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ') || '-'
-	)
+	return pairs.map(([key, value], i) => [i === 0 ? 'Options' : '', `${key}=${value}`])
 }
 
 function endpointsOf(endpoints: readonly EndpointView[]): string {

@@ -7,10 +7,10 @@ export function table(titles: readonly string[], rows: readonly (readonly string
 	return all.map((row) => lineOf(row, widths)).join('')
 }
 
-/** One line for each pair, values below each other. */
+/** One line for each pair, values below each other; one without a name goes on with the pair before. */
 export function facts(pairs: readonly (readonly [name: string, value: string])[]): string {
 	const widths = [Math.max(0, ...pairs.map(([name]) => name.length + 1)), 0]
-	return pairs.map(([name, value]) => lineOf([`${name}:`, plain(value)], widths)).join('')
+	return pairs.map(([name, value]) => lineOf([name === '' ? '' : `${name}:`, plain(value)], widths)).join('')
 }
 
 function lineOf(cells: readonly string[], widths: readonly number[]): string {

@@ -17,12 +17,15 @@ export class DockerClient {
 	}
 
 	/**
-	 * What GET answers, as JSON. Takes as long as dockerd does, which listens long before it serves, and may hang.
-	 * @throws WeftError `system` where nobody listens, the connection breaks, or the answer is none
+	 * What GET answers, as JSON. Takes as long as dockerd does, which listens long before it serves, and may hang, or as
+	 * `patience` allows, in milliseconds.
+	 * @throws WeftError `system` where nobody listens, the connection breaks, or the answer is none, or not there in time
 	 */
-	async get(path: string): Promise<unknown> {
+	async get(path: string, patience?: number): Promise<unknown> {
+		const ending = this.#ending.signal
+		const signal = patience === undefined ? ending : AbortSignal.any([ending, AbortSignal.timeout(patience)])
 		try {
-			return JSON.parse(await this.#fetch(path))
+			return JSON.parse(await this.#fetch(path, signal))
 		} catch (error) {
 			throw new WeftError('system', `Docker at ${this.#host} gives no answer: ${messageOf(error)}`, { cause: error })
 		}
@@ -33,10 +36,10 @@ export class DockerClient {
 		this.#ending.abort()
 	}
 
-	#fetch(path: string): Promise<string> {
+	#fetch(path: string, signal: AbortSignal): Promise<string> {
 		// Docker refuses some hosts' names in the header; any is good for a socket.
 		const headers = { host: 'docker' }
-		const options = { ...addressOf(this.#host), path, headers, agent: false, signal: this.#ending.signal }
+		const options = { ...addressOf(this.#host), path, headers, agent: false, signal }
 		return new Promise((resolve, reject) => {
 			const call = request(options, (response) => {
 				const chunks: Buffer[] = []

@@ -1,5 +1,6 @@
 /** What Docker tells of its networks. */
 import { WeftError } from '../errors.ts'
+import { fieldOf, listOf, text } from './answers.ts'
 import type { DockerClient } from './client.ts'
 
 const NAME = 'com.docker.network.bridge.name'
@@ -28,7 +29,7 @@ export interface DockerEndpoints {
 
 /** The names of bridges that Docker's networks were given; may take as long as dockerd hangs. */
 export async function bridgeNames(docker: Asked): Promise<string[]> {
-	const networks = listOf(await docker.get(`/networks?filters=${OF_BRIDGES}`))
+	const networks = listOf(await docker.get(`/networks?filters=${OF_BRIDGES}`), 'networks')
 	return networks.map((each) => text(fieldOf(fieldOf(each, 'Options'), NAME))).filter((name) => name !== '')
 }
 
@@ -42,7 +43,7 @@ export async function engineName(docker: Asked): Promise<string> {
 
 /** All that there are, of every driver. */
 export async function dockerNetworks(docker: Asked): Promise<DockerNetwork[]> {
-	return listOf(await docker.get('/networks')).map(networkOf)
+	return listOf(await docker.get('/networks'), 'networks').map(networkOf)
 }
 
 /** Fails where there is no such network any more. */
@@ -77,18 +78,4 @@ function networkOf(network: unknown): DockerNetwork {
 			...Object.values(Object(fieldOf(each, 'AuxiliaryAddresses'))).map(text),
 		]),
 	}
-}
-
-function listOf(answer: unknown): unknown[] {
-	if (Array.isArray(answer)) return answer
-	throw new WeftError('system', 'Docker answers without a list of networks')
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-	return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
-}
-
-/** Empty for what is none. */
-function text(value: unknown): string {
-	return typeof value === 'string' ? value : ''
 }

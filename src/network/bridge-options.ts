@@ -34,6 +34,26 @@ export const BRIDGE_KNOWN: readonly string[] = [
 	...[ANTISPOOF, INHIBIT, TRUSTED, SOURCE[4], SOURCE[6]],
 ]
 
+/** The same as they are asked for, with the defaults that hold. */
+export function formatBridge(options: BridgeOptions): Raw {
+	const { mtu, bridgeName, hostBinding, trustedInterfaces, sourceAddresses } = options
+	return {
+		...(mtu === undefined ? {} : { [MTU]: String(mtu) }),
+		[PREFIX]: options.interfacePrefix,
+		...(bridgeName === undefined ? {} : { [BRIDGE]: bridgeName }),
+		[GATEWAY_MODE[4]]: options.gatewayModes[4],
+		[GATEWAY_MODE[6]]: options.gatewayModes[6],
+		[ICC]: String(options.icc),
+		[ANTISPOOF]: String(options.antispoof),
+		[MASQUERADE]: String(options.masquerade),
+		...(sourceAddresses[4] === undefined ? {} : { [SOURCE[4]]: sourceAddresses[4] }),
+		...(sourceAddresses[6] === undefined ? {} : { [SOURCE[6]]: sourceAddresses[6] }),
+		...(hostBinding === undefined ? {} : { [BINDING]: hostBinding }),
+		...(trustedInterfaces.length === 0 ? {} : { [TRUSTED]: trustedInterfaces.join(':') }),
+		[INHIBIT]: String(options.inhibitIpv4),
+	}
+}
+
 export function parseBridge(raw: Raw): BridgeOptions {
 	const mtu = readMtu(raw)
 	const bridgeName = read(raw, BRIDGE, (name, text) => checkLinkName(text, name))

@@ -1,6 +1,13 @@
 /** The options of the modes whose containers sit on a link of the host. Pure. */
 import { checkLinkName } from '../model/names.ts'
-import type { IpvlanFlag, IpvlanMode, IpvlanOptions, MacvlanMode, MacvlanOptions } from '../model/options.ts'
+import type {
+	IpvlanFlag,
+	IpvlanMode,
+	IpvlanOptions,
+	LanOptions,
+	MacvlanMode,
+	MacvlanOptions,
+} from '../model/options.ts'
 import { DOCKER_MTU, MTU, oneOf, PREFIX, parseBoolean, parsePrefix, type Raw, read, readMtu } from './option-values.ts'
 
 const PARENT = 'parent'
@@ -31,6 +38,22 @@ export function parseIpvlan(raw: Raw): IpvlanOptions {
 		...parseShared(raw),
 		ipvlanMode: read(raw, IPVLAN_MODE, oneOf(IPVLAN_MODES)) ?? 'l2',
 		ipvlanFlag: read(raw, IPVLAN_FLAG, oneOf(IPVLAN_FLAGS)) ?? 'bridge',
+	}
+}
+
+/** The same as they are asked for, with the defaults that hold. */
+export function formatLan(options: LanOptions): Raw {
+	const { mtu, parent, interfacePrefix, hostAccess } = options
+	const own: Raw =
+		options.mode === 'macvlan'
+			? { [MACVLAN_MODE]: options.macvlanMode }
+			: { [IPVLAN_MODE]: options.ipvlanMode, [IPVLAN_FLAG]: options.ipvlanFlag }
+	return {
+		...(parent === undefined ? {} : { [PARENT]: parent }),
+		...own,
+		[HOST_ACCESS]: String(hostAccess),
+		...(mtu === undefined ? {} : { [MTU]: String(mtu) }),
+		[PREFIX]: interfacePrefix,
 	}
 }
 

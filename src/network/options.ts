@@ -1,8 +1,8 @@
 /** `-o key=value` pairs and Docker's labels as typed options: the only reader of raw options. Pure. */
 import { invalid } from '../errors.ts'
 import type { ModeName, NetworkOptions, PerFamily } from '../model/options.ts'
-import { BRIDGE_KNOWN, parseBridge } from './bridge-options.ts'
-import { IPVLAN_KNOWN, MACVLAN_KNOWN, parseIpvlan, parseMacvlan } from './lan-options.ts'
+import { BRIDGE_KNOWN, formatBridge, parseBridge } from './bridge-options.ts'
+import { formatLan, IPVLAN_KNOWN, MACVLAN_KNOWN, parseIpvlan, parseMacvlan } from './lan-options.ts'
 import { given, parseBoolean, quote, type Raw, read } from './option-values.ts'
 
 interface Reading {
@@ -47,6 +47,13 @@ export function parseOptions(raw: Raw): NetworkOptions {
 	const { known, parse } = READINGS[mode]
 	for (const name of Object.keys(raw)) checkName(mode, name, ['mode', ...known])
 	return parse(raw)
+}
+
+/** As `-o key=value` would give them, defaults filled in: what `parseOptions` reads back. */
+export function formatOptions(options: NetworkOptions): Raw {
+	const { mode } = options
+	if (mode === 'bridge') return { mode, ...formatBridge(options) }
+	return mode === 'none' ? { mode } : { mode, ...formatLan(options) }
 }
 
 /**

@@ -50,7 +50,7 @@ describe('weft', () => {
 		const text = await printed('inspect', 'front')
 		assert.match(text, new RegExp(`^Network: +${NET}$`, 'm'))
 		assert.match(text, /^Gateways: +10\.210\.1\.1$/m)
-		assert.match(text, /^Options: .*\bicc=true\b/m)
+		assert.match(text, /^Options: +.*\n(?: +.*\n)* +com\.docker\.network\.bridge\.enable_icc=true\n/m)
 		assert.match(text, /web +10\.210\.1\.2\/24 +- +\S+ +wv\S+ +yes +0\.0\.0\.0:8080->80\/tcp$/m)
 	})
 

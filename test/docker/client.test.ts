@@ -76,3 +76,11 @@ it('waits for one who does not answer until it is told to end', async (t) => {
 	docker.close()
 	await assert.rejects(answer, /gives no answer: The operation was aborted/)
 })
+
+it('a question of a person’s does not wait for a Docker that hangs', async (t) => {
+	const docker = await dockerAt(t, ({ url }, response) => {
+		if (url === '/answered') response.end('[]')
+	})
+	await assert.rejects(docker.get('/hangs', 20), /Docker at unix:.* gives no answer: .*(abort|timeout)/)
+	assert.deepEqual(await docker.get('/answered', 10_000), [])
+})

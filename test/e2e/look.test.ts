@@ -76,6 +76,18 @@ onEngines('the command line of Docker', (engine) => {
 		}
 	})
 
+	it('calls networks and containers as Docker does, and takes the name of a network', async () => {
+		assert.deepEqual(
+			(await read<NetworkSummary[]>('ls')).map(({ name }) => name),
+			['net'],
+		)
+		const { network, options, endpoints } = await read<NetworkDetail>('inspect', 'net')
+		assert.equal(network.id, id)
+		assert.equal(options['com.docker.network.bridge.enable_icc'], 'true')
+		assert.deepEqual(endpoints.map(({ container }) => container).sort(), ['one', 'two'])
+		assert.match((await weft('ports')).stdout, /^0\.0\.0\.0:8080 .*\bone\b/m)
+	})
+
 	it('shows the published port, and to whom it leads', async () => {
 		const ports = await read<PortView[]>('ports')
 		const address = await addressOf(host, 'one', 'net')
@@ -162,6 +174,24 @@ onEngines('the command line of Docker', (engine) => {
 		}
 		assert.deepEqual([count('CreateNetwork'), count('CreateEndpoint'), count('Join')], [1, 3, 3])
 		assert.equal(families.get('weft_endpoints')?.samples.get('weft_endpoints'), 2)
+	})
+
+	it('does without names while Docker is away', async () => {
+		await host.stopDockerd()
+		try {
+			assert.deepEqual(
+				(await read<NetworkSummary[]>('ls')).map(({ name }) => name),
+				[null],
+			)
+			assert.match((await weft('ls')).stdout, new RegExp(`^${id.slice(0, 12)}  -  +bridge`, 'm'))
+		} finally {
+			await host.startDockerd()
+		}
+		await host.docker('start', 'one', 'two')
+		assert.deepEqual(
+			(await read<NetworkSummary[]>('ls')).map(({ name }) => name),
+			['net'],
+		)
 	})
 
 	it('is docker weft where it is linked as a plugin of Docker', async () => {

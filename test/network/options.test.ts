@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isCode, WeftError } from '../../src/errors.ts'
 import { parseBridge } from '../../src/network/bridge-options.ts'
-import { checkFamilies, parseOptions } from '../../src/network/options.ts'
+import { checkFamilies, formatOptions, parseOptions } from '../../src/network/options.ts'
 
 const DEFAULTS = {
 	mode: 'bridge',
@@ -311,5 +311,37 @@ describe('options of an ipvlan network', () => {
 		refused({ mode: 'ipvlan', ipvlan_mode: 'L2' }, /ipvlan_mode="L2" must be one of l2, l3, l3s/)
 		refused({ mode: 'ipvlan', ipvlan_flag: 'passthru' }, /ipvlan_flag="passthru" must be one of bridge, private, vepa/)
 		refused({ mode: 'ipvlan', macvlan_mode: 'bridge' }, /macvlan_mode belongs to mode macvlan; this network's mode is/)
+	})
+})
+
+describe('options as they are shown', () => {
+	const asked: readonly Raw[] = [
+		{},
+		{ mode: 'none' },
+		{ mode: 'macvlan', parent: 'eth0.50', macvlan_mode: 'vepa', host_access: 'false', mtu: '1400' },
+		{ mode: 'ipvlan', ipvlan_mode: 'l3s', ipvlan_flag: 'private', [`${LABEL}.container_iface_prefix`]: 'lan' },
+		{
+			mtu: '1400',
+			antispoof: 'false',
+			[`${LABEL}.bridge.name`]: 'brook',
+			[`${LABEL}.bridge.enable_icc`]: 'false',
+			[`${LABEL}.bridge.enable_ip_masquerade`]: 'false',
+			[`${LABEL}.bridge.host_binding_ipv4`]: '127.0.0.1',
+			[`${LABEL}.bridge.gateway_mode_ipv4`]: 'routed',
+			[`${LABEL}.bridge.gateway_mode_ipv6`]: 'nat-unprotected',
+			[`${LABEL}.bridge.inhibit_ipv4`]: 'true',
+			[`${LABEL}.bridge.trusted_host_interfaces`]: 'eth0:eth1',
+			[`${LABEL}.host_ipv4`]: '203.0.113.1',
+			[`${LABEL}.host_ipv6`]: '2001:db8::1',
+		},
+	]
+
+	it('are those that make the same network, with each one that was given', () => {
+		for (const raw of asked) {
+			const options = parseOptions(raw)
+			const written = formatOptions(options)
+			assert.deepEqual(parseOptions(written), options)
+			assert.deepEqual({ ...written, ...raw }, written)
+		}
 	})
 })

@@ -1,0 +1,34 @@
+/** What Docker calls networks, and the containers that run on them. */
+import { fieldOf, listOf, text } from './answers.ts'
+import type { DockerClient } from './client.ts'
+
+/** Milliseconds that a person waits for names: dockerd may hang, and an answer without them is an answer too. */
+const PATIENCE = 1000
+
+export interface DockerNames {
+	/** Of networks, by id. */
+	readonly networks: ReadonlyMap<string, string>
+	/** Of containers, by the id of their endpoint. */
+	readonly containers: ReadonlyMap<string, string>
+}
+
+/** @throws WeftError `system` where Docker does not answer in time, or not with lists */
+export async function dockerNames(docker: Pick<DockerClient, 'get'>): Promise<DockerNames> {
+	const [networks, containers] = await Promise.all([
+		docker.get('/networks', PATIENCE),
+		docker.get('/containers/json', PATIENCE),
+	])
+	return {
+		networks: new Map(
+			listOf(networks, 'networks').map((each) => [text(fieldOf(each, 'Id')), text(fieldOf(each, 'Name'))]),
+		),
+		containers: new Map(listOf(containers, 'containers').flatMap(endpointsOf)),
+	}
+}
+
+function endpointsOf(container: unknown): [string, string][] {
+	const names = fieldOf(container, 'Names')
+	const name = text(Array.isArray(names) ? names[0] : undefined).replace(/^\//, '')
+	const networks = Object(fieldOf(fieldOf(container, 'NetworkSettings'), 'Networks'))
+	return name === '' ? [] : Object.values(networks).map((each) => [text(fieldOf(each, 'EndpointID')), name])
+}
