@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
@@ -68,8 +69,8 @@ onEngines('published ports', (engine) => {
 	it('answer in HTTP what the container serves', async () => {
 		const options = ['-d', '--name', 'page', '--net', 'shop', '-p', '8088:80']
 		await host.docker('run', ...options, IMAGE, 'httpd', '-f', '-h', '/www')
-		const page = await host.outside(['busybox', 'wget', '-qO-', `http://${HOST_V4}:8088/`])
-		assert.equal(page, 'hello from a container on weft')
+		const page = () => host.outside(['busybox', 'wget', '-qO-', `http://${HOST_V4}:8088/`]).catch(() => '')
+		await eventually(async () => (await page()) === 'hello from a container on weft', { what: 'the page' })
 	})
 
 	it('answer in SCTP, also where the kernel has no sockets for it', async () => {

@@ -6,9 +6,6 @@ import { type Cidr, parseIp } from '../../src/model/address.ts'
 import { bridge, TEST_MAC as mac, noNetns, openNetns } from '../support/netns.ts'
 
 const live = { skip: noNetns() }
-/** Waits of the kernel's for RTNL, at 15 ms each and one after the other, would add up to far more than this. */
-const LONGEST_GAP_MS = 400
-
 function numbers(count: number): number[] {
 	return Array.from({ length: count }, (_, i) => i)
 }
@@ -108,17 +105,16 @@ test('the event loop goes on while the kernel works', live, async (t) => {
 	const netns = await openNetns(t)
 	const { rtnetlink } = netns
 	const master = await bridge(netns)
-	let slowest = 0
+	const began = performance.now()
 	const gap = await longestGap(async () => {
 		await Promise.all(
 			numbers(40).map((i) => rtnetlink.addVeth({ name: `v${i}`, peer: `p${i}`, peerMac: mac, master, mtu: 1400 })),
 		)
-		const began = performance.now()
 		await Promise.all(numbers(40).map((i) => rtnetlink.deleteLink(`v${i}`)))
-		slowest = performance.now() - began
 	})
-	t.diagnostic(`longest gap ${gap.toFixed(1)} ms, 40 deletions ${slowest.toFixed(0)} ms`)
-	assert.ok(gap < LONGEST_GAP_MS, `no timer ran for ${gap.toFixed(0)} ms`)
+	const whole = performance.now() - began
+	// On the event loop's thread, the kernel's waits for RTNL would follow each other without a turn in between.
+	assert.ok(gap < whole / 2, `of ${whole.toFixed(0)} ms no timer ran for ${gap.toFixed(0)}`)
 })
 
 test('closing waits for what was asked before and refuses what comes after', live, async (t) => {
