@@ -82,7 +82,7 @@ async function clearAddresses(host: Host, network: Network, wanted: Designed): P
 		if (address === undefined) continue
 		if (isHeld(host, network, other))
 			throw new WeftError('in-use', `the address ${address} is in use by endpoint ${other.id}`)
-		await removeEndpoint(host, network, other)
+		await removeEndpoint(host, network, other.id)
 	}
 }
 
@@ -111,9 +111,12 @@ export function deleteEndpoint(host: Host, networkId: string, endpointId: string
 	})
 }
 
-/** For whoever holds the network's mutex already. */
-export function removeEndpoint(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
-	return host.mutex.run(endpointKey(endpoint.id), () => remove(host, network, endpoint))
+/** For whoever holds the network's mutex already. As it is on record by then: its ports may be on the way. */
+export function removeEndpoint(host: Host, network: Network, id: string): Promise<void> {
+	return host.mutex.run(endpointKey(id), async () => {
+		const endpoint = host.store.get('endpoint', network.id, id)
+		if (endpoint !== undefined) await remove(host, network, endpoint)
+	})
 }
 
 async function remove(host: Host, network: Network, endpoint: Endpoint): Promise<void> {

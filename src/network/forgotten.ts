@@ -252,7 +252,7 @@ export class Forgotten {
 				const network = store.get('network', '', record.networkId)
 				const isSame = store.get('endpoint', record.networkId, record.id) === record
 				if (network === undefined || !isSame || isHeld(this.#host, network, record)) return undefined
-				await removeEndpoint(this.#host, network, record)
+				await removeEndpoint(this.#host, network, record.id)
 				return `took away endpoint ${record.id.slice(0, 12)}`
 			})
 		return { record, take }

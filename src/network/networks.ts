@@ -110,7 +110,7 @@ async function forgetSighting(host: Host, networkId: string): Promise<void> {
 /** Also of what a failed or interrupted creation left. Docker asks only once: what fails here is tried again later. */
 export async function unmake(host: Host, network: Network): Promise<void> {
 	if (network.settled) await host.store.commit([put({ ...network, settled: false })])
-	for (const endpoint of host.store.list('endpoint', network.id)) await removeEndpoint(host, network, endpoint)
+	for (const { id } of host.store.list('endpoint', network.id)) await removeEndpoint(host, network, id)
 	const forget = async () => {
 		await host.kernel.remove(ownResources(host, network))
 		await host.store.commit([drop(network)])

@@ -53,6 +53,15 @@ describe('publish', () => {
 		assertTrue(host)
 	})
 
+	it('leaves nothing where the network is deleted meanwhile', async () => {
+		const host = await withTwo()
+		const done = host.verbs.publish(NETWORK, ONE, [portRequest(8080)])
+		await host.verbs.deleteNetwork(NETWORK)
+		await done
+		assertTrue(host)
+		assert.deepEqual(endpoints(host), [])
+	})
+
 	it('is refused for an address of a family that the container has not', async () => {
 		const host = bench()
 		await host.verbs.createNetwork(networkRequest(1, { ipv6: [] }))

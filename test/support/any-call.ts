@@ -70,7 +70,11 @@ export const anyBody: fc.Arbitrary<string> = fc.oneof(
 )
 
 const few = (prefix: string) => fc.constantFrom(...[1, 2, 3].map((n) => `${prefix}${n}`))
-const subnet = fc.nat(3).map((n) => ({ Pool: `10.99.${n}.0/24`, Gateway: `10.99.${n}.1/24` }))
+/** The number of a network, and that of the subnet which goes with it: mostly its own. */
+const place = fc.integer({ min: 1, max: 3 }).chain((n) => {
+	const subnet = fc.oneof({ weight: 4, arbitrary: fc.constant(n) }, { weight: 1, arbitrary: fc.nat(3) })
+	return fc.record({ NetworkID: fc.constant(`n${n}`), subnet })
+})
 const label = fc.oneof(
 	fc.constantFrom('mode', 'mtu', 'parent', 'antispoof', 'macvlan_mode', 'host_access', 'x'),
 	fc
@@ -108,50 +112,72 @@ const ports = fc.array(
 const host = fc.integer({ min: 2, max: 9 })
 const reference = { NetworkID: few('n'), EndpointID: few('e') }
 
-/** In the order of none: most of them make, use and remove the same few networks and endpoints. */
+/** In the order of none: most of them make and use, and fewer remove, the same few networks and endpoints. */
 export const likelyCall: fc.Arbitrary<readonly [method: string, body: string]> = fc
 	.oneof(
-		fc.tuple(
-			fc.constant('NetworkDriver.CreateNetwork'),
-			fc.record({
-				NetworkID: reference.NetworkID,
-				IPv4Data: subnet.map((one) => [one]),
-				IPv6Data: fc.constant([]),
-				Options: generic.map((pairs) => ({ 'com.docker.network.generic': pairs })),
-			}),
-		),
-		fc.tuple(
-			fc.constant('NetworkDriver.CreateEndpoint'),
-			fc.record({
-				...reference,
-				Interface: fc.tuple(fc.nat(3), host).map(([n, last]) => ({ Address: `10.99.${n}.${last}/24` })),
-				Options: ports.map((list) => ({ 'com.docker.network.portmap': list })),
-			}),
-		),
-		fc.tuple(
-			fc.constantFrom('NetworkDriver.Join', 'NetworkDriver.ProgramExternalConnectivity'),
-			fc.record({ ...reference, Options: ports.map((list) => ({ 'com.docker.network.portmap': list })) }),
-		),
-		fc.tuple(
-			fc.constantFrom(
-				'NetworkDriver.Leave',
-				'NetworkDriver.DeleteEndpoint',
-				'NetworkDriver.RevokeExternalConnectivity',
+		{
+			weight: 3,
+			arbitrary: fc.tuple(
+				fc.constant('NetworkDriver.CreateNetwork'),
+				fc.tuple(place, generic).map(([{ NetworkID, subnet }, pairs]) => ({
+					NetworkID,
+					IPv4Data: [{ Pool: `10.99.${subnet}.0/24`, Gateway: `10.99.${subnet}.1/24` }],
+					IPv6Data: [],
+					Options: { 'com.docker.network.generic': pairs },
+				})),
 			),
-			fc.record(reference),
-		),
-		fc.tuple(fc.constant('NetworkDriver.DeleteNetwork'), fc.record({ NetworkID: reference.NetworkID })),
-		fc.tuple(
-			fc.constant('IpamDriver.RequestPool'),
-			fc.record({ AddressSpace: fc.constant('a'), Pool: fc.nat(3).map((n) => `10.98.${n}.0/24`) }),
-		),
-		fc.tuple(
-			fc.constantFrom('IpamDriver.RequestAddress', 'IpamDriver.ReleaseAddress'),
-			fc.record({
-				PoolID: fc.nat(3).map((n) => `a/10.98.${n}.0/24`),
-				Address: fc.nat(3).map((n) => `10.98.${n}.7`),
-			}),
-		),
+		},
+		{
+			weight: 4,
+			arbitrary: fc.tuple(
+				fc.constant('NetworkDriver.CreateEndpoint'),
+				fc.tuple(place, few('e'), host, ports).map(([{ NetworkID, subnet }, EndpointID, last, list]) => ({
+					NetworkID,
+					EndpointID,
+					Interface: { Address: `10.99.${subnet}.${last}/24` },
+					Options: { 'com.docker.network.portmap': list },
+				})),
+			),
+		},
+		{
+			weight: 6,
+			arbitrary: fc.tuple(
+				fc.constantFrom('NetworkDriver.Join', 'NetworkDriver.ProgramExternalConnectivity'),
+				fc.record({ ...reference, Options: ports.map((list) => ({ 'com.docker.network.portmap': list })) }),
+			),
+		},
+		{
+			weight: 2,
+			arbitrary: fc.tuple(
+				fc.constantFrom(
+					'NetworkDriver.Leave',
+					'NetworkDriver.DeleteEndpoint',
+					'NetworkDriver.RevokeExternalConnectivity',
+				),
+				fc.record(reference),
+			),
+		},
+		{
+			weight: 1,
+			arbitrary: fc.tuple(fc.constant('NetworkDriver.DeleteNetwork'), fc.record({ NetworkID: reference.NetworkID })),
+		},
+		{
+			weight: 1,
+			arbitrary: fc.tuple(
+				fc.constant('IpamDriver.RequestPool'),
+				fc.record({ AddressSpace: fc.constant('a'), Pool: fc.nat(3).map((n) => `10.98.${n}.0/24`) }),
+			),
+		},
+		{
+			weight: 2,
+			arbitrary: fc.tuple(
+				fc.constantFrom('IpamDriver.RequestAddress', 'IpamDriver.ReleaseAddress'),
+				fc.record({
+					PoolID: fc.nat(3).map((n) => `a/10.98.${n}.0/24`),
+					Address: fc.nat(3).map((n) => `10.98.${n}.7`),
+				}),
+			),
+		},
 	)
 	.map(([method, body]) => [method, JSON.stringify(body)])
 
