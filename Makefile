@@ -68,8 +68,11 @@ plugin-push: setup build ## the managed plugin in a registry: make plugin-push R
 	@docker plugin create '$(REF)' dist/plugin
 	@docker plugin push '$(REF)'
 
-install uninstall:
-	@echo 'make $@: not there yet' >&2; exit 1
+install: setup build ## weftd on this host, as a service that starts before Docker
+	@plugin/install
+
+uninstall: ## take it away again; the state and the networks stay
+	@plugin/uninstall
 
 setup:
 	@test/support/setup

@@ -23,6 +23,7 @@ import { Rtnetlink } from './kernel/netlink/rtnetlink.ts'
 import { filtersBridges, Nft, runNftProgram } from './kernel/nftables.ts'
 import { HostPorts } from './kernel/ports.ts'
 import { TABLES } from './kernel/ruleset.ts'
+import { ServiceManager } from './kernel/service-manager.ts'
 import { Watch } from './kernel/watch.ts'
 import { listenOnSocket } from './listen.ts'
 import { lockNetns } from './lock.ts'
@@ -48,8 +49,11 @@ export async function main(config: Config, ended: Promise<string>): Promise<void
 	dropCapabilities().catch((error: unknown) =>
 		log.warn({ err: error }, 'weftd keeps capabilities that it does not need'),
 	)
+	const manager = new ServiceManager(process.env)
 	const stop = await start(config, log)
+	manager.serving()
 	log.info({ signal: await ended }, 'stopping; networks and containers stay as they are')
+	manager.stopping()
 	await stop()
 }
 

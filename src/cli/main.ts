@@ -5,6 +5,7 @@ import { VERSION } from '../version.ts'
 import { ip } from './addresses.ts'
 import { AdminClient } from './client.ts'
 import type { Command } from './command.ts'
+import { completion } from './completion.ts'
 import { diff } from './diff.ts'
 import { metadataFor, ownArguments } from './docker-plugin.ts'
 import { doctor } from './doctor.ts'
@@ -13,14 +14,16 @@ import { inspect, ls } from './networks.ts'
 import { ports } from './ports.ts'
 import { status } from './status.ts'
 
-const COMMANDS: readonly Command[] = [status, ls, inspect, ports, ip, diff, doctor]
-
 const OPTIONS = {
 	json: { type: 'boolean' },
 	help: { type: 'boolean', short: 'h' },
 	version: { type: 'boolean' },
 	'admin-socket': { type: 'string' },
 } as const
+
+const LOOKS: readonly Command[] = [status, ls, inspect, ports, ip, diff, doctor]
+const FLAGS = Object.keys(OPTIONS).map((name) => `--${name}`)
+const COMMANDS: readonly Command[] = [...LOOKS, completion(LOOKS, FLAGS)]
 
 export interface Outcome {
 	readonly stdout: string

@@ -7,7 +7,8 @@ import { WeftError } from '../errors.ts'
 import type { Ip } from '../model/address.ts'
 import { LINK_NAME_LENGTH } from '../model/names.ts'
 import type { Protocol } from '../model/network.ts'
-import { AF_INET, AF_INET6, socketAddress } from './socket-address.ts'
+import type { Nftables, NftContext } from './libnftables.ts'
+import { AF_INET, AF_INET6, AF_UNIX, socketAddress, unixAddress } from './socket-address.ts'
 
 // A callee runs on a stack that koffi allocates: 128 KiB for pooled calls, while libnftables expects that of a thread.
 koffi.config({ async_stack_size: 4 << 20, sync_stack_size: 4 << 20 })
@@ -107,6 +108,19 @@ export function openNetlink(protocol: number): number {
 	const kernel = Buffer.alloc(12)
 	kernel.writeUInt16LE(AF_NETLINK, 0)
 	return orClose(fd, () => check(connect(fd, kernel, kernel.length)))
+}
+
+/** One datagram to a unix socket. */
+export function sendDatagram(name: string, text: string): void {
+	const address = unixAddress(name)
+	const fd = check(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0))
+	try {
+		const data = Buffer.from(text)
+		check(connect(fd, address, address.length))
+		check(send(fd, data, data.length, MSG_DONTWAIT))
+	} finally {
+		close(fd)
+	}
 }
 
 /** A socket for interfaceIndex in the calling thread's network namespace. */
@@ -244,22 +258,6 @@ function stopSharing(fd: number): void {
 	check(listen(fd, 0))
 	check(shutdown(fd, SHUT_RD))
 	setIntegerOption(fd, SOL_SOCKET, SO_REUSEADDR, 0)
-}
-
-declare const contextBrand: unique symbol
-/** A `struct nft_ctx *`. */
-export type NftContext = { readonly [contextBrand]: true }
-
-/** libnftables' calls under its own names; see libnftables(3). A context serves one call at a time. */
-export interface Nftables {
-	newContext(): NftContext
-	freeContext(context: NftContext): void
-	bufferOutput(context: NftContext): number
-	bufferError(context: NftContext): number
-	outputBuffer(context: NftContext): string
-	errorBuffer(context: NftContext): string
-	/** 0 for success; runs on the thread pool. */
-	runCommand(context: NftContext, command: string): Promise<number>
 }
 
 let nftables: Nftables | undefined

@@ -1,8 +1,9 @@
 /** Runs nft commands: through libnftables in this process, or through the nft program where that is not installed. */
 import { WeftError } from '../errors.ts'
 import { run } from './exec.ts'
-import { loadNftables, type Nftables, type NftContext } from './ffi.ts'
+import { loadNftables } from './ffi.ts'
 import type { NftRunner } from './firewall.ts'
+import type { Nftables, NftContext } from './libnftables.ts'
 import { NETLINK_NETFILTER } from './netlink/nftables.ts'
 import { netlinkPorts } from './netlink/ports.ts'
 

@@ -68,14 +68,15 @@ export async function startHost(options: HostOptions = {}): Promise<Host> {
 export class Host {
 	readonly weftd: Daemon
 	readonly dockerd: Daemon
+	/** What a cgroup's name begins with that goes with the host. */
+	readonly cgroup: string
 	readonly #namespaces: Namespaces
-	readonly #cgroup: string
 	readonly #options: HostOptions
 	readonly #enter: readonly string[]
 
 	constructor(namespaces: Namespaces, cgroup: string, options: HostOptions) {
 		this.#namespaces = namespaces
-		this.#cgroup = cgroup
+		this.cgroup = cgroup
 		this.#options = options
 		this.#enter = ['nsenter', '-t', String(namespaces.host), '-m', '-n', '-p', '-u', '-i', '--']
 		this.weftd = new Daemon('weftd', this.#enter)
@@ -149,7 +150,7 @@ export class Host {
 	async startDockerd(more = this.#options.dockerdArgs ?? []): Promise<void> {
 		const folders = ['--data-root', '/run/data/docker', '--exec-root', '/run/docker', '--pidfile', '/run/docker.pid']
 		// A host may have systemd, but its /run is not the host's.
-		const cgroups = ['--cgroup-parent', `/${this.#cgroup}`, '--exec-opt', 'native.cgroupdriver=cgroupfs']
+		const cgroups = ['--cgroup-parent', `/${this.cgroup}`, '--exec-opt', 'native.cgroupdriver=cgroupfs']
 		const argv = ['dockerd', '-H', `unix://${DOCKER_SOCKET}`, ...folders, ...cgroups]
 		this.dockerd.start([...argv, ...more], inHost().env)
 		await this.dockerd.ready(() => answers(this.path(DOCKER_SOCKET), 'GET', '/_ping'))

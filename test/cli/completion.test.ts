@@ -1,0 +1,31 @@
+/** What a shell offers after `weft`, asked of a real bash. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { main } from '../../src/cli/main.ts'
+
+/** Stands for weft where the shell asks it for networks. */
+const WEFT = `weft() { printf 'NETWORK NAME MODE\\n0123456789ab front bridge\\nba9876543210 - none\\n'; }`
+
+/** What bash makes of the line, whose last word is being typed. */
+async function offered(...line: readonly string[]): Promise<string[]> {
+	const { stdout } = await main('/usr/bin/weft', ['completion'], () => '/run/none')
+	const words = line.map((word) => `'${word}'`).join(' ')
+	const script = `${WEFT}\n${stdout}\nCOMP_WORDS=(${words}) COMP_CWORD=${line.length - 1}\n_weft\nprintf '%s\\n' "\${COMPREPLY[@]}"`
+	const answer = await promisify(execFile)('bash', ['-uc', script])
+	return answer.stdout.split('\n').filter((each) => each !== '')
+}
+
+test('a shell offers the commands, and what begins with what is there', async () => {
+	const all = await offered('weft', '')
+	for (const word of ['status', 'ls', 'doctor', 'completion', '--json']) assert.ok(all.includes(word), word)
+	assert.deepEqual(await offered('weft', 'in'), ['inspect'])
+	assert.deepEqual(await offered('weft', 'x'), [])
+})
+
+test('it offers networks by id and name where a command wants one, and options elsewhere', async () => {
+	assert.deepEqual(await offered('weft', 'inspect', ''), ['0123456789ab', 'front', 'ba9876543210'])
+	assert.deepEqual(await offered('weft', 'ip', 'f'), ['front'])
+	assert.deepEqual(await offered('weft', 'status', '--j'), ['--json'])
+})

@@ -1,0 +1,100 @@
+/** `make install` on a host with systemd: the service and the programs that it brings, and what `make uninstall` leaves. */
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { eventually } from '../support/eventually.ts'
+import { type Host, noHost, startHost } from '../support/host.ts'
+import { HOST_V4, OUTSIDE_V4 } from '../support/host-namespaces.ts'
+import { IMAGE } from '../support/image.ts'
+import { noSystemd, type Systemd, startSystemd } from '../support/systemd.ts'
+import { converse, dial, inContainer, outsideOf, serve } from '../support/traffic.ts'
+import { createNetwork, runContainer } from './networks.ts'
+
+const PLUGIN = fileURLToPath(new URL('../../../plugin/', import.meta.url))
+const UNIT = 'weft.service'
+
+describe('an installed weft', { skip: noHost() || noSystemd() }, () => {
+	let host: Host
+	let systemd: Systemd
+	let clean: string
+
+	before(async () => {
+		host = await startHost({ weftd: false })
+		systemd = await startSystemd(host)
+		clean = await files()
+		assert.match(await systemd.exec(`${PLUGIN}install`), /running as weft\.service/)
+	})
+	after(() => host?.stop())
+
+	/** What of /usr and of systemd's settings was written since the host began. */
+	function files(): Promise<string> {
+		return host.exec(['find', '/usr', '/etc/systemd/system', '-newer', '/run/work', '-not', '-type', 'd'])
+	}
+
+	const restarts = async () => Number(await systemd.property(UNIT, 'NRestarts'))
+
+	it('is started by systemd before Docker, and at every boot', async () => {
+		assert.equal(await systemd.property(UNIT, 'ActiveState'), 'active')
+		assert.equal(await systemd.property(UNIT, 'UnitFileState'), 'enabled')
+		assert.match(await systemd.property(UNIT, 'Before'), /\bdocker\.service\b/)
+		assert.equal(await host.exec(['systemd-analyze', 'verify', '/usr/lib/systemd/system/weft.service']), '')
+	})
+
+	it('has networks, ports and containers with the rights that its unit leaves it', async () => {
+		await createNetwork(host, 'net', '--ipv6')
+		await runContainer(host, 'one', 'net', '-p', '80:80')
+		await runContainer(host, 'two', 'net')
+		await host.docker('exec', 'two', 'ping', '-c', '1', 'one')
+		const server = await serve(await inContainer(host, 'one'), 'tcp', 80)
+		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, 80), OUTSIDE_V4)
+		await server.stop()
+	})
+
+	it('is asked as weft, and as docker weft', async () => {
+		assert.match(await host.exec(['weft', 'status']), /^State: +serving$/m)
+		assert.equal(await host.docker('weft', 'ls'), await host.exec(['weft', 'ls']))
+		assert.match(await host.docker('weft', 'ports'), /^0\.0\.0\.0:80 /m)
+		assert.equal(await host.docker('weft', 'diff'), '')
+		const completed = `source /usr/share/bash-completion/completions/weft
+			COMP_WORDS=(weft ip ne) COMP_CWORD=2 && _weft && echo "$COMPREPLY"`
+		assert.equal(await host.exec(['bash', '-c', completed]), 'net')
+	})
+
+	it('is replaced by another under running containers', async () => {
+		const server = await serve(await inContainer(host, 'one'), 'tcp', 80)
+		const conversation = await converse(outsideOf(host), HOST_V4, 80)
+		await systemd.exec('systemctl', 'stop', UNIT)
+		await conversation.echo('while there is none')
+		await systemd.exec(`${PLUGIN}install`)
+		await conversation.echo('with the new one')
+		await conversation.stop()
+		await server.stop()
+		await host.docker('run', '--rm', '--net', 'net', IMAGE, 'ping', '-c', '1', 'one')
+	})
+
+	it('is started again when it dies, and when it hangs', async () => {
+		const before = await restarts()
+		await systemd.exec('systemctl', 'kill', '--kill-who=main', '-s', 'KILL', UNIT)
+		await eventually(async () => (await restarts()) === before + 1, { within: 20_000 })
+		const short = `mkdir -p /run/systemd/system/${UNIT}.d
+			printf '[Service]\\nWatchdogSec=3\\n' >/run/systemd/system/${UNIT}.d/watchdog.conf`
+		await systemd.exec('sh', '-ec', short)
+		await systemd.exec('systemctl', 'daemon-reload')
+		await systemd.exec('systemctl', 'restart', UNIT)
+		await systemd.exec('systemctl', 'kill', '--kill-who=main', '-s', 'STOP', UNIT)
+		await eventually(async () => (await restarts()) > 0, { within: 30_000 })
+		await eventually(async () => (await systemd.property(UNIT, 'ActiveState')) === 'active', { within: 20_000 })
+		await host.docker('run', '--rm', '--net', 'net', IMAGE, 'ping', '-c', '1', 'one')
+	})
+
+	it('leaves nothing but its state', async () => {
+		await host.docker('rm', '-f', 'one', 'two')
+		await host.docker('network', 'rm', 'net')
+		assert.match(await files(), /\/usr\/sbin\/weftd/)
+		await systemd.exec(`${PLUGIN}uninstall`)
+		assert.equal(await files(), clean)
+		assert.equal((await systemd.exec('systemctl', 'list-units', '--no-legend', UNIT)).trim(), '')
+		await host.exec(['test', '-d', '/var/lib/weft'])
+	})
+})
