@@ -56,6 +56,8 @@ async function record(host: Host, network: Network, designed: Designed): Promise
 /** While dockerd is on its way from this call to Join, which tries again and tells what fails. */
 function prepare(host: Host, network: Network, endpoint: Endpoint): void {
 	const work = async () => {
+		// It may have been deleted by somebody who was waiting for its turn already.
+		if (host.store.get('endpoint', network.id, endpoint.id)?.link !== endpoint.link) return
 		await host.kernel.ensure(modeOf(network).attached(network, endpoint))
 		host.prepared.add(endpoint.id)
 	}

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isCode } from '../../src/errors.ts'
+import { endpointKey } from '../../src/network/host.ts'
 import {
 	attach,
 	bench,
@@ -29,6 +30,21 @@ describe('createEndpoint', () => {
 		await host.verbs.join(NETWORK, ENDPOINT)
 		assert.deepEqual(host.kernel.objects(), objectsOf(planned(host)))
 		assert.equal(new Set(effects).size, effects.length, 'nothing is made twice')
+	})
+
+	it('begins nothing for one that somebody deletes who was waiting for it', async () => {
+		const host = await withNetwork()
+		const before = host.kernel.objects()
+		let release = (): void => undefined
+		const held = host.host.mutex.run(endpointKey(ENDPOINT), () => new Promise<void>((resolve) => (release = resolve)))
+		const gone = host.verbs.deleteEndpoint(NETWORK, ENDPOINT)
+		await host.verbs.createEndpoint(endpointRequest())
+		release()
+		await Promise.all([held, gone])
+		// Whoever comes now has waited for all before.
+		await host.verbs.deleteEndpoint(NETWORK, ENDPOINT)
+		assert.deepEqual(host.kernel.objects(), before)
+		assert.deepEqual(endpoints(host), [])
 	})
 
 	it('is answered where the kernel refuses what the join needs, which then tells', async () => {
