@@ -40,6 +40,8 @@ export class DockerBridges {
 	readonly #named = new Set<number>()
 	/** The last of the changes, which are made one after the other. */
 	#last: Promise<void>
+	/** Nothing was restored, and nothing will be: what there is in the kernel stays as it is. */
+	#isOver = false
 	#answers = true
 	/** Names of bridges of Docker's that no rule can have, of which people have been told. */
 	readonly #unnameable = new Set<string>()
@@ -49,10 +51,12 @@ export class DockerBridges {
 		this.#host = host
 		this.#view = view
 		this.#log = log
-		this.#last = restored.catch(() => undefined)
+		this.#last = restored.catch(() => {
+			this.#isOver = true
+		})
 		const restful = this.#last
 		// At once: a container that has joined a bridge is about to start.
-		this.#questions = new Keeper(() => restful.then(() => this.#ask()), this.#questionLog(), 0)
+		this.#questions = new Keeper(() => restful.then(() => (this.#isOver ? [] : this.#ask())), this.#questionLog(), 0)
 	}
 
 	/** The elements for those of these links that are Docker's. */
@@ -170,9 +174,11 @@ export class DockerBridges {
 	}
 
 	#next(work: () => Promise<void>): void {
-		this.#last = this.#last.then(work).catch((error: unknown) => {
-			this.#log.warn(error, 'a bridge of Docker is not kept apart')
-		})
+		this.#last = this.#last
+			.then(() => (this.#isOver ? undefined : work()))
+			.catch((error: unknown) => {
+				this.#log.warn(error, 'a bridge of Docker is not kept apart')
+			})
 	}
 
 	/** Docker may be away for long, which is said once. */

@@ -71,7 +71,7 @@ export class Forgotten {
 		this.#host = host
 		this.#addresses = addresses
 		this.#view = view
-		this.#keeper = new Keeper(() => ready.catch(() => undefined).then(() => this.look()), log, SETTLE)
+		this.#keeper = new Keeper(() => ready.then(() => this.look()), log, SETTLE)
 	}
 
 	/** dockerd has called: it is there, and may be asked. */

@@ -33,7 +33,7 @@ export class Repairs {
 	/** Nothing is repaired before `ready`, when all has been made true for the first time. */
 	constructor(host: Host, ready: Promise<void>, log: KeeperLog) {
 		const keeper = (repair: () => Promise<readonly string[]>, settle?: number): Keeper => {
-			return new Keeper(() => ready.catch(() => undefined).then(repair), log, settle)
+			return new Keeper(() => ready.then(repair), log, settle)
 		}
 		const renewTables = async (): Promise<readonly string[]> => {
 			await host.kernel.renewTables()

@@ -3,27 +3,35 @@
  * needs it is told why it has not.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { within } from '../errors.ts'
+import { WeftError, within } from '../errors.ts'
 
 /** Milliseconds between two attempts; they double up to the longest. */
 const FIRST_PAUSE = 1000
 const LONGEST_PAUSE = 60_000
 
 export class Restoration {
-	/** Resolves when an attempt has succeeded, or none will follow. Never fails. */
+	/** Resolves when an attempt has succeeded, and fails where none will follow: nothing is held against what was not restored. */
 	readonly done: Promise<void>
 	readonly #failed: (error: unknown) => void
 	readonly #pause: number
 	readonly #ending = new AbortController()
 	#state: 'restoring' | 'serving' | 'failed' = 'restoring'
 	#last: Promise<void>
-	#finish: () => void = () => undefined
+	#succeed: () => void = () => undefined
+	#giveUp: (error: unknown) => void = () => undefined
+	/** The attempts, one after the other. */
+	#running: Promise<void> = Promise.resolve()
 
 	/** `failed` is told of each attempt that fails. */
 	constructor(failed: (error: unknown) => void, pause = FIRST_PAUSE) {
 		this.#failed = failed
 		this.#pause = pause
-		this.done = new Promise((resolve) => (this.#finish = resolve))
+		this.done = new Promise((resolve, reject) => {
+			this.#succeed = resolve
+			this.#giveUp = reject
+		})
+		// Nobody may be waiting for it.
+		this.done.catch(() => undefined)
 		this.#last = this.done
 	}
 
@@ -37,21 +45,22 @@ export class Restoration {
 	}
 
 	begin(restore: () => Promise<void>): void {
-		void this.#run(restore).then(this.#finish)
+		this.#running = this.#run(restore)
 	}
 
 	/** Waits for the attempt under way; there will be no other. */
 	async close(): Promise<void> {
 		this.#ending.abort()
-		await this.done
+		await this.#running
 	}
 
 	async #run(restore: () => Promise<void>): Promise<void> {
 		const { signal } = this.#ending
 		for (let pause = this.#pause; !signal.aborted; pause = Math.min(LONGEST_PAUSE, pause * 2)) {
-			if (await this.#succeeds(restore)) return
+			if (await this.#succeeds(restore)) return this.#succeed()
 			await sleep(pause, undefined, { signal }).catch(() => undefined)
 		}
+		this.#giveUp(new WeftError('system', 'weft ends before its networks could be restored'))
 	}
 
 	async #succeeds(restore: () => Promise<void>): Promise<boolean> {

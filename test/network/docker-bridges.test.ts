@@ -115,7 +115,7 @@ describe("bridges with Docker's own names", () => {
 	})
 
 	it('are looked for again where something was missed, also after a failure', async () => {
-		const host = scene([link(NAME)], new MemoryStore(), Promise.reject(new Error('not restored')))
+		const host = scene([link(NAME)])
 		host.kernel.before = () => {
 			throw new Error('refused')
 		}
@@ -126,6 +126,14 @@ describe("bridges with Docker's own names", () => {
 		host.dockers.lost()
 		await pass()
 		assert.deepEqual(host.apart(), [NAME])
+	})
+
+	it('are not looked for where nothing could be restored', async () => {
+		const host = scene([link(NAME)], new MemoryStore(), Promise.reject(new Error('not restored')))
+		host.dockers.changed(link('docker0'))
+		host.dockers.lost()
+		await pass()
+		assert.deepEqual([host.apart(), host.log], [[], []])
 	})
 })
 

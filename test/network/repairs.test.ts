@@ -322,6 +322,19 @@ describe('repairs', () => {
 		assert.equal(host.log.length, 1)
 	})
 
+	it('are not made where the start never succeeds', async () => {
+		const ready = Promise.reject(new Error('weft ends'))
+		ready.catch(() => undefined)
+		const host = watched(ready)
+		await host.verbs.createNetwork(networkRequest())
+		host.kernel.loseTable()
+		const before = host.kernel.objects()
+		host.repairs.tableChanged('nft deleted inet weft')
+		await pass(10_000)
+		assert.deepEqual(host.kernel.objects(), before)
+		assert.match(host.log[0] ?? '', /: weft ends$/)
+	})
+
 	it('are made no more after the end', async () => {
 		const host = watched()
 		host.repairs.tableChanged('nft deleted inet weft')

@@ -35,6 +35,7 @@ it('ends while it waits for the next attempt', async () => {
 	await failure
 	await restoration.close()
 	assert.equal(restoration.state, 'failed')
+	await assert.rejects(restoration.done, /weft ends before its networks could be restored/)
 })
 
 it('ends with the attempt under way', async () => {
