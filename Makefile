@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 # From the sources, not from dist/, so that what is left there of a deleted test does not run.
 ALL_TESTS = $(shell find test -name '*.test.ts' | sort | sed 's,^,dist/,; s,ts$$,js,')
-UNIT_TESTS = $(filter-out dist/test/live/% dist/test/e2e/%,$(ALL_TESTS))
+UNIT_TESTS = $(filter-out dist/test/live/% dist/test/e2e/% dist/test/vm/%,$(ALL_TESTS))
 NODE_TEST = node --enable-source-maps --test --test-reporter=spec --test-timeout=1200000 --test-concurrency=$(shell nproc)
 
 help: ## print this list
