@@ -1,6 +1,6 @@
 /**
  * Keeps one thing as it should be: told that somebody may have broken it, it has it repaired, soon, once for all that it
- * is told meanwhile, and less often while somebody keeps breaking it. Imports nothing.
+ * is told meanwhile, and less often while somebody keeps breaking it. Whatever the time of day is set to. Imports nothing.
  */
 
 /** Milliseconds after the first word for which others are awaited, as a program seldom makes one change only. */
@@ -85,7 +85,7 @@ export class Keeper {
 
 	#schedule(): void {
 		if (this.#closed || this.#timer !== undefined || this.#running !== undefined) return
-		const wait = Math.max(this.#settle, this.#notBefore - Date.now())
+		const wait = Math.max(this.#settle, this.#notBefore - performance.now())
 		this.#timer = setTimeout(() => this.#start(), wait)
 		this.#timer.unref()
 	}
@@ -120,7 +120,7 @@ export class Keeper {
 	}
 
 	#rest(broken: boolean): void {
-		const now = Date.now()
+		const now = performance.now()
 		if (broken) {
 			this.#streak = now - this.#lastRepair > PEACE + this.#pause() ? 1 : this.#streak + 1
 			this.#lastRepair = now

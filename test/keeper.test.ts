@@ -1,8 +1,9 @@
 /** When a repair is made: soon, once for many words, seldom where somebody keeps breaking it, again after a failure. */
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { afterEach, beforeEach, describe, it } from 'node:test'
 import { messageOf } from '../src/errors.ts'
 import { Keeper, PartlyRepaired, type Repair } from '../src/keeper.ts'
+import { passTime, setTimeOfDay, startClock, stopClock } from './support/clock.ts'
 
 /** A thing that breaks, with its keeper, and a clock that only moves when told to. */
 class Bench {
@@ -41,13 +42,21 @@ class Bench {
 }
 
 async function pass(milliseconds: number): Promise<void> {
-	mock.timers.tick(milliseconds)
+	passTime(milliseconds)
 	await new Promise(setImmediate)
 }
 
 describe('a keeper', () => {
-	beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_000_000 }))
-	afterEach(() => mock.timers.reset())
+	beforeEach(() => stopClock('setTimeout'))
+	afterEach(startClock)
+
+	it('repairs as soon after somebody has set the clock back as before', async () => {
+		const bench = new Bench()
+		await bench.mended()
+		const wait = await bench.mended()
+		setTimeOfDay(-86_400_000)
+		assert.equal(await bench.mended(), wait)
+	})
 
 	it('repairs at once for somebody who waits for it', async () => {
 		const bench = new Bench()
@@ -195,7 +204,7 @@ describe('a keeper', () => {
 			{ repaired: () => undefined, failed: () => undefined },
 		)
 		slow.tell('somebody broke it')
-		mock.timers.tick(100)
+		passTime(100)
 		await slow.close()
 		order.push('closed')
 		assert.deepEqual(order, ['repaired', 'closed'])

@@ -105,8 +105,8 @@ export class Forgotten {
 		const since = new Map<object, number>()
 		const done: string[] = []
 		for (const { record, take } of suspects) {
-			const first = this.#since.get(record) ?? Date.now()
-			const what = Date.now() - first < PROOF ? undefined : await take()
+			const first = this.#since.get(record) ?? performance.now()
+			const what = performance.now() - first < PROOF ? undefined : await take()
 			if (what === undefined) since.set(record, first)
 			else done.push(what)
 		}

@@ -29,7 +29,7 @@ export class Leftovers {
 		for (const network of settledNetworks(this.#host)) {
 			for (const endpoint of this.#host.store.list('endpoint', network.id)) {
 				const since = this.#onHostSince(network, endpoint)
-				if (since !== undefined && Date.now() - since < FETCH) seen.set(endpoint.link, since)
+				if (since !== undefined && performance.now() - since < FETCH) seen.set(endpoint.link, since)
 				else if (await this.#clearDead(network, endpoint.id)) {
 					done.push(`took away what endpoint ${endpoint.id.slice(0, 12)} had, which is in no container`)
 				}
@@ -47,8 +47,8 @@ export class Leftovers {
 		for (const name of await strays(this.#host)) {
 			const peer = peerName(name)
 			if (!mayBeLinkName(name) || !kernel.hasLink(peer)) continue
-			const since = this.#seen.get(name) ?? Date.now()
-			if (Date.now() - since < FETCH) {
+			const since = this.#seen.get(name) ?? performance.now()
+			if (performance.now() - since < FETCH) {
 				seen.set(name, since)
 				continue
 			}
@@ -62,7 +62,7 @@ export class Leftovers {
 	#onHostSince(network: Network, endpoint: Endpoint): number | undefined {
 		const link = modeOf(network).link(network, endpoint)
 		if (link === undefined || !this.#host.kernel.hasLink(link.name)) return undefined
-		return this.#seen.get(endpoint.link) ?? Date.now()
+		return this.#seen.get(endpoint.link) ?? performance.now()
 	}
 
 	/** True where there was something. */

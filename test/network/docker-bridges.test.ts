@@ -1,7 +1,8 @@
 /** Which bridges are Docker's: by name, by what Docker says, by what it said; and when it is asked. */
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { afterEach, beforeEach, describe, it } from 'node:test'
 import { DockerBridges, type Link } from '../../src/network/docker-bridges.ts'
+import { passTime, startClock, stopClock } from '../support/clock.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { attach, type Bench, bench, endpointRequest, networkRequest } from './host.ts'
 
@@ -56,7 +57,7 @@ function scene(links: readonly Link[] = [], store = new MemoryStore(), restored 
 
 async function pass(milliseconds = 0): Promise<void> {
 	for (let i = 0; i < 20; i++) await new Promise(setImmediate)
-	mock.timers.tick(milliseconds)
+	passTime(milliseconds)
 	for (let i = 0; i < 50; i++) await new Promise(setImmediate)
 }
 
@@ -69,8 +70,8 @@ async function withQuay(more: Partial<Scene> = {}): Promise<Scene> {
 	return host
 }
 
-beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_000_000 }))
-afterEach(() => mock.timers.reset())
+beforeEach(() => stopClock('setTimeout'))
+afterEach(startClock)
 
 describe("bridges with Docker's own names", () => {
 	const link = (name: string, kind = 'bridge'): Link => ({ index: 1, name, kind })

@@ -1,9 +1,10 @@
 /** What Docker has forgotten goes, once that is proved; what another Docker may have, or a container, stays. */
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { afterEach, beforeEach, describe, it } from 'node:test'
 import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
 import { Forgotten, type ListedEndpoints, type ListedNetwork } from '../../src/network/forgotten.ts'
+import { passTime, setTimeOfDay, startClock, stopClock } from '../support/clock.ts'
 import {
 	attach,
 	type Bench,
@@ -55,7 +56,7 @@ async function scene(): Promise<Scene> {
 	const forgotten = new Forgotten(host.host, ipam, view, Promise.resolve(), log)
 	const looks = async () => {
 		const first = await forgotten.look()
-		mock.timers.tick(ROUND)
+		passTime(ROUND)
 		return [...first, ...(await forgotten.look())]
 	}
 	const docker = { listed: [listing()], members: { ids: [], addresses: [] }, engine: 'A', asked: 0, failure: undefined }
@@ -83,23 +84,36 @@ function addresses(host: Scene): string[] {
 }
 
 describe('of what Docker was without', () => {
-	beforeEach(() => mock.timers.enable({ apis: ['Date'], now: 1_000_000 }))
-	afterEach(() => mock.timers.reset())
+	beforeEach(() => stopClock())
+	afterEach(startClock)
 
 	it('a network that it once had goes, with its pool, once it was away long enough', async () => {
 		const host = await answered()
 		await host.forgotten.look()
 		host.listed = []
 		assert.deepEqual(await host.forgotten.look(), [])
-		mock.timers.tick(10_000)
+		passTime(10_000)
 		assert.deepEqual(await host.forgotten.look(), [])
-		mock.timers.tick(ROUND)
+		passTime(ROUND)
 		assert.deepEqual(await host.forgotten.look(), [
 			`took away network ${NETWORK.slice(0, 12)}`,
 			'released pool 10.210.1.0/24',
 		])
 		assert.deepEqual([host.store.names(), host.kernel.objects()], [[], []])
 		assert.deepEqual(await host.looks(), [])
+	})
+
+	it('a network stays until time has passed, whatever the time of day is set to', async () => {
+		const host = await answered()
+		await host.forgotten.look()
+		host.listed = []
+		for (const jump of [ROUND, -2 * ROUND]) {
+			assert.deepEqual(await host.forgotten.look(), [])
+			setTimeOfDay(jump)
+			assert.deepEqual(await host.forgotten.look(), [])
+		}
+		passTime(ROUND)
+		assert.equal((await host.forgotten.look()).length, 2)
 	})
 
 	it('a network that it has again stays', async () => {
@@ -109,7 +123,7 @@ describe('of what Docker was without', () => {
 		for (const now of [[], listed, [], listed]) {
 			host.listed = now
 			assert.deepEqual(await host.forgotten.look(), [])
-			mock.timers.tick(ROUND)
+			passTime(ROUND)
 		}
 		assert.equal(networks(host).length, 1)
 	})
@@ -237,11 +251,11 @@ describe('of what Docker was without', () => {
 		await leaseOf(host, 5)
 		host.listed = [listing({ reserved: ['10.210.1.9'] })]
 		assert.deepEqual(await host.forgotten.look(), [])
-		mock.timers.tick(ROUND)
+		passTime(ROUND)
 		await host.ipam.releaseAddress('s/10.210.1.0/24', '10.210.1.5')
 		await leaseOf(host, 5)
 		assert.deepEqual(await host.forgotten.look(), [])
-		mock.timers.tick(ROUND)
+		passTime(ROUND)
 		assert.deepEqual(await host.forgotten.look(), ['released address 10.210.1.5'])
 		assert.deepEqual(addresses(host), ['10.210.1.1', '10.210.1.9'])
 	})
@@ -258,11 +272,11 @@ describe('of what Docker was without', () => {
 })
 
 describe('Docker is asked', () => {
-	beforeEach(() => mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1_000_000 }))
-	afterEach(() => mock.timers.reset())
+	beforeEach(() => stopClock('setTimeout'))
+	afterEach(startClock)
 
 	async function pass(milliseconds: number): Promise<void> {
-		mock.timers.tick(milliseconds)
+		passTime(milliseconds)
 		for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
 	}
 

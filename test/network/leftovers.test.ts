@@ -1,7 +1,8 @@
 /** What containers that went without a word leave in the kernel is taken away, and nothing that somebody may want. */
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { afterEach, beforeEach, describe, it } from 'node:test'
 import { Leftovers } from '../../src/network/leftovers.ts'
+import { passTime, setTimeOfDay, startClock, stopClock } from '../support/clock.ts'
 import {
 	attach,
 	type Bench,
@@ -28,15 +29,15 @@ async function withContainer(): Promise<{ host: Bench; leftovers: Leftovers; lin
 }
 
 describe('what is left', () => {
-	beforeEach(() => mock.timers.enable({ apis: ['Date'], now: 1_000_000 }))
-	afterEach(() => mock.timers.reset())
+	beforeEach(() => stopClock())
+	afterEach(startClock)
 
 	it('of a running container is nothing', async () => {
 		const { host, leftovers } = await withContainer()
 		const before = host.kernel.objects()
 		for (let look = 0; look < 2; look++) {
 			assert.deepEqual(await leftovers.clear(), [])
-			mock.timers.tick(300_000)
+			passTime(300_000)
 		}
 		assert.deepEqual(host.kernel.objects(), before)
 	})
@@ -59,10 +60,11 @@ describe('what is left', () => {
 		await host.verbs.createEndpoint(waiting)
 		const { link: peer = '' } = await host.verbs.join(NETWORK, waiting.id)
 		assert.deepEqual(await leftovers.clear(), [])
-		mock.timers.tick(10_000)
+		passTime(10_000)
+		setTimeOfDay(300_000)
 		assert.deepEqual(await leftovers.clear(), [])
 		assert.ok(host.kernel.hasLink(peer))
-		mock.timers.tick(300_000)
+		passTime(300_000)
 		const others = `took away what endpoint ${waiting.id.slice(0, 12)} had, which is in no container`
 		assert.deepEqual([...(await leftovers.clear())].sort(), [TOOK, others].sort())
 		assert.ok(!host.kernel.hasLink(peer))
@@ -78,9 +80,9 @@ describe('what is left', () => {
 			host.kernel.addForeignLink(name)
 		}
 		assert.deepEqual(await leftovers.clear(), [])
-		mock.timers.tick(10_000)
+		passTime(10_000)
 		assert.deepEqual(await leftovers.clear(), [])
-		mock.timers.tick(300_000)
+		passTime(300_000)
 		assert.deepEqual(await leftovers.clear(), [
 			'took away link wv0123456789a, which was of no network and in no container',
 		])

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import { messageOf } from '../../src/errors.ts'
 import { Repairs } from '../../src/network/repairs.ts'
 import { Rounds } from '../../src/network/rounds.ts'
+import { passTime, startClock, stopClock } from '../support/clock.ts'
 import {
 	attach,
 	type Bench,
@@ -33,13 +34,13 @@ function watched(ready: Promise<void> = Promise.resolve()): Watched {
 }
 
 async function pass(milliseconds: number): Promise<void> {
-	mock.timers.tick(milliseconds)
+	passTime(milliseconds)
 	for (let i = 0; i < 50; i++) await new Promise(setImmediate)
 }
 
 describe('repairs', () => {
-	beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_000_000 }))
-	afterEach(() => mock.timers.reset())
+	beforeEach(() => stopClock('setTimeout'))
+	afterEach(startClock)
 
 	it('make the table anew', async () => {
 		const host = watched()
@@ -226,8 +227,8 @@ describe('repairs', () => {
 
 	it('are made in rounds, by the clock', async () => {
 		const host = await populated()
-		mock.timers.reset()
-		mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'], now: 1_000_000 })
+		startClock()
+		stopClock('setTimeout', 'setInterval')
 		const rounds = new Rounds([host.repairs])
 		host.kernel.loseAddress(host.bridge, '10.210.1.1/24')
 		await pass(299_999)
