@@ -1,7 +1,7 @@
 /** How repairs are told of: counted, and one line in the log each. */
 import type { Logger } from 'pino'
 import { messageOf } from './errors.ts'
-import type { KeeperLog } from './keeper.ts'
+import { type KeeperLog, PartlyRepaired } from './keeper.ts'
 import type { Metrics } from './metrics.ts'
 
 export function repairLog(log: Logger, metrics: Metrics): KeeperLog {
@@ -19,8 +19,12 @@ export function repairLog(log: Logger, metrics: Metrics): KeeperLog {
 	}
 }
 
-/** Docker may be away for long, and nothing is amiss then. */
+/** Docker may be away for long, and nothing is amiss then; what it has forgotten and could not be taken away is. */
 export function forgottenLog(log: Logger, metrics: Metrics): KeeperLog {
-	const failed = (error: unknown) => log.debug({ err: error }, 'what Docker may have forgotten cannot be told')
-	return { ...repairLog(log, metrics), failed }
+	const repairs = repairLog(log, metrics)
+	const failed: KeeperLog['failed'] = (error, cause) => {
+		if (error instanceof PartlyRepaired) repairs.failed(error, cause)
+		else log.debug({ err: error }, 'what Docker may have forgotten cannot be told')
+	}
+	return { ...repairs, failed }
 }

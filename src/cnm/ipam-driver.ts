@@ -1,12 +1,12 @@
 /** IpamDriver's calls, one route each: translate, call the verb, translate back. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { IpamVerbs } from '../ipam/verbs.ts'
+import { GLOBAL_SPACE, LOCAL_SPACE } from '../model/pool.ts'
 import { changing, immediate } from './route.ts'
 import * as schema from './schema.ts'
 import { fromAddress, fromPool, toAddressRequest, toPlainAddress, toPoolRequest } from './translate-ipam.ts'
 
-/** Two, and never the same: dockerd skips its check for overlaps with the host's routes in the global one. */
-const SPACES = { LocalDefaultAddressSpace: 'weft-local', GlobalDefaultAddressSpace: 'weft-global' }
+const SPACES = { LocalDefaultAddressSpace: LOCAL_SPACE, GlobalDefaultAddressSpace: GLOBAL_SPACE }
 
 export function ipamDriver(ipam: IpamVerbs): FastifyPluginAsyncTypebox {
 	return async (server) => {

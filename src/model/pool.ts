@@ -1,5 +1,10 @@
 /** Pools and leases as they are stored. */
 
+/** The address spaces: two, and never the same, as dockerd skips its check for overlaps with the host's routes in the global one. */
+export const LOCAL_SPACE = 'weft-local'
+/** Swarm's. */
+export const GLOBAL_SPACE = 'weft-global'
+
 export interface Pool {
 	/** `SPACE/POOL` or `SPACE/POOL/RANGE`: says by itself what it is and stays the same over restarts. */
 	readonly id: string

@@ -2,12 +2,14 @@
  * What Docker has forgotten while weft was away: networks, endpoints, pools and addresses whose last call got lost. Docker is
  * asked, beside everything else, and what it has no more is taken away once that is proved; see the README.
  */
-import { Keeper, type KeeperLog } from '../keeper.ts'
-import { formatCidr, formatIp, parseCidr, tryParseIp } from '../model/address.ts'
+import { within } from '../errors.ts'
+import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
+import { formatIp, tryParseIp } from '../model/address.ts'
 import type { Endpoint, Network, Sighting } from '../model/network.ts'
 import type { Lease, Pool } from '../model/pool.ts'
 import { isHeld, removeEndpoint } from './endpoints.ts'
-import { dropSighting, type Host, putSighting, settledNetworks } from './host.ts'
+import type { Host } from './host.ts'
+import { type ListedNetwork, Listing } from './listing.ts'
 import { deleteNetwork } from './networks.ts'
 
 /** Milliseconds for which Docker is without something until it counts as forgotten: far more than any call takes. */
@@ -16,16 +18,6 @@ const PROOF = 240_000
 const SETTLE = 10_000
 /** After these there is something to be remembered. */
 const CREATIONS: readonly string[] = ['NetworkDriver.CreateNetwork', 'IpamDriver.RequestPool']
-
-/** As `docker/networks.ts` reads them. */
-export interface ListedNetwork {
-	readonly id: string
-	readonly driver: string
-	readonly ipamDriver: string
-	readonly isSwarms: boolean
-	readonly subnets: readonly string[]
-	readonly reserved: readonly string[]
-}
 
 export interface ListedEndpoints {
 	readonly ids: readonly string[]
@@ -49,7 +41,9 @@ export interface Addresses {
 /** A record that Docker seems to have nothing for any more. */
 interface Suspect {
 	readonly record: Network | Sighting | Endpoint | Pool | Lease
-	/** For people, where something was taken away. */
+	/** For people. */
+	readonly name: string
+	/** What was done, for people, where there was something to take away. */
 	readonly take: () => Promise<string | undefined>
 }
 
@@ -63,6 +57,8 @@ export class Forgotten {
 	/** Ids of networks of which people have been told that nobody seems to have them. */
 	readonly #told = new Set<string>()
 	#called = false
+	/** When the next of them is proved to be forgotten, where Docker is without it still. */
+	#due = Number.POSITIVE_INFINITY
 	/** Since the start of the daemon, before which calls may have been lost. */
 	#hasLooked = false
 
@@ -77,7 +73,7 @@ export class Forgotten {
 	/** dockerd has called: it is there, and may be asked. */
 	called(method: string): void {
 		this.#called = true
-		if (!this.#hasLooked || CREATIONS.includes(method)) this.#schedule()
+		if (!this.#hasLooked || CREATIONS.includes(method) || performance.now() >= this.#due) this.#schedule()
 	}
 
 	/** Looks, where dockerd has called since the last time: one that is off must not be started by a question. */
@@ -98,19 +94,27 @@ export class Forgotten {
 		if (owners.length === 0) return []
 		const engine = await this.#view.engine()
 		this.#hasLooked = true
-		const listed = await this.#view.networks()
-		await this.#remember(engine, listed)
+		const listing = new Listing(this.#host, engine, await this.#view.networks())
+		await listing.remember()
+		this.#tell(listing.doubtful())
 		// A pool after its network: whoever gets it next is not to find another's bridge.
-		const suspects = [...this.#gone(engine, listed), ...(await this.#goneMembers(listed))]
+		return this.#takeProved([...this.#gone(listing), ...(await this.#goneMembers(listing))])
+	}
+
+	async #takeProved(suspects: readonly Suspect[]): Promise<readonly string[]> {
 		const since = new Map<object, number>()
-		const done: string[] = []
-		for (const { record, take } of suspects) {
-			const first = this.#since.get(record) ?? performance.now()
-			const what = performance.now() - first < PROOF ? undefined : await take()
-			if (what === undefined) since.set(record, first)
+		const [done, errors]: [string[], unknown[]] = [[], []]
+		this.#due = Number.POSITIVE_INFINITY
+		for (const suspect of suspects) {
+			const first = this.#since.get(suspect.record) ?? performance.now()
+			const isProved = performance.now() - first >= PROOF
+			if (!isProved) this.#due = Math.min(this.#due, first + PROOF)
+			const what = isProved ? await take(suspect, errors) : undefined
+			if (what === undefined) since.set(suspect.record, first)
 			else done.push(what)
 		}
 		this.#since = since
+		if (errors.length > 0) throw new PartlyRepaired(done, errors)
 		return done
 	}
 
@@ -118,105 +122,57 @@ export class Forgotten {
 		this.#keeper.tell('Docker has forgotten it')
 	}
 
-	/** Only what an engine is known to have had can be missed there: there may be another one on this host. */
-	async #remember(engine: string, listed: readonly ListedNetwork[]): Promise<void> {
-		const { store } = this.#host
-		const names = this.#namesOf(listed)
-		const seen = listed.flatMap((network): Sighting[] => {
-			const pools = this.#poolsOf(network, names).map(({ id }) => id)
-			const isWefts = store.get('network', '', network.id) !== undefined || pools.length > 0
-			return isWefts && !network.isSwarms ? [{ networkId: network.id, engine, pools }] : []
-		})
-		const fresh = seen.filter((each) => !isSame(each, store.get('sighting', '', each.networkId)))
-		const inUse = this.#poolsInUse(listed)
-		const ids = new Set(listed.map(({ id }) => id))
-		const over = store.list('sighting', '').filter(({ networkId, pools }) => {
-			const isThere = ids.has(networkId) || store.get('network', '', networkId) !== undefined
-			return !isThere && pools.every((each) => inUse.has(each))
-		})
-		await store.commit([...fresh.map(putSighting), ...over.map(({ networkId }) => dropSighting(networkId))])
-	}
-
-	/** What Docker calls weft: a managed plugin has the name that it was installed by. */
-	#namesOf(listed: readonly ListedNetwork[]): ReadonlySet<string> {
-		const wefts = listed.filter(({ id }) => this.#host.store.get('network', '', id) !== undefined)
-		return new Set(['weft', 'weft:latest', ...wefts.map(({ driver }) => driver)])
-	}
-
-	/** The pools of weft's IPAM that a network has. */
-	#poolsOf({ ipamDriver, subnets }: ListedNetwork, names: ReadonlySet<string>): readonly Pool[] {
-		if (!names.has(ipamDriver)) return []
-		const pools = subnets.filter((each) => each !== '').map((each) => formatCidr(parseCidr(each)))
-		return this.#host.store.list('pool', '').filter(({ pool }) => pools.includes(pool))
-	}
-
-	#poolsInUse(listed: readonly ListedNetwork[]): ReadonlySet<string> {
-		const names = this.#namesOf(listed)
-		return new Set(listed.flatMap((each) => this.#poolsOf(each, names).map(({ id }) => id)))
-	}
-
-	/** Networks that are not there, and their pools. */
-	#gone(engine: string, listed: readonly ListedNetwork[]): Suspect[] {
-		const { store } = this.#host
-		const ids = new Set(listed.map(({ id }) => id))
-		const gone = store.list('sighting', '').filter(({ networkId }) => !ids.has(networkId))
-		const proved = gone.filter((each) => each.engine === engine || this.#isUnknown(each))
-		const inUse = this.#poolsInUse(listed)
-		const left = new Set(proved.flatMap(({ pools }) => pools).filter((each) => !inUse.has(each)))
-		const pools = store.list('pool', '').filter(({ id }) => left.has(id))
+	#gone(listing: Listing): Suspect[] {
 		return [
-			...this.#doubtful(ids, proved).map((record) => ({ record, take: () => this.#tell(record) })),
-			...proved.map((record) => ({ record, take: () => this.#takeNetwork(record) })),
-			...pools.map((record) => ({ record, take: () => this.#takePool(record) })),
+			...listing.gone().map((record) => this.#networkSuspect(record)),
+			...listing.freePools().map((record) => this.#poolSuspect(listing, record)),
 		]
 	}
 
-	/** Networks that are not there, though nothing proves that nobody has them. */
-	#doubtful(ids: ReadonlySet<string>, proved: readonly Sighting[]): readonly Network[] {
-		const unlisted = settledNetworks(this.#host).filter(({ id }) => !ids.has(id) && !this.#told.has(id))
-		return unlisted.filter(({ id }) => proved.every(({ networkId }) => networkId !== id))
+	#tell(doubtful: readonly Network[]): void {
+		for (const { id } of doubtful.filter((each) => !this.#told.has(each.id))) {
+			this.#told.add(id)
+			this.#host.inform(`Docker does not tell of network ${id.slice(0, 12)}, which stays: another Docker may have it`)
+		}
 	}
 
-	async #tell({ id }: Network): Promise<undefined> {
-		this.#told.add(id)
-		this.#host.inform(`Docker does not tell of network ${id.slice(0, 12)}, which stays: another Docker may have it`)
-	}
-
-	/** Nobody has had the answer to its creation, and nobody has used it. */
-	#isUnknown({ networkId, engine }: Sighting): boolean {
-		return engine === undefined && this.#host.store.list('endpoint', networkId).length === 0
-	}
-
-	async #takeNetwork(sighting: Sighting): Promise<string | undefined> {
+	#networkSuspect(record: Sighting): Suspect {
 		const { store } = this.#host
-		const { networkId } = sighting
-		const network = store.get('network', '', networkId)
-		const isUsed =
-			network !== undefined && store.list('endpoint', networkId).some((each) => isHeld(this.#host, network, each))
-		if (network === undefined || isUsed || store.get('sighting', '', networkId) !== sighting) return undefined
-		await deleteNetwork(this.#host, networkId)
-		return `took away network ${networkId.slice(0, 12)}`
+		const { networkId } = record
+		const name = `network ${networkId.slice(0, 12)}`
+		const take = async () => {
+			const network = store.get('network', '', networkId)
+			const isUsed =
+				network !== undefined && store.list('endpoint', networkId).some((each) => isHeld(this.#host, network, each))
+			if (network === undefined || isUsed || store.get('sighting', '', networkId) !== record) return undefined
+			await deleteNetwork(this.#host, networkId)
+			return `took away ${name}`
+		}
+		return { record, name, take }
 	}
 
-	async #takePool(pool: Pool): Promise<string | undefined> {
+	#poolSuspect(listing: Listing, record: Pool): Suspect {
 		const { store } = this.#host
-		const isUsed = store.list('sighting', '').some(({ networkId, pools }) => {
-			return pools.includes(pool.id) && store.get('network', '', networkId) !== undefined
-		})
-		if (isUsed || store.get('pool', '', pool.id) !== pool) return undefined
-		await this.#addresses.releasePool(pool.id)
-		return `released pool ${pool.pool}`
+		const name = `pool ${record.pool}`
+		const take = async () => {
+			const isUsed = store.list('sighting', '').some(({ networkId, pools }) => {
+				return pools.includes(record.id) && store.get('network', '', networkId) !== undefined
+			})
+			if (isUsed || !listing.freePools().includes(record)) return undefined
+			await this.#addresses.releasePool(record.id)
+			return `released ${name}`
+		}
+		return { record, name, take }
 	}
 
 	/** Of networks that are there. */
-	async #goneMembers(listed: readonly ListedNetwork[]): Promise<Suspect[]> {
-		const names = this.#namesOf(listed)
+	async #goneMembers(listing: Listing): Promise<Suspect[]> {
 		const suspects: Suspect[] = []
 		// On Swarm's networks other hosts have addresses.
-		for (const each of listed.filter(({ isSwarms }) => !isSwarms)) {
+		for (const each of listing.networks.filter(({ isSwarms }) => !isSwarms)) {
 			const network = this.#host.store.get('network', '', each.id)
 			const endpoints = network === undefined ? [] : this.#endpointsInDoubt(network)
-			const leases = this.#leasesInDoubt(network, each, this.#poolsOf(each, names))
+			const leases = this.#leasesInDoubt(network, each, listing.poolsOf(each))
 			if (endpoints.length + leases.length === 0) continue
 			// One that is gone by now is seen to be in the next look.
 			const there = await this.#view.endpoints(each.id).catch(() => undefined)
@@ -247,29 +203,37 @@ export class Forgotten {
 
 	#endpointSuspect(record: Endpoint): Suspect {
 		const { store } = this.#host
+		const name = `endpoint ${record.id.slice(0, 12)}`
 		const take = () =>
 			this.#host.mutex.run(record.networkId, async () => {
 				const network = store.get('network', '', record.networkId)
 				const isSame = store.get('endpoint', record.networkId, record.id) === record
 				if (network === undefined || !isSame || isHeld(this.#host, network, record)) return undefined
 				await removeEndpoint(this.#host, network, record.id)
-				return `took away endpoint ${record.id.slice(0, 12)}`
+				return `took away ${name}`
 			})
-		return { record, take }
+		return { record, name, take }
 	}
 
 	#leaseSuspect(record: Lease): Suspect {
+		const name = `address ${record.address}`
 		const take = async () => {
 			if (this.#host.store.get('lease', record.poolId, record.address) !== record) return undefined
 			await this.#addresses.releaseAddress(record.poolId, record.address)
-			return `released address ${record.address}`
+			return `released ${name}`
 		}
-		return { record, take }
+		return { record, name, take }
 	}
 }
 
-function isSame(a: Sighting, b: Sighting | undefined): boolean {
-	return b !== undefined && a.engine === b.engine && a.pools.join() === b.pools.join()
+/** One that cannot be taken away is not to keep the others from it. */
+async function take(suspect: Suspect, errors: unknown[]): Promise<string | undefined> {
+	try {
+		return await suspect.take()
+	} catch (error) {
+		errors.push(within(suspect.name, error))
+		return undefined
+	}
 }
 
 function reservedOf(network: Network | undefined): string[] {

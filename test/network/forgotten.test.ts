@@ -1,9 +1,13 @@
 /** What Docker has forgotten goes, once that is proved; what another Docker may have, or a container, stays. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { messageOf } from '../../src/errors.ts'
 import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
-import { Forgotten, type ListedEndpoints, type ListedNetwork } from '../../src/network/forgotten.ts'
+import { PartlyRepaired } from '../../src/keeper.ts'
+import { GLOBAL_SPACE } from '../../src/model/pool.ts'
+import { Forgotten, type ListedEndpoints } from '../../src/network/forgotten.ts'
+import type { ListedNetwork } from '../../src/network/listing.ts'
 import { passTime, setTimeOfDay, startClock, stopClock } from '../support/clock.ts'
 import {
 	attach,
@@ -77,6 +81,19 @@ async function answered(): Promise<Scene> {
 
 async function leaseOf(host: Scene, last: number): Promise<void> {
 	await host.ipam.requestAddress({ poolId: 's/10.210.1.0/24', address: `10.210.1.${last}`, kind: 'endpoint' })
+}
+
+/** A network was to have it, and then nothing came of that. */
+async function strayPool({ ipam }: Scene, space = 's'): Promise<void> {
+	const { id } = await ipam.requestPool({ space, family: 4, pool: '10.9.0.0/24' })
+	await ipam.requestAddress({ poolId: id, address: '10.9.0.1', kind: 'gateway' })
+}
+
+function pools(host: Scene): string[] {
+	return host.store
+		.list('pool', '')
+		.map(({ pool }) => pool)
+		.sort()
 }
 
 function addresses(host: Scene): string[] {
@@ -195,13 +212,87 @@ describe('of what Docker was without', () => {
 		await host.ipam.requestPool({ space: 's', family: 4, pool: '10.210.1.0/24' })
 		await host.verbs.deleteNetwork(NETWORK)
 		host.listed = []
-		assert.deepEqual(await host.looks(), [])
+		assert.deepEqual(await host.forgotten.look(), [])
 		host.listed = [other]
 		assert.deepEqual(await host.looks(), [])
-		assert.deepEqual(
-			host.store.list('pool', '').map(({ pool }) => pool),
-			['10.210.1.0/24'],
-		)
+		assert.deepEqual(pools(host), ['10.210.1.0/24'])
+	})
+
+	it('a pool that no network came to have goes, with its gateway, and so the subnet can be had again', async () => {
+		const host = await answered()
+		await strayPool(host)
+		assert.deepEqual(await host.looks(), ['released pool 10.9.0.0/24'])
+		assert.deepEqual(pools(host), ['10.210.1.0/24'])
+		await strayPool(host)
+	})
+
+	it('a pool stays that has an address, is of Swarm, or of a network of whatever IPAM, and while it is asked for anew', async () => {
+		const users: Record<string, (host: Scene) => Promise<void>> = {
+			'has an address': async ({ ipam }) => {
+				await ipam.requestAddress({ poolId: 's/10.9.0.0/24', kind: 'endpoint' })
+			},
+			'has a network': async (host) => {
+				host.listed.push(listing({ id: idOf('other'), ipamDriver: 'other:latest', subnets: ['10.9.0.7/24'] }))
+			},
+			'has a network of another Docker': async (host) => {
+				const ipv4 = [{ pool: '10.9.0.0/24', gateway: '10.9.0.1/24', reserved: {} }]
+				await host.verbs.createNetwork(networkRequest(9, { ipv4, ipv6: [] }))
+				host.verbs.networkAnswered(idOf('network 9'))
+			},
+			'is asked for anew': async (host) => {
+				await host.forgotten.look()
+				passTime(ROUND)
+				await host.ipam.releasePool('s/10.9.0.0/24')
+				await strayPool(host)
+				assert.deepEqual(await host.forgotten.look(), [])
+				await host.ipam.requestAddress({ poolId: 's/10.9.0.0/24', kind: 'endpoint' })
+			},
+		}
+		for (const [name, use] of Object.entries(users)) {
+			const host = await answered()
+			await strayPool(host)
+			await use(host)
+			assert.deepEqual(await host.looks(), [], name)
+			assert.deepEqual(pools(host), ['10.210.1.0/24', '10.9.0.0/24'], name)
+		}
+		const host = await answered()
+		await strayPool(host, GLOBAL_SPACE)
+		assert.deepEqual(await host.looks(), [])
+	})
+
+	it('a pool that no network came to have stays where there is another Docker', async () => {
+		for (const sign of ['a network that this one does not have', 'what another one had']) {
+			const host = await answered()
+			await strayPool(host)
+			if (sign === 'what another one had') {
+				await host.forgotten.look()
+				host.engine = 'B'
+			}
+			host.listed = []
+			assert.deepEqual(await host.looks(), [], sign)
+			assert.deepEqual(pools(host), ['10.210.1.0/24', '10.9.0.0/24'], sign)
+		}
+	})
+
+	it('the rest goes where one cannot be taken away, which is tried again', async () => {
+		const host = await answered()
+		await host.forgotten.look()
+		await strayPool(host)
+		host.listed = []
+		await host.forgotten.look()
+		passTime(ROUND)
+		host.kernel.before = () => {
+			throw new Error('EBUSY')
+		}
+		await assert.rejects(host.forgotten.look(), (error) => {
+			assert.ok(error instanceof PartlyRepaired)
+			assert.deepEqual(error.done, ['released pool 10.9.0.0/24'])
+			assert.match(messageOf(error), /^network .*EBUSY/)
+			return true
+		})
+		host.kernel.before = () => undefined
+		assert.equal((await host.forgotten.look()).length, 2)
+		assert.deepEqual(host.store.names(), [])
 	})
 
 	it('the pool of a network of another driver goes', async () => {
@@ -300,6 +391,26 @@ describe('Docker is asked', () => {
 			await pass(20_000)
 			assert.equal(host.asked, 3)
 		}
+		await host.forgotten.close()
+	})
+
+	it('as soon as it calls when something is proved to be forgotten', async () => {
+		const host = await scene()
+		await strayPool(host)
+		host.forgotten.called('IpamDriver.RequestPool')
+		await pass(20_000)
+		for (const [waited, asked] of [
+			[0, 1],
+			[180_000, 1],
+			[20_000, 2],
+			[20_000, 2],
+		] as const) {
+			await pass(waited)
+			host.forgotten.called('NetworkDriver.Join')
+			await pass(20_000)
+			assert.equal(host.asked, asked, `${waited}`)
+		}
+		assert.deepEqual(pools(host), ['10.210.1.0/24'])
 		await host.forgotten.close()
 	})
 })
