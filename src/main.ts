@@ -19,6 +19,7 @@ import { Flows } from './kernel/flows.ts'
 import { hostFacts } from './kernel/host.ts'
 import { INET_TABLE } from './kernel/inet-table.ts'
 import { LinuxKernel } from './kernel/kernel.ts'
+import { lockNetns } from './kernel/lock.ts'
 import { Rtnetlink } from './kernel/netlink/rtnetlink.ts'
 import { filtersBridges, Nft, runNftProgram } from './kernel/nftables.ts'
 import { HostPorts } from './kernel/ports.ts'
@@ -26,7 +27,6 @@ import { TABLES } from './kernel/ruleset.ts'
 import { ServiceManager } from './kernel/service-manager.ts'
 import { Watch } from './kernel/watch.ts'
 import { listenOnSocket } from './listen.ts'
-import { lockNetns } from './lock.ts'
 import { type Call, Metrics } from './metrics.ts'
 import { KeyedMutex } from './mutex.ts'
 import { DockerBridges } from './network/docker-bridges.ts'
@@ -45,7 +45,8 @@ type Logger = pino.Logger
 /** Serves until `ended` says by what signal. @throws WeftError what keeps it from serving */
 export async function main(config: Config, ended: Promise<string>): Promise<void> {
 	const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime })
-	await lockNetns()
+	const locked = await lockNetns()
+	if (!locked) log.warn('this kernel has no nfnetlink_queue: a second weftd in this network namespace is not noticed')
 	dropCapabilities().catch((error: unknown) =>
 		log.warn({ err: error }, 'weftd keeps capabilities that it does not need'),
 	)

@@ -22,7 +22,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 	'keeper.ts': [],
 	'directory.ts': [],
 	'listen.ts': ['directory.ts', 'errors.ts'],
-	'lock.ts': ['errors.ts'],
 	'repair-log.ts': ['keeper.ts', 'metrics.ts', 'errors.ts'],
 	'config.ts': ['settings.ts', 'ipam/pools.ts', 'errors.ts'],
 	'settings.ts': ['ipam/pools.ts', 'model/'],

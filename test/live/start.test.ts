@@ -5,13 +5,16 @@ import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '../support/eventually.ts'
 import { type Netns, noNetns, openNetns } from '../support/netns.ts'
 import { answers } from '../support/unix-socket.ts'
 
 const WEFTD = fileURLToPath(new URL('../../src/weftd.js', import.meta.url))
+const LOCK = new URL('../../src/kernel/lock.js', import.meta.url).href
+const QUEUES = '/proc/net/netfilter/nfnetlink_queue'
+const WITHOUT_NET_ADMIN = ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin']
 
 interface Weftd {
 	readonly child: ChildProcess
@@ -35,11 +38,11 @@ describe('weftd', { skip: noNetns('nft') }, () => {
 		await rm(root, { recursive: true, force: true })
 	})
 
-	/** With a state and sockets of its own. */
-	function start({ path }: Netns, folder = join(root, String(++number))): Weftd {
+	/** With a state and sockets of its own; `by` is a program that runs it. */
+	function start({ path }: Netns, folder = join(root, String(++number)), by: readonly string[] = []): Weftd {
 		const socket = join(folder, 'weft.sock')
 		const settings = ['--state-dir', join(folder, 'state'), '--socket', socket, '--admin-socket', join(folder, 'admin')]
-		const argv = [`--net=${path}`, process.execPath, WEFTD, ...settings]
+		const argv = [`--net=${path}`, ...by, process.execPath, WEFTD, ...settings]
 		const child = spawn('nsenter', argv, { stdio: ['ignore', 'pipe', 'pipe'] })
 		let log = ''
 		for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (log += text))
@@ -55,6 +58,21 @@ describe('weftd', { skip: noNetns('nft') }, () => {
 		await eventually(serves, { what: () => `weftd serves; ${weftd.log()}`, within: 30_000 })
 	}
 
+	/** What a process says that takes weftd's lock of the namespace, and keeps it until the test is over. */
+	async function takeLock(scope: TestContext, { path }: Netns, by: readonly string[] = []): Promise<string> {
+		const script = `import(process.argv[1]).then(({ lockNetns }) => lockNetns())
+			.then(() => console.log('taken'), (error) => console.log(error.message)); process.stdin.resume()`
+		const argv = [`--net=${path}`, ...by, process.execPath, '-e', script, LOCK]
+		const child = spawn('nsenter', argv, { stdio: ['pipe', 'pipe', 'inherit'] })
+		const ended = once(child, 'exit')
+		scope.after(async () => {
+			child.kill('SIGKILL')
+			await ended
+		})
+		const [said] = await Promise.race([once(child.stdout, 'data'), ended])
+		return String(said).trim()
+	}
+
 	it('refuses to be the second in a network namespace, with another state too, and touches nothing', async (t) => {
 		const [netns, elsewhere] = [await openNetns(t), await openNetns(t)]
 		const first = start(netns)
@@ -63,7 +81,7 @@ describe('weftd', { skip: noNetns('nft') }, () => {
 		const found = await kernel()
 		const second = start(netns)
 		assert.equal(await second.ended, 1, second.log())
-		assert.match(second.log(), /^weftd: another weftd has this network namespace .*@weft.*\n$/)
+		assert.match(second.log(), /^weftd: another weftd has this network namespace .*nfnetlink_queue.*\n$/)
 		assert.deepEqual(await kernel(), found)
 		assert.deepEqual(await readdir(root), [first.folder.slice(root.length + 1)], 'nor the disk')
 		// Where there is no other it starts, and here as soon as the first one is gone, however that ended.
@@ -71,6 +89,27 @@ describe('weftd', { skip: noNetns('nft') }, () => {
 		first.child.kill('SIGKILL')
 		await first.ended
 		await serving(start(netns, first.folder))
+	})
+
+	it('is kept from starting by nobody who may not change the network', async (t) => {
+		const netns = await openNetns(t)
+		const powerless = await takeLock(t, netns, WITHOUT_NET_ADMIN)
+		assert.match(powerless, /CAP_NET_ADMIN/)
+		const weftd = start(netns)
+		await serving(weftd)
+		weftd.child.kill('SIGTERM')
+		assert.equal(await weftd.ended, 0)
+		// Whoever may is kept out by the same means as another weftd.
+		assert.equal(await takeLock(t, netns), 'taken')
+		const late = start(netns, weftd.folder)
+		assert.equal(await late.ended, 1)
+		assert.match(late.log(), /^weftd: another weftd has this network namespace /)
+	})
+
+	it('says that it has to be root where it may not change the network', async (t) => {
+		const weftd = start(await openNetns(t), undefined, WITHOUT_NET_ADMIN)
+		assert.equal(await weftd.ended, 1)
+		assert.match(weftd.log(), /^weftd: .*CAP_NET_ADMIN.*\n$/)
 	})
 
 	it('ends cleanly by signals that come together, and while it starts', async (t) => {
@@ -83,7 +122,7 @@ describe('weftd', { skip: noNetns('nft') }, () => {
 		assert.ok(!(await readdir(together.folder)).includes('weft.sock'))
 
 		const early = start(netns, together.folder)
-		await eventually(async () => (await netns.run('ss', '-xl')).includes('@weft'), { what: 'it has begun' })
+		await eventually(async () => (await netns.run('cat', QUEUES)) !== '', { what: 'it has begun' })
 		early.child.kill('SIGTERM')
 		assert.equal(await early.ended, 0, early.log())
 		assert.deepEqual(await readdir(early.folder), ['state'])
