@@ -1,7 +1,16 @@
 /** Environment and flags as one validated value. No other file reads process.env; see the README for every setting. */
 import { invalid, messageOf } from './errors.ts'
 import { type PoolBase, parsePoolBases } from './ipam/pools.ts'
-import { flagOf, type LOG_LEVELS, type Name, type SCOPES, SETTINGS, type Setting } from './settings.ts'
+import {
+	flagOf,
+	type LOG_LEVELS,
+	type Name,
+	parseSocketAddress,
+	type SCOPES,
+	SETTINGS,
+	type Setting,
+	type SocketAddress,
+} from './settings.ts'
 
 export interface Config {
 	readonly socket: string
@@ -22,6 +31,8 @@ export interface Config {
 	readonly node: string
 	/** Empty: the source address of the default route. */
 	readonly nodeAddress: string
+	/** Where metrics are served by TCP; undefined: nowhere. */
+	readonly metrics: SocketAddress | undefined
 	readonly logLevel: (typeof LOG_LEVELS)[number]
 }
 
@@ -88,6 +99,7 @@ export function readConfig(env: Environment, args: readonly string[]): Config {
 		},
 		node: get('WEFT_NODE'),
 		nodeAddress: get('WEFT_NODE_ADDRESS'),
+		metrics: parseSocketAddress(get('WEFT_METRICS')),
 		logLevel: get('WEFT_LOG_LEVEL') as Config['logLevel'],
 	}
 }

@@ -1,5 +1,5 @@
 /**
- * Publishes a server on a unix socket. dockerd may dial at any moment and stalls for 15 s on a socket that nobody serves,
+ * Publishes a server: on a unix socket, or by TCP. dockerd may dial at any moment and stalls for 15 s on a socket that nobody serves,
  * so the name appears only when the server answers and goes before it stops.
  */
 import { chmod, lstat, rename, rm } from 'node:fs/promises'
@@ -8,12 +8,16 @@ import { basename, dirname, join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { makeDirectory } from './directory.ts'
 import { messageOf, WeftError } from './errors.ts'
+import type { SocketAddress } from './settings.ts'
 
 /** `sun_path` less its final zero; libuv cuts what is longer without a word. */
 const LONGEST_PATH = 107
 
 /** Docker kills a managed plugin 10 s after it asked it to stop. */
 const GRACE = 8_000
+
+/** Connections by TCP at a time, whoever makes them; more are closed. */
+const MOST_CONNECTIONS = 16
 
 /** Stops listening: takes the socket away, lets calls in flight end, and cuts off what has not ended within the grace. */
 export type Close = () => Promise<void>
@@ -44,12 +48,27 @@ export async function listenOnSocket(server: FastifyInstance, path: string, grac
 	return async () => {
 		// Whoever has put a socket of its own in this place since then keeps it.
 		if (mine !== undefined && (await identity(path)) === mine) await rm(path, { force: true })
-		const cut = setTimeout(() => server.server.closeAllConnections(), grace)
-		try {
-			await server.close()
-		} finally {
-			clearTimeout(cut)
-		}
+		await closeWithin(server, grace)
+	}
+}
+
+/** @throws WeftError `system` where that address is not this host's, or the port is taken. */
+export async function listenOnPort(server: FastifyInstance, { address, port }: SocketAddress): Promise<Close> {
+	// Each is a descriptor, of which the calls of Docker need some too.
+	server.server.maxConnections = MOST_CONNECTIONS
+	const listenTextResolver = (where: string): string => `listening on ${where}`
+	await server.listen({ host: address, port, listenTextResolver }).catch((error: unknown) => {
+		throw new WeftError('system', `WEFT_METRICS cannot be served: ${messageOf(error)}`, { cause: error })
+	})
+	return () => closeWithin(server, GRACE)
+}
+
+async function closeWithin(server: FastifyInstance, grace: number): Promise<void> {
+	const cut = setTimeout(() => server.server.closeAllConnections(), grace)
+	try {
+		await server.close()
+	} finally {
+		clearTimeout(cut)
 	}
 }
 

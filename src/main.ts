@@ -4,6 +4,7 @@
  */
 import { pino } from 'pino'
 import { NO_NAMES } from './admin/names.ts'
+import { buildScrapes } from './admin/scrapes.ts'
 import { buildAdmin } from './admin/server.ts'
 import { Daemon } from './admin/status.ts'
 import { buildServer } from './cnm/server.ts'
@@ -26,7 +27,7 @@ import { HostPorts } from './kernel/ports.ts'
 import { TABLES } from './kernel/ruleset.ts'
 import { ServiceManager } from './kernel/service-manager.ts'
 import { Watch } from './kernel/watch.ts'
-import { listenOnSocket } from './listen.ts'
+import { listenOnPort, listenOnSocket } from './listen.ts'
 import { type Call, Metrics } from './metrics.ts'
 import { KeyedMutex } from './mutex.ts'
 import { DockerBridges } from './network/docker-bridges.ts'
@@ -102,11 +103,14 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		},
 		activated: () => dockers.look(),
 	})
+	const daemon = new Daemon(config, nft === undefined ? 'nft program' : 'libnftables', metrics, restoration)
+	const parts = { host, daemon, logger: log }
+	// First, since where it fails nothing of it is left to be taken away.
+	const stopScrapes = await (config.metrics && listenOnPort(buildScrapes(parts), config.metrics))
 	const stopServing = await listenOnSocket(server, config.socket)
 	// After Docker's, which Docker may be waiting for.
-	const daemon = new Daemon(config, nft === undefined ? 'nft program' : 'libnftables', metrics, restoration)
 	const names = () => dockerNames(docker).catch(() => NO_NAMES)
-	const admin = buildAdmin({ host, daemon, names, logger: log })
+	const admin = buildAdmin({ ...parts, names })
 	const stopAdmin = await listenOnSocket(admin, config.adminSocket).catch(async (error: unknown) => {
 		await stopServing()
 		throw error
@@ -120,7 +124,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		dockers.look()
 	})
 	return async () => {
-		await Promise.all([stopServing(), stopAdmin()])
+		await Promise.all([stopServing(), stopAdmin(), stopScrapes?.()])
 		await restoration.close()
 		watch.close()
 		rounds.close()

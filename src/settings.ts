@@ -31,10 +31,28 @@ const oneOf = (fallback: string, values: readonly string[]): Setting => ({
 
 const file = text('', 'empty or an absolute path', /^(\/[^\0\n]+)?$/)
 
+export interface SocketAddress {
+	readonly address: string
+	readonly port: number
+}
+
+/** ADDRESS:PORT, an IPv6 address in brackets; undefined for anything else, names among it. */
+export function parseSocketAddress(value: string): SocketAddress | undefined {
+	const [, four, six, digits] = /^(?:([\d.]+)|\[([^\]]+)\]):(\d{1,5})$/.exec(value) ?? []
+	const ip = tryParseIp(four ?? six ?? '')
+	const port = Number(digits)
+	if (ip?.family !== (four === undefined ? 6 : 4) || !isPort(port)) return undefined
+	return { address: four ?? six ?? '', port }
+}
+
+function isPort(port: number): boolean {
+	return port >= 1 && port <= 65535
+}
+
 /** HOST:PORT, an IPv6 address in brackets. */
 function isHostPort(value: string): boolean {
 	const match = /^(?:[\w.-]+|\[([^\]]+)\]):(\d{1,5})$/.exec(value)
-	if (match === null || Number(match[2]) < 1 || Number(match[2]) > 65535) return false
+	if (match === null || !isPort(Number(match[2]))) return false
 	return match[1] === undefined || tryParseIp(match[1])?.family === 6
 }
 
@@ -73,6 +91,11 @@ export const SETTINGS = {
 		accepted: 'empty or an IP address of this host',
 		accepts: (value) => value === '' || tryParseIp(value) !== undefined,
 	},
+	WEFT_METRICS: {
+		fallback: '',
+		accepted: 'empty or ADDRESS:PORT such as 127.0.0.1:9474 or [::1]:9474',
+		accepts: (value) => value === '' || parseSocketAddress(value) !== undefined,
+	},
 	WEFT_LOG_LEVEL: oneOf('info', LOG_LEVELS),
 } satisfies Record<string, Setting>
 
@@ -94,6 +117,7 @@ export const MEANING: Record<Name, string> = {
 	WEFT_CLUSTER_PASSWORD: 'password for etcd',
 	WEFT_NODE: 'name of this host in the cluster',
 	WEFT_NODE_ADDRESS: 'address of this host for the others',
+	WEFT_METRICS: 'where Prometheus asks by TCP; empty: nowhere',
 	WEFT_LOG_LEVEL: 'what is logged, as JSON lines on stdout',
 }
 

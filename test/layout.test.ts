@@ -21,7 +21,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 	'mutex.ts': [],
 	'keeper.ts': [],
 	'directory.ts': [],
-	'listen.ts': ['directory.ts', 'errors.ts'],
+	'listen.ts': ['directory.ts', 'settings.ts', 'errors.ts'],
 	'repair-log.ts': ['keeper.ts', 'metrics.ts', 'errors.ts'],
 	'config.ts': ['settings.ts', 'ipam/pools.ts', 'errors.ts'],
 	'settings.ts': ['ipam/pools.ts', 'model/'],

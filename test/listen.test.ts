@@ -10,7 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { buildServer } from '../src/cnm/server.ts'
-import { type Close, listenOnSocket } from '../src/listen.ts'
+import { type Close, listenOnPort, listenOnSocket } from '../src/listen.ts'
+import { eventually } from './support/eventually.ts'
 import { fakeIpam, fakeNetworks } from './support/fake-verbs.ts'
 import { Wire } from './support/wire.ts'
 
@@ -130,6 +131,63 @@ describe('listenOnSocket', () => {
 			await serving(path, () => chmod(path, 0o660))
 			assert.deepEqual(await readdir(directory), [])
 		})
+	})
+})
+
+describe('listenOnPort', () => {
+	const anyPort = { address: '127.0.0.1', port: 0 }
+
+	function portOf({ server }: FastifyInstance): number {
+		const address = server.address()
+		return typeof address === 'object' && address !== null ? address.port : assert.fail(`no port: ${address}`)
+	}
+
+	it('serves until it is closed, and refuses a port that is taken and an address of somebody else', async () => {
+		const server = build()
+		const close = await listenOnPort(server, anyPort)
+		const port = portOf(server)
+		try {
+			assert.equal((await fetch(`http://127.0.0.1:${port}/Plugin.Activate`, { method: 'POST' })).status, 200)
+			const refusals = [
+				[{ address: '127.0.0.1', port }, /^WEFT_METRICS cannot be served: .*EADDRINUSE/],
+				[{ address: '192.0.2.1', port }, /^WEFT_METRICS cannot be served: .*EADDRNOTAVAIL/],
+			] as const
+			for (const [where, message] of refusals) {
+				const other = build()
+				await assert.rejects(listenOnPort(other, where), { name: 'WeftError', message })
+				await other.close()
+			}
+		} finally {
+			await close()
+		}
+		await assert.rejects(fetch(`http://127.0.0.1:${port}/Plugin.Activate`, { method: 'POST' }))
+	})
+
+	it('has 16 connections at a time, and another one when one of them has gone', async () => {
+		const server = build()
+		const close = await listenOnPort(server, anyPort)
+		const sockets: Socket[] = []
+		const dial = async (): Promise<Socket> => {
+			const socket = connect(portOf(server), '127.0.0.1').on('error', () => undefined)
+			sockets.push(socket)
+			await once(socket, 'connect')
+			return socket
+		}
+		const isAnswered = async (): Promise<boolean> => {
+			const request = fetch(`http://127.0.0.1:${portOf(server)}/`, { headers: { connection: 'close' } })
+			return await request.then(({ status }) => status === 404).catch(() => false)
+		}
+		try {
+			for (let i = 0; i < 15; i++) await dial()
+			assert.ok(await isAnswered())
+			const last = await dial()
+			assert.ok(!(await isAnswered()))
+			last.destroy()
+			await eventually(isAnswered)
+		} finally {
+			for (const each of sockets) each.destroy()
+			await close()
+		}
 	})
 })
 

@@ -1,32 +1,25 @@
 /** The fastify instance that answers people and tools on the admin socket: reads, and changes nothing. */
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { isCode, messageOf, WeftError } from '../errors.ts'
 import { type Difference, diff } from '../network/diff.ts'
-import type { Host } from '../network/host.ts'
 import type { Refusal, Status } from './api.ts'
-import { EXPOSITION_TYPE, exposition } from './exposition.ts'
-import { type Names, NO_NAMES } from './names.ts'
-import { countedOf, type Daemon, statusOf } from './status.ts'
+import type { Names } from './names.ts'
+import { buildScrapes, type ScrapeParts } from './scrapes.ts'
+import { statusOf } from './status.ts'
 import { addressesOf, differenceView, findNetwork, networkDetail, networkList, poolList, portList } from './views.ts'
 
-export interface AdminParts {
-	readonly host: Host
-	readonly daemon: Daemon
+export interface AdminParts extends ScrapeParts {
 	/** Never fails: without an answer of Docker's there are none. */
 	readonly names: () => Promise<Names>
-	readonly logger: FastifyBaseLogger
 }
 
 interface Named {
 	readonly Params: { readonly network: string }
 }
 
-export function buildAdmin({ host, daemon, names, logger }: AdminParts): FastifyInstance {
-	const server = Fastify({
-		loggerInstance: logger,
-		logController: new LogController({ disableRequestLogging: true }),
-		exposeHeadRoutes: false,
-	})
+export function buildAdmin({ names, ...parts }: AdminParts): FastifyInstance {
+	const { host, daemon } = parts
+	const server = buildScrapes(parts)
 	answerErrors(server)
 	server.get('/status', async (): Promise<Status> => statusOf(host, daemon))
 	server.get('/networks', async () => networkList(host, await names()))
@@ -40,12 +33,6 @@ export function buildAdmin({ host, daemon, names, logger }: AdminParts): Fastify
 	})
 	server.get('/ports', async () => portList(host, await names()))
 	server.get('/pools', async () => poolList(host, await names()))
-	server.get('/metrics', async (_request, reply) => {
-		const { calls } = daemon.metrics
-		const { rss: memory } = process.memoryUsage()
-		const pools = poolList(host, NO_NAMES)
-		return reply.type(EXPOSITION_TYPE).send(exposition({ counted: countedOf(host, daemon), pools, calls, memory }))
-	})
 	const differences = shared(async () => {
 		await daemon.restoration.attempt().catch(() => undefined)
 		return diff(host)

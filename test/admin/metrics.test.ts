@@ -1,6 +1,7 @@
 /** GET /metrics, read as Prometheus would. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { listenOnPort } from '../../src/listen.ts'
 import { scrape } from '../support/prometheus.ts'
 import { openScene, populate } from './scene.ts'
 
@@ -14,7 +15,7 @@ describe('GET /metrics', () => {
 			metrics.called({ method: 'NetworkDriver.Join', outcome: 'ok', seconds: 0.3 })
 			metrics.called({ method: 'IpamDriver.RequestPool', outcome: 'exhausted', seconds: 0.001 })
 			metrics.repaired({ cause: 'x', done: ['y'] })
-			const families = await scrape(scene.socket)
+			const families = await scrape({ socketPath: scene.socket })
 			const value = (family: string, sample = family) => families.get(family)?.samples.get(sample)
 			assert.deepEqual([value('weft_networks'), value('weft_endpoints'), value('weft_published_ports')], [2, 2, 1])
 			assert.deepEqual([value('weft_repairs_total'), value('weft_failed_repairs_total')], [1, 0])
@@ -32,10 +33,33 @@ describe('GET /metrics', () => {
 		}
 	})
 
+	it('is all that is answered by TCP, and the same', async () => {
+		const scene = await openScene()
+		const close = await listenOnPort(scene.scrapes, { address: '127.0.0.1', port: 0 })
+		try {
+			await populate(scene)
+			const address = scene.scrapes.server.address()
+			const port = typeof address === 'object' ? (address?.port ?? 0) : 0
+			const names = [...(await scrape({ socketPath: scene.socket })).keys()]
+			assert.deepEqual([...(await scrape({ port })).keys()], names)
+			const answer = async (path: string, method = 'GET') => {
+				const response = await fetch(`http://127.0.0.1:${port}${path}`, { method })
+				await response.arrayBuffer()
+				return response.status
+			}
+			for (const path of ['/status', '/networks', '/diff', '/', '/metrics/'])
+				assert.equal(await answer(path), 404, path)
+			assert.deepEqual([await answer('/metrics'), await answer('/metrics', 'POST')], [200, 404])
+		} finally {
+			await close()
+			await scene.close()
+		}
+	})
+
 	it('can be read before anything has happened', async () => {
 		const scene = await openScene()
 		try {
-			const families = await scrape(scene.socket)
+			const families = await scrape({ socketPath: scene.socket })
 			assert.equal(families.get('weft_call_duration_seconds')?.samples.size, 0)
 			assert.equal(families.get('weft_networks')?.samples.get('weft_networks'), 0)
 		} finally {

@@ -2,8 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import type { Names } from '../../src/admin/names.ts'
+import { buildScrapes } from '../../src/admin/scrapes.ts'
 import { buildAdmin } from '../../src/admin/server.ts'
 import { Daemon } from '../../src/admin/status.ts'
 import { AdminClient } from '../../src/cli/client.ts'
@@ -26,6 +28,8 @@ export interface Scene {
 	readonly metrics: Metrics
 	readonly client: AdminClient
 	readonly socket: string
+	/** What answers by TCP; it does not listen. */
+	readonly scrapes: FastifyInstance
 	close(): Promise<void>
 }
 
@@ -39,14 +43,15 @@ export async function openScene(ready: Promise<void> = Promise.resolve()): Promi
 	restoration.begin(() => ready)
 	const daemon = new Daemon(settings, 'libnftables', metrics, restoration)
 	const logger = pino({ level: 'silent' })
-	const server = buildAdmin({ host: world.host, daemon, names: async () => NAMES, logger })
+	const parts = { host: world.host, daemon, logger }
+	const server = buildAdmin({ ...parts, names: async () => NAMES })
 	const stop = await listenOnSocket(server, socket)
 	const close = async (): Promise<void> => {
 		await stop()
 		await restoration.close()
 		await rm(folder, { recursive: true })
 	}
-	return { bench: world, metrics, client: new AdminClient(socket), socket, close }
+	return { bench: world, metrics, client: new AdminClient(socket), socket, scrapes: buildScrapes(parts), close }
 }
 
 /** `front` with `web`, published on 8080, and a container without a name; another network, whose pool has a range. */

@@ -14,7 +14,7 @@ import type {
 import type { Outcome } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Host } from '../support/host.ts'
-import { scrape } from '../support/prometheus.ts'
+import { readExposition, scrape } from '../support/prometheus.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
 import { addressOf, createNetwork, onEngines, runContainer, startDockerHost, subnetOf } from './networks.ts'
 import { removePair } from './pair.ts'
@@ -22,12 +22,14 @@ import { removePair } from './pair.ts'
 const WEFTD = fileURLToPath(new URL('../../src/weftd.js', import.meta.url))
 const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
 
+const WGET = ['busybox', 'wget', '-q', '-O', '-']
+
 onEngines('the command line of Docker', (engine) => {
 	let host: Host
 	let clean: Footprint
 	let id: string
 	before(async () => {
-		host = await startDockerHost(engine)
+		host = await startDockerHost(engine, { env: { WEFT_METRICS: '127.0.0.1:9474' } })
 		clean = await footprint(host)
 		await createNetwork(host, 'net')
 		await runContainer(host, 'one', 'net', '-p', '8080:80')
@@ -167,13 +169,18 @@ onEngines('the command line of Docker', (engine) => {
 	})
 
 	it('counts Docker’s calls for Prometheus', async () => {
-		const families = await scrape(host.path('/run/weft/admin.sock'))
+		const families = await scrape({ socketPath: host.path('/run/weft/admin.sock') })
 		const count = (method: string) => {
 			const labels = `{method="NetworkDriver.${method}",outcome="ok"}`
 			return families.get('weft_call_duration_seconds')?.samples.get(`weft_call_duration_seconds_count${labels}`)
 		}
 		assert.deepEqual([count('CreateNetwork'), count('CreateEndpoint'), count('Join')], [1, 3, 3])
 		assert.equal(families.get('weft_endpoints')?.samples.get('weft_endpoints'), 2)
+		const byTcp = readExposition(
+			await host.exec([...WGET, 'http://127.0.0.1:9474/metrics']).then((text) => `${text}\n`),
+		)
+		assert.deepEqual([...byTcp.keys()], [...families.keys()])
+		assert.match((await host.attempt([...WGET, 'http://127.0.0.1:9474/status'])).stderr, /404/)
 	})
 
 	it('does without names while Docker is away', async () => {

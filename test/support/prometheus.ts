@@ -10,10 +10,10 @@ export interface Family {
 
 const SAMPLE = /^([a-zA-Z_:][\w:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})? (\S+)$/
 
-/** What weftd has on its admin socket. */
-export function scrape(socketPath: string): Promise<ReadonlyMap<string, Family>> {
+/** What weftd has on its admin socket, or by TCP. */
+export function scrape(where: { socketPath: string } | { port: number }): Promise<ReadonlyMap<string, Family>> {
 	return new Promise((resolve, reject) => {
-		const call = get({ socketPath, path: '/metrics', agent: false }, (response) => {
+		const call = get({ ...where, path: '/metrics', agent: false }, (response) => {
 			let text = ''
 			response.setEncoding('utf8').on('data', (chunk: string) => {
 				text += chunk
@@ -32,7 +32,7 @@ export function scrape(socketPath: string): Promise<ReadonlyMap<string, Family>>
 }
 
 /** By name. Each family has HELP and TYPE in front of its samples, and no sample comes twice. */
-function readExposition(text: string): Map<string, Family> {
+export function readExposition(text: string): Map<string, Family> {
 	assert.ok(text.endsWith('\n'), 'the last line ends')
 	const families = new Map<string, { type: string; samples: Map<string, number> }>()
 	let name = ''
