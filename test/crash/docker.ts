@@ -1,5 +1,7 @@
 /** The reference model: what Docker has been promised, and the commands of its users. */
 import assert from 'node:assert/strict'
+import type { ListedEndpoints } from '../../src/network/forgotten.ts'
+import type { ListedNetwork } from '../../src/network/listing.ts'
 import { type EndpointState, type Port, program, run, stop } from '../contract/cnm-order-endpoint.ts'
 import {
 	type CreateFlags,
@@ -7,6 +9,7 @@ import {
 	type NetworkState,
 	networkCreate,
 	networkRm,
+	plain,
 } from '../contract/cnm-order-network.ts'
 import type { Wire } from '../support/wire.ts'
 
@@ -41,10 +44,11 @@ export class Docker {
 		return network
 	}
 
-	async run(network: NetworkState, era: Era, hostPorts: readonly number[]): Promise<Container> {
+	/** `ip` is what `--ip` is. */
+	async run(network: NetworkState, era: Era, hostPorts: readonly number[], ip?: string): Promise<Container> {
 		const ports = hostPorts.map(tcpPort)
 		const move = (link: string) => this.#sandboxes.moveIn(link)
-		const endpoint = await run(this.#wire, era, network, { ports, move })
+		const endpoint = await run(this.#wire, era, network, { ports, move, ...(ip === undefined ? {} : { ip }) })
 		const container = { endpoint, era, ports }
 		this.containers.set(endpoint.id, container)
 		return container
@@ -70,8 +74,22 @@ export class Docker {
 		await networkRm(this.#wire, network)
 	}
 
-	containersOf({ id }: NetworkState): Container[] {
+	containersOf({ id }: Pick<NetworkState, 'id'>): Container[] {
 		return [...this.containers.values()].filter(({ endpoint }) => endpoint.network.id === id)
+	}
+
+	/** What it tells of its networks. */
+	listed(): ListedNetwork[] {
+		return [...this.networks.values()].map(({ id, ipv4, ipv6 }) => {
+			const pools = [...ipv4, ...ipv6]
+			const [subnets, reserved] = [pools.map(({ pool }) => pool), pools.map(({ gateway }) => plain(gateway))]
+			return { id, driver: 'weft', ipamDriver: 'weft', isSwarms: false, subnets, reserved }
+		})
+	}
+
+	members(networkId: string): ListedEndpoints {
+		const there = this.containersOf({ id: networkId }).map(({ endpoint }) => endpoint)
+		return { ids: there.map(({ id }) => id), addresses: there.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]) }
 	}
 
 	async removeAll(): Promise<void> {

@@ -37,18 +37,8 @@ export function assertKept({ bench, store, kernel }: MortalWeft, docker: Docker)
 	assert.deepEqual(bench.warnings, [])
 }
 
-/** When Docker has taken everything away: nothing is left but what weft cannot know that Docker gave up. */
+/** When Docker has taken everything away, and was asked for the rest. */
 export function assertNothingLeft({ store }: MortalWeft, wire: MortalWire): void {
 	assert.deepEqual(wire.violations, [])
-	const left = store.names().map((name) => name.split('!'))
-	const pools = left.filter(([kind]) => kind === 'pool').map(([, , id = '']) => id)
-	const strays = pools.filter((id) => !wire.doubtful.has(id))
-	assert.ok(strays.length <= wire.strayPools, `pools are left: ${strays.join(', ')}`)
-	// A mark for a look at Docker's networks, which takes it away: see network/forgotten.
-	const known = ([kind = '', group = '', id = '']: string[]) =>
-		['pool', 'sighting'].includes(kind) || wire.doubtful.has(kind === 'network' ? id : group) || pools.includes(group)
-	assert.deepEqual(
-		left.filter((name) => !known(name)),
-		[],
-	)
+	assert.deepEqual(store.names(), [])
 }

@@ -9,6 +9,8 @@ export interface Row {
 	readonly flags: CreateFlags
 	/** Whether containers publish ports. */
 	readonly publishes: boolean
+	/** The `--ip` of its containers, which only one has at a time each. */
+	readonly ips?: readonly [string, string]
 }
 
 const GATEWAY_MODE = 'com.docker.network.bridge.gateway_mode_ipv'
@@ -24,6 +26,12 @@ const OWN: Partial<Record<ModeName, readonly Row[]>> = {
 			publishes: true,
 		},
 		{ name: 'bridge, internal', flags: { internal: true }, publishes: false },
+		{
+			name: 'bridge, with a subnet and addresses of the user’s',
+			flags: { ipv4: [{ subnet: '10.9.0.0/24', range: '10.9.0.128/25', gateway: '10.9.0.7' }] },
+			publishes: true,
+			ips: ['10.9.0.8', '10.9.0.200'],
+		},
 	],
 	macvlan: [
 		{ name: 'macvlan', flags: { options: { mode: 'macvlan' } }, publishes: false },

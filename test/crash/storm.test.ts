@@ -3,8 +3,9 @@
  * or its work: at least as many times as WEFT_TEST_KILLS says. WEFT_TEST_SEED repeats a run.
  */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import fc from 'fast-check'
+import { startClock, stopClock } from '../support/clock.ts'
 import { Docker } from './docker.ts'
 import { assertKept, assertNothingLeft } from './promises.ts'
 import { ROWS, type Row } from './rows.ts'
@@ -45,21 +46,31 @@ async function play({ lives, manners, users, rows }: Storm): Promise<number> {
 	assert.ok(row)
 	const shared = { network: await docker.create(row.flags), row }
 	weft.started = () => assertKept(weft, docker)
+	weft.docker = docker
+	await weft.look()
 	calm = false
 	await weft.kill()
 	const people = users.map((_, i) => new User(i, docker, rows[i] ?? row, shared))
 	await Promise.all(
 		users.map(async (commands, i) => {
-			for (const action of commands) await people[i]?.do(action)
+			for (const action of commands) {
+				await people[i]?.do(action)
+				await weft.look()
+			}
 		}),
 	)
 	await docker.removeAll()
+	for (let round = 0; round < 3; round++) await weft.wait()
 	calm = true
 	await weft.kill()
+	await weft.wait()
 	assertAgreed(weft)
 	assertNothingLeft(weft, wire)
 	return weft.deaths
 }
+
+before(() => stopClock())
+after(startClock)
 
 test(`whatever users do while weft is killed ${KILLS} times, nothing is lost, left or given twice`, async (t) => {
 	let kills = 0

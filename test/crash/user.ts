@@ -64,8 +64,9 @@ export class User {
 	}
 
 	async #run({ network, row }: Home): Promise<void> {
-		const era = this.#port % 4 === 0 ? '28' : '20.10'
-		this.#containers.push({ container: await this.#docker.run(network, era, this.#ports(row)), row })
+		const isEven = this.#port % 4 === 0
+		const run = this.#docker.run(network, isEven ? '28' : '20.10', this.#ports(row), row.ips?.[isEven ? 0 : 1])
+		this.#containers.push({ container: await run, row })
 	}
 
 	#ports({ publishes }: Row): number[] {

@@ -3,7 +3,8 @@
  * kernel call and each answer. dockerd asks again, asks without a body, or gives up and takes away; the user tries again.
  */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
+import { startClock, stopClock } from '../support/clock.ts'
 import { Docker } from './docker.ts'
 import { assertKept, assertNothingLeft } from './promises.ts'
 import { ROWS, type Row } from './rows.ts'
@@ -12,14 +13,20 @@ import { MANNERS, type Manner, MortalWire } from './wire.ts'
 
 const front = new Front()
 
-async function live(docker: Docker, { flags, publishes }: Row, manner: Manner): Promise<void> {
+async function live(weft: MortalWeft, docker: Docker, { flags, publishes, ips }: Row, manner: Manner): Promise<void> {
+	const notices = manner !== 'whole' || ips !== undefined
 	// A command that failed because weft was killed is given again, and then there is nothing in its way. Where dockerd
-	// asks again there is nothing to notice.
-	const twice = <T>(command: () => Promise<T>) => (manner === 'whole' ? command() : command().catch(command))
+	// asks again there is nothing to notice, unless it asks for what it has got already.
+	const twice = async <T>(command: () => Promise<T>): Promise<T> => {
+		const done = notices ? command().catch(() => weft.wait().then(command)) : command()
+		const result = await done
+		await weft.look()
+		return result
+	}
 	const ports = (...list: number[]) => (publishes ? list : [])
 	const network = await twice(() => docker.create(flags))
-	const one = await twice(() => docker.run(network, '20.10', ports(8080, 8081)))
-	const two = await twice(() => docker.run(network, '28', ports(8083)))
+	const one = await twice(() => docker.run(network, '20.10', ports(8080, 8081), ips?.[0]))
+	const two = await twice(() => docker.run(network, '28', ports(8083), ips?.[1]))
 	if (publishes) await twice(() => docker.program(one, [8081, 8082]))
 	await docker.stop(one)
 	await docker.stop(two)
@@ -33,15 +40,20 @@ async function liveUntil(step: number, row: Row, manner: Manner): Promise<{ read
 	const wire = new MortalWire(weft, () => manner)
 	const docker = new Docker(wire, sandboxesOf(weft))
 	weft.started = () => assertKept(weft, docker)
-	await live(docker, row, manner)
+	weft.docker = docker
+	await live(weft, docker, row, manner)
 	const died = weft.deaths > 0
 	await weft.kill()
+	await weft.wait()
 	assertAgreed(weft)
 	assertNothingLeft(weft, wire)
 	return { died }
 }
 
 describe('weft, killed at every step of', () => {
+	before(() => stopClock())
+	after(startClock)
+
 	for (const row of ROWS) {
 		for (const manner of MANNERS) {
 			it(`${row.name}, with the call ${manner === 'empty' ? 'repeated without a body' : manner}`, async (t) => {

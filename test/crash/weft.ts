@@ -9,13 +9,22 @@ import { buildServer } from '../../src/cnm/server.ts'
 import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
 import { networkOf, parseCidr } from '../../src/model/address.ts'
+import { KeyedMutex } from '../../src/mutex.ts'
+import { Forgotten, type ListedEndpoints } from '../../src/network/forgotten.ts'
 import { keepPassage } from '../../src/network/host.ts'
+import type { ListedNetwork } from '../../src/network/listing.ts'
 import { type Bench, bench, bridgeNetworks, networks, objectsOf, planned } from '../network/host.ts'
+import { passTime } from '../support/clock.ts'
 import { Death, MortalStore } from '../support/death.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'
 import type { RawAnswer } from '../support/wire.ts'
 import type { Sandboxes } from './docker.ts'
 import type { Mortal } from './wire.ts'
+
+/** Milliseconds between two looks at everything. */
+const ROUND = 300_000
+/** A header. */
+const UNSENT = 'x-unsent'
 
 const BASES = parsePoolBases('10.210.0.0/16:24,fd77:6566:7400::/48:64')
 
@@ -23,6 +32,7 @@ interface Life {
 	readonly death: Death
 	readonly bench: Bench
 	readonly ipam: Ipam
+	readonly forgotten: Forgotten
 	readonly inFlight: Set<Promise<unknown>>
 }
 
@@ -36,19 +46,26 @@ export class Front {
 		scope: 'local',
 		activated: () => undefined,
 		logger: pino({ level: 'silent' }),
+	}).addHook('onSend', async (_request, reply) => {
+		if (!this.#living.death.passes()) reply.header(UNSENT, 'dead')
 	})
 
 	serve(life: Life): void {
 		this.#life = life
 	}
 
-	async answer(method: string, body: string): Promise<RawAnswer> {
-		const { statusCode: status, body: text } = await this.#server.inject({
+	/** Undefined where weft died before it had sent it. */
+	async answer(method: string, body: string): Promise<RawAnswer | undefined> {
+		const {
+			statusCode: status,
+			body: text,
+			headers,
+		} = await this.#server.inject({
 			method: 'POST',
 			url: `/${method}`,
 			payload: body,
 		})
-		return { status, headers: {}, text }
+		return UNSENT in headers ? undefined : { status, headers: {}, text }
 	}
 
 	get #living(): Life {
@@ -57,14 +74,23 @@ export class Front {
 	}
 }
 
+/** What Docker tells of its networks. */
+export interface Listed {
+	listed(): readonly ListedNetwork[]
+	members(networkId: string): ListedEndpoints
+}
+
 export class MortalWeft implements Mortal {
 	readonly store = new MortalStore(new Death())
 	readonly kernel = new FakeKernel()
 	deaths = 0
 	/** Called after each start, before anybody is served. */
 	started: () => void = () => undefined
+	/** Who is asked what there is. */
+	docker: Listed = { listed: () => [], members: () => ({ ids: [], addresses: [] }) }
 	readonly #nextDeath: () => number
 	readonly #front: Front
+	readonly #looks = new KeyedMutex()
 	#life: Life
 	#restart: Promise<void> | undefined
 
@@ -93,12 +119,39 @@ export class MortalWeft implements Mortal {
 
 	async tryAnswer(method: string, body: string): Promise<RawAnswer | undefined> {
 		await this.#restart
-		const { death, inFlight } = this.#life
-		const work = this.#front.answer(method, body)
+		return this.#life.death.happened ? undefined : this.#watched(this.#front.answer(method, body))
+	}
+
+	/** Docker is asked what it has. */
+	look(): Promise<void> {
+		return this.#looks.run('look', async () => {
+			for (let looked = false; !looked; ) {
+				await this.restarted()
+				const { death, forgotten } = this.#life
+				await this.#watched(forgotten.look()).catch((error: unknown) => {
+					if (!death.happened) throw error
+				})
+				looked = !death.happened
+			}
+		})
+	}
+
+	/** Time passes in which nobody calls, and what Docker was without for so long goes. */
+	async wait(): Promise<void> {
+		await this.look()
+		passTime(ROUND)
+		await this.look()
+	}
+
+	/** So that it is over before there is another life. */
+	async #watched<T>(work: Promise<T>): Promise<T> {
+		const { inFlight } = this.#life
 		inFlight.add(work)
-		const answer = await work
-		inFlight.delete(work)
-		return death.passes() ? answer : undefined
+		try {
+			return await work
+		} finally {
+			inFlight.delete(work)
+		}
 	}
 
 	async restarted(): Promise<void> {
@@ -137,7 +190,15 @@ export class MortalWeft implements Mortal {
 		this.store.death = death
 		this.kernel.before = () => death.step()
 		const ipam = new Ipam(this.store, BASES, async () => this.#occupied())
-		return { death, bench: bench(this.store, this.kernel), ipam, inFlight: new Set() }
+		const born = bench(this.store, this.kernel)
+		const view = {
+			engine: async () => 'engine',
+			networks: async () => this.docker.listed(),
+			endpoints: async (id: string) => this.docker.members(id),
+		}
+		const log = { repaired: () => undefined, failed: () => undefined }
+		const forgotten = new Forgotten(born.host, ipam, view, Promise.resolve(), log)
+		return { death, bench: born, ipam, forgotten, inFlight: new Set() }
 	}
 
 	async #begin(): Promise<void> {

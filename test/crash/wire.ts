@@ -20,10 +20,8 @@ export interface Mortal {
 export class MortalWire extends Wire {
 	/** What went against the rules, for people. */
 	readonly violations: string[] = []
-	/** Names of what Docker does not know and weft may have: ids of networks and pools. */
+	/** Ids of networks that Docker does not know and weft may have. */
 	readonly doubtful = new Set<string>()
-	/** How many pools weft may have given to nobody. */
-	strayPools = 0
 	readonly #weft: Mortal
 	readonly #manner: () => Manner
 	/** Addresses that Docker holds, by pool. */
@@ -45,18 +43,12 @@ export class MortalWire extends Wire {
 				return answer
 			}
 			const manner = this.#manner()
-			this.#doubt(method, args, manner)
+			const isDoubtful = manner !== 'whole' && /\.(CreateNetwork|DeleteNetwork)$/.test(method)
+			if (isDoubtful) this.doubtful.add(String(args.NetworkID))
 			await this.#weft.restarted()
 			if (manner === 'lost') throw new Error(`${method}: weft is away`)
 			if (manner === 'empty') sent = ''
 		}
-	}
-
-	#doubt(method: string, { NetworkID, PoolID }: Json, manner: Manner): void {
-		if (method === 'IpamDriver.RequestPool') this.strayPools++
-		if (manner === 'whole') return
-		if (/\.(CreateNetwork|DeleteNetwork)$/.test(method)) this.doubtful.add(String(NetworkID))
-		if (method === 'IpamDriver.ReleasePool') this.doubtful.add(String(PoolID))
 	}
 
 	/** Docker counts it as free before weft has answered, and whatever that answers. */
