@@ -83,6 +83,7 @@ engines: setup
 programs: setup
 	@test/support/fetch-programs firewalls dbus-daemon firewalld ufw
 	@test/support/fetch-programs registry docker-registry
+	@test/support/fetch-programs etcd etcd-server etcd-client
 	@test/support/fetch-programs vm qemu-system-x86 linux-image-amd64 kmod
 
 node_modules/.package-lock.json: package-lock.json package.json

@@ -14,8 +14,12 @@ export type ErrorCode =
 	| 'in-use'
 	/** A pool or the address space has nothing left to give. */
 	| 'exhausted'
-	/** The kernel, a program or the disk refused. */
+	/** The kernel, a program, the disk or the cluster refused. */
 	| 'system'
+	/** No endpoint of the cluster answers. */
+	| 'unreachable'
+	/** The history that was asked for is no longer kept. */
+	| 'compacted'
 
 export interface ErrorDetails {
 	readonly cause?: unknown

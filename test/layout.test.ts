@@ -30,6 +30,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 	'kernel/': ['model/', 'mutex.ts', 'errors.ts'],
 	'modes/': ['model/', 'kernel/resource.ts', 'errors.ts'],
 	'store/': ['model/', 'directory.ts', 'errors.ts'],
+	'cluster/': ['model/', 'errors.ts'],
 	'ipam/': ['store/store.ts', 'model/', 'mutex.ts', 'errors.ts'],
 	'network/': [
 		'modes/',
