@@ -97,11 +97,14 @@ export class LinuxKernel implements Kernel {
 		// A pair that is gone took the container's end with it.
 		const others = split(resources).others.filter((each) => !isContainers(each))
 		const there = others.filter((each) => each.kind !== 'veth' || this.hasLink(each.name))
-		const amiss = await Promise.all(there.map((resource) => drift(this.#rtnetlink, resource)))
+		const links = there.filter((each) => each.kind !== 'port')
+		const ports = there.filter((each) => each.kind === 'port' && !this.#ports.has(each))
+		const amiss = await Promise.all(links.map((resource) => drift(this.#rtnetlink, resource)))
 		const found = amiss.filter((each) => each !== undefined)
 		// All of them: a bridge loses its settings with itself, and a port what is set on it with its place there.
-		if (found.length > 0) await this.#ensureInOrder(there, [])
-		return found
+		if (found.length > 0) await this.#ensureInOrder(links, [])
+		await this.#ensureInOrder(ports, [])
+		return [...found, ...ports.map((port) => `${identity(port)} was not held`)]
 	}
 
 	async differences(resources: readonly Resource[]): Promise<readonly string[]> {

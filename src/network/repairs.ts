@@ -166,12 +166,11 @@ export class Repairs {
 		]
 		for (const { id } of concerned) {
 			const name = `network ${id.slice(0, 12)}`
-			try {
-				const found = await repairNetwork(this.#host, id)
-				if (found.length > 0) done.push(`put ${name} right, of which ${few(found)}`)
-			} catch (error) {
+			const found = await repairNetwork(this.#host, id).catch((error: unknown) => {
 				errors.push(within(name, error))
-			}
+				return error instanceof PartlyRepaired ? error.done : []
+			})
+			if (found.length > 0) done.push(`put ${name} right, of which ${few(found)}`)
 		}
 		if (errors.length === 0) return done
 		// For the next attempt.

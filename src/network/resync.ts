@@ -1,5 +1,6 @@
 /** What is stored is made true again: at start, with what a crash left half made taken away, and after others' changes. */
-import { messageOf } from '../errors.ts'
+import { messageOf, within } from '../errors.ts'
+import { PartlyRepaired } from '../keeper.ts'
 import type { Resource } from '../kernel/resource.ts'
 import type { Endpoint, Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
@@ -53,14 +54,24 @@ async function isWanted(host: Host, network: Network, endpoint: Endpoint): Promi
 	}
 }
 
-/** The same of one network, while weft runs: what others took away of its links and addresses, in words. */
+/**
+ * The same of one network, while weft runs: what others took away of its links and addresses, and ports that are not held, in
+ * words. @throws PartlyRepaired where endpoints could not be put right
+ */
 export function repairNetwork(host: Host, id: string): Promise<readonly string[]> {
 	return host.mutex.run(id, async () => {
 		const network = host.store.get('network', '', id)
 		if (network?.settled !== true) return []
 		const found = [...(await host.kernel.repair(modeOf(network).network(network)))]
-		for (const endpoint of host.store.list('endpoint', id))
-			found.push(...(await repairEndpoint(host, network, endpoint.id)))
+		const errors: unknown[] = []
+		for (const endpoint of host.store.list('endpoint', id)) {
+			try {
+				found.push(...(await repairEndpoint(host, network, endpoint.id)))
+			} catch (error) {
+				errors.push(within(`endpoint ${endpoint.id.slice(0, 12)}`, error))
+			}
+		}
+		if (errors.length > 0) throw new PartlyRepaired(found, errors)
 		return found
 	})
 }

@@ -265,6 +265,18 @@ export function kernelContract(name: string, open: () => Promise<KernelBed>): vo
 			assert.deepEqual(await objects(), ['address weft0 10.0.0.1/24', 'address weft0 fd00::1/64', 'link weft0'])
 		})
 
+		it('holds a port again that another had when it was restored, as soon as that is gone', async () => {
+			const { kernel } = await open()
+			await kernel.ensure([OTHERS_PORT])
+			assert.equal((await kernel.restore(ALL)).length, 1)
+			await kernel.ensure([VETH])
+			await assert.rejects(kernel.repair(ALL), inUse)
+			await kernel.remove([OTHERS_PORT])
+			assert.deepEqual(await kernel.repair(ALL), ['port tcp 127.0.0.1 8080 was not held'])
+			assert.ok(kernel.has(PORT))
+			assert.deepEqual(await kernel.repair(ALL), [])
+		})
+
 		it('fails where it cannot, and names the resource', async () => {
 			const { kernel, loseLink } = await open()
 			await kernel.ensure(ALL)

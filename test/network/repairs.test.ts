@@ -10,11 +10,14 @@ import {
 	type Bench,
 	bench,
 	bridgeNetworks,
+	ENDPOINT,
 	endpointRequest,
 	endpoints,
 	idOf,
+	NETWORK,
 	networkRequest,
 	planned,
+	portRequest,
 } from './host.ts'
 
 interface Watched extends Bench {
@@ -223,6 +226,28 @@ describe('repairs', () => {
 			"it was found so in a look at everything: made weft's tables anew, since table inet weft was gone",
 			`it was found so in a look at everything: ${NAME} address ${host.bridge} 10.210.1.1/24 was gone`,
 		])
+	})
+
+	it('hold a port again that a process had when weft started, and put right the rest meanwhile', async () => {
+		const host = watched()
+		await host.verbs.createNetwork(networkRequest())
+		for (const last of [2, 3]) await attach(host, endpointRequest(last))
+		await host.verbs.publish(NETWORK, ENDPOINT, [portRequest(8080)])
+		host.kernel.endProcess()
+		host.kernel.processes.set(8080, { pid: 7, name: 'nginx' })
+		await host.resync()
+		const [, second] = endpoints(host)
+		host.kernel.setDown(second?.link ?? '')
+		host.repairs.lookAround()
+		await pass(100)
+		const cause = 'it was found so in a look at everything'
+		assert.deepEqual(host.log.slice(0, 2), [
+			`${cause}: ${NAME} link ${second?.link} was down`,
+			`${cause}: network ${idOf('network 1').slice(0, 12)}: endpoint ${ENDPOINT.slice(0, 12)}: port 0.0.0.0:8080/tcp is already allocated`,
+		])
+		host.kernel.processes.clear()
+		await pass(1000)
+		assert.match(host.log.at(-1) ?? '', /right, of which port tcp 0\.0\.0\.0 8080 was not held/)
 	})
 
 	it('are made in rounds, by the clock', async () => {

@@ -101,8 +101,14 @@ export class FakeKernel implements Kernel {
 			const what = this.#amiss(each)
 			return what === undefined ? [] : [`${identity(each)} was ${what}`]
 		})
-		if (found.length > 0) await this.#ensureInOrder(there, [])
-		return found
+		const ports = there.filter((each) => each.kind === 'port' && !this.has(each))
+		if (found.length > 0)
+			await this.#ensureInOrder(
+				there.filter(({ kind }) => kind !== 'port'),
+				[],
+			)
+		await this.#ensureInOrder(ports, [])
+		return [...found, ...ports.map((port) => `${identity(port)} was not held`)]
 	}
 
 	async differences(resources: readonly Resource[]): Promise<readonly string[]> {
