@@ -55,8 +55,9 @@ fmt: node_modules/.package-lock.json ## format, and fix what lint can fix
 clean: ## remove what was built
 	@rm -rf dist
 
-bench: setup build ## weft beside Docker's own drivers: ratios of one run
-	@node --enable-source-maps dist/bench/bench.js
+bench: setup build ## weft beside Docker's own drivers: ratios of one run; PARTS="NAME…" for some parts, PARTS=--help lists them
+	@test/support/fetch-programs bench iperf3
+	@node --enable-source-maps dist/bench/bench.js $(PARTS)
 
 plugin: setup build ## the managed plugin weft:latest, made from this machine's files; docker plugin enable weft starts it
 	@plugin/build dist/plugin

@@ -1,24 +1,33 @@
-/** What is made of measured times: medians, and the ratio of weft to Docker's driver of the same run. Pure. */
+/** What is made of measured values: medians, and the ratio of weft to Docker's driver of the same run. Pure. */
 
-/** A measurement of both drivers, interleaved: element i of the one was taken next to element i of the other. */
-export interface Pair {
+/** weft, Docker's driver of the same mode, and what bounds them: a plugin that does nothing, and networks without work. */
+export type Contender = 'weft' | 'docker' | 'floor' | 'none' | 'host'
+export type Unit = 'ms' | 'µs' | 'ns/byte' | 'Gbit/s' | '1/s' | 'MiB'
+
+export interface Value {
 	readonly name: string
-	/** Milliseconds. */
-	readonly weft: readonly number[]
-	readonly docker: readonly number[]
+	readonly unit: Unit
+	readonly value: number
+}
+
+/** One measurement of each contender again and again: element i of the one was taken next to element i of the others. */
+export interface Series {
+	readonly name: string
+	readonly unit: Unit
+	readonly samples: Partial<Record<Contender, readonly number[]>>
 }
 
 /** One row of the table. */
 export interface Row {
 	readonly name: string
-	readonly weft: number
-	readonly docker: number
-	/** Median of weft by median of Docker's driver. */
-	readonly ratio: number
-	/** First and third quartile of the ratios of neighbours. */
-	readonly spread: readonly [number, number]
+	readonly unit: Unit
+	readonly medians: Partial<Record<Contender, number>>
+	/** Median of the ratios of neighbours, weft by Docker's driver; absent where only one of them was measured. */
+	readonly ratio?: number
+	/** First and third quartile of the same. */
+	readonly spread?: readonly [number, number]
 	/** How many times each was measured. */
-	readonly count: number
+	readonly runs: number
 }
 
 /** The value below which a share `q` of the values lies, between two neighbours where it falls between them. */
@@ -33,14 +42,16 @@ export function median(values: readonly number[]): number {
 	return quantile(values, 0.5)
 }
 
-export function compare({ name, weft, docker }: Pair): Row {
+export function summarize({ name, unit, samples }: Series): Row {
+	const medians = Object.fromEntries(Object.entries(samples).map(([contender, all]) => [contender, median(all)]))
+	const { weft = [], docker } = samples
+	if (docker === undefined) return { name, unit, medians, runs: weft.length }
 	const ratios = weft.map((each, i) => each / (docker[i] ?? Number.NaN))
-	return {
-		name,
-		weft: median(weft),
-		docker: median(docker),
-		ratio: median(weft) / median(docker),
-		spread: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
-		count: weft.length,
-	}
+	const spread = [quantile(ratios, 0.25), quantile(ratios, 0.75)] as const
+	return { name, unit, medians, ratio: median(ratios), spread, runs: weft.length }
+}
+
+/** A figure of weft alone. */
+export function alone(name: string, unit: Unit, values: readonly number[]): Row {
+	return summarize({ name, unit, samples: { weft: values } })
 }

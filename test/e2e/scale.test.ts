@@ -41,7 +41,10 @@ describe('a thousand networks', { skip: noHost() }, () => {
 		for (let number = 1; number < NETWORKS; number++) members.push(await addMember(wire, number))
 		assert.deepEqual(await rules(host), one)
 		assert.deepEqual(wire.logged, [])
-		sandbox = await moveIn(host, members)
+		sandbox = await moveIn(
+			host,
+			members.flatMap(({ endpoints }) => endpoints),
+		)
 	})
 
 	it('are listed, and are in the kernel, with every endpoint and port that Docker was promised', () => assertAllThere())

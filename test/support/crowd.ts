@@ -57,10 +57,9 @@ export async function startSandbox(host: Host): Promise<Sandbox> {
 }
 
 /** Gives a sandbox the ends of their links, in one run of ip. */
-export async function moveIn(host: Host, members: readonly Member[]): Promise<Sandbox> {
+export async function moveIn(host: Host, endpoints: readonly EndpointState[]): Promise<Sandbox> {
 	const sandbox = await startSandbox(host)
-	const links = members.flatMap(({ endpoints }) => endpoints.map(({ link }) => link))
-	const input = links.map((link) => `link set ${link} netns ${sandbox.pid}\n`).join('')
+	const input = endpoints.map(({ link }) => `link set ${link} netns ${sandbox.pid}\n`).join('')
 	await host.exec(['ip', '-batch', '-'], { input, timeout: 300_000 })
 	return sandbox
 }

@@ -1,0 +1,53 @@
+/** The parts that measure what people wait for at a docker command. */
+import { BRIDGE, FLOOR, IPVLAN, MACVLAN, makeBed, type Shape } from './bed.ts'
+import { connectAll, connectOne } from './connect.ts'
+import type { Row } from './figures.ts'
+import { createAndRemove } from './networks.ts'
+import { type Rig, startFloor, withRig } from './rig.ts'
+import { runOnce, startTogether } from './starts.ts'
+
+const CROWD = 20
+const WITH_FLOOR = { ...BRIDGE, ...FLOOR }
+
+export function attach(): Promise<Row[]> {
+	return withRig(async ({ host, api }) => {
+		await startFloor(host)
+		const bed = await makeBed(api, WITH_FLOOR, CROWD)
+		return [
+			...(await connectOne(api, bed, '')),
+			...(await connectAll(api, bed)),
+			...(await createAndRemove(api, WITH_FLOOR, bed.drivers)),
+		]
+	})
+}
+
+export async function lan(): Promise<Row[]> {
+	const connect =
+		(shape: Shape, of: string) =>
+		async ({ api }: Rig) =>
+			connectOne(api, await makeBed(api, shape, 1), of, 40)
+	const macvlan = await withRig(connect(MACVLAN, ', macvlan'))
+	const ipvlan = await withRig(async (rig) => ((await hasIpvlan(rig)) ? connect(IPVLAN, ', ipvlan')(rig) : []))
+	return [...macvlan, ...ipvlan]
+}
+
+/** Kernels can be built without, and an emulated one would say nothing of times. */
+async function hasIpvlan({ host }: Rig): Promise<boolean> {
+	const { code } = await host.attempt(['ip', 'link', 'add', 'probe', 'link', 'eth0', 'type', 'ipvlan'])
+	if (code === 0) await host.exec(['ip', 'link', 'del', 'probe'])
+	else console.error('ipvlan is not measured: this kernel has no links of that kind')
+	return code === 0
+}
+
+export function starts(): Promise<Row[]> {
+	return withRig(async ({ host, api }) => {
+		await startFloor(host)
+		const { drivers } = await makeBed(api, WITH_FLOOR, 0)
+		return [
+			...(await runOnce(api, [...drivers, 'none', 'host'], 12)),
+			...(await startTogether(api, drivers, 10, 4)),
+			...(await startTogether(api, drivers, 20, 3)),
+			...(await startTogether(api, ['weft', 'docker'], 50, 3)),
+		]
+	})
+}

@@ -1,0 +1,25 @@
+/** What weft is held against: by row of the tables, a ratio to Docker's driver, or a figure of weft's own. */
+
+interface Bounded {
+	/** The name of a row. */
+	readonly row: string
+	/** Its ratio, or its median of weft. */
+	readonly of: 'ratio' | 'weft'
+}
+export type Target = Bounded & ({ readonly atMost: number } | { readonly atLeast: number })
+
+export const TARGETS: readonly Target[] = [
+	{ row: 'connect', of: 'ratio', atMost: 0.95 },
+	{ row: 'disconnect', of: 'ratio', atMost: 0.55 },
+	{ row: 'connect 20 at once', of: 'ratio', atMost: 0.3 },
+	{ row: 'disconnect 20 at once', of: 'ratio', atMost: 0.45 },
+	{ row: 'connect, macvlan', of: 'ratio', atMost: 1 },
+	{ row: 'disconnect, macvlan', of: 'ratio', atMost: 0.7 },
+	{ row: 'run --rm', of: 'ratio', atMost: 0.97 },
+	{ row: 'start 10 at once', of: 'ratio', atMost: 0.88 },
+	{ row: 'start 50 at once', of: 'ratio', atMost: 0.88 },
+]
+
+export function isMet(target: Target, value: number): boolean {
+	return 'atMost' in target ? value <= target.atMost : value >= target.atLeast
+}
