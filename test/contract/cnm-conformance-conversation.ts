@@ -1,6 +1,6 @@
 /** The conversation itself: headers, bodies, errors, connections, activation. */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { afterEach, beforeEach, describe, it } from 'node:test'
 import { DockerError, decode, encode, newId, type RawAnswer, text } from '../support/wire.ts'
 import type { Subject } from './cnm-conformance.ts'
 
@@ -98,6 +98,13 @@ export function conversationTests(subject: Subject): void {
 	})
 
 	describe('messages', () => {
+		// None of them names anything that is there.
+		let found: object | undefined
+		beforeEach(async () => {
+			found = await subject.records()
+		})
+		afterEach(async () => assert.deepEqual(await subject.records(), found))
+
 		for (const [method, args] of Object.entries(WITH_ARGUMENTS)) {
 			it(`${method} ${FAILING.has(method) ? 'fails for' : 'succeeds with'} what is unknown`, async () => {
 				const answer = await subject.wire.raw(method, encode(args))

@@ -114,16 +114,16 @@ export function networkTests(subject: Subject): void {
 			const id = newId()
 			const ipv4 = [{ subnet: `${subject.prefix4()}.0/24` }]
 			// From 28 on dockerd is told of bad options before it takes a pool.
-			const refused = networkCreate(subject.wire, '20.10', { id, ipv4, options: { mode: 'no-such-mode' } })
-			await assert.rejects(refused, /NetworkDriver.CreateNetwork: .*no-such-mode/)
+			const refused = () => networkCreate(subject.wire, '20.10', { id, ipv4, options: { mode: 'no-such-mode' } })
+			await subject.refuses(refused, /NetworkDriver.CreateNetwork: .*no-such-mode/)
 			assert.deepEqual(subject.wire.logged.splice(0), [])
 			await withNetwork(subject, '28', { id, ipv4 }, async () => {})
 		})
 
 		it("a Swarm network's id of base 36 is an id too; one that is a path is not", async () => {
 			await withNetwork(subject, '28', { id: 'k3v9x0p2m4q6s8u1w5y7z0a2b' }, async () => {})
-			const hostile = subject.wire.call('NetworkDriver.CreateNetwork', { NetworkID: '../../etc', Options: null })
-			await assert.rejects(hostile, /NetworkID/)
+			const hostile = { NetworkID: '../../etc', Options: null }
+			await subject.refuses(() => subject.wire.call('NetworkDriver.CreateNetwork', hostile), /NetworkID/)
 		})
 
 		it('AllocateNetwork gives the options back, each time, and FreeNetwork succeeds', async () => {

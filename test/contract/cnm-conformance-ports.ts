@@ -55,8 +55,8 @@ export function portTests(subject: Subject): void {
 		it('a taken port is an error, and the ports that were free are free again', async () => {
 			await withNetwork(subject, '28', {}, async (network) => {
 				const owner = await run(subject.wire, '28', network, { ports: [port(BASE)] })
-				const refused = run(subject.wire, '28', network, { ports: [port(BASE + 7), port(BASE)] })
-				await assert.rejects(refused, new RegExp(`NetworkDriver.ProgramExternalConnectivity: .*${BASE}`))
+				const refused = () => run(subject.wire, '28', network, { ports: [port(BASE + 7), port(BASE)] })
+				await subject.refuses(refused, new RegExp(`NetworkDriver.ProgramExternalConnectivity: .*${BASE}`))
 				assert.deepEqual(subject.wire.logged.splice(0), [])
 				const other = await run(subject.wire, '28', network, { ports: [port(BASE + 7)] })
 				await stop(subject.wire, owner)
@@ -69,7 +69,7 @@ export function portTests(subject: Subject): void {
 				const range = { ports: [port(BASE, BASE + 1)] }
 				const one = await run(subject.wire, '28', network, range)
 				const two = await run(subject.wire, '28', network, range)
-				await assert.rejects(run(subject.wire, '28', network, range), /ProgramExternalConnectivity/)
+				await subject.refuses(() => run(subject.wire, '28', network, range), /ProgramExternalConnectivity/)
 				await stop(subject.wire, one)
 				const three = await run(subject.wire, '28', network, range)
 				await stop(subject.wire, two)
@@ -96,7 +96,7 @@ export function portTests(subject: Subject): void {
 					[{ ...port(BASE), HostIP: 'everywhere' }, /everywhere/],
 				]
 				for (const [wish, message] of refusals) {
-					await assert.rejects(run(subject.wire, '28', network, { ports: [wish] }), message)
+					await subject.refuses(() => run(subject.wire, '28', network, { ports: [wish] }), message)
 				}
 				const fine = await run(subject.wire, '28', network, { ports: [port(BASE)] })
 				await stop(subject.wire, fine)
@@ -106,7 +106,8 @@ export function portTests(subject: Subject): void {
 		it('Program for an unknown endpoint is an error and not a 404, Revoke succeeds', async () => {
 			const ref = { NetworkID: newId(), EndpointID: newId() }
 			const Options = { 'com.docker.network.portmap': [port(BASE)] }
-			await assert.rejects(subject.wire.call('NetworkDriver.ProgramExternalConnectivity', { ...ref, Options }))
+			const program = () => subject.wire.call('NetworkDriver.ProgramExternalConnectivity', { ...ref, Options })
+			await subject.refuses(program, /ProgramExternalConnectivity/)
 			await subject.wire.call('NetworkDriver.RevokeExternalConnectivity', ref)
 		})
 	})

@@ -2,6 +2,7 @@
  * What any plugin must do for dockerd, message by message and trap by trap. Runs against a socket: the server on fakes as
  * well as weftd on a real kernel, so it asserts what every correct implementation gives and no particular address.
  */
+import assert, { type AssertPredicate } from 'node:assert/strict'
 import { after, before, describe } from 'node:test'
 import { Wire } from '../support/wire.ts'
 import { conversationTests } from './cnm-conformance-conversation.ts'
@@ -12,6 +13,8 @@ import { portTests } from './cnm-conformance-ports.ts'
 
 export interface Served {
 	readonly socketPath: string
+	/** What it has on record, where it can tell. */
+	records?(): Promise<object>
 	stop(): Promise<void>
 }
 
@@ -40,6 +43,18 @@ export class Subject {
 	newWire(): Wire {
 		if (this.#served === undefined) throw new Error('the plugin is not started')
 		return new Wire(this.#served.socketPath)
+	}
+
+	/** Fails as expected, and leaves on record what was there. */
+	async refuses(work: () => Promise<unknown>, expected: AssertPredicate, message?: string): Promise<void> {
+		const found = await this.records()
+		await assert.rejects(work, expected, message)
+		assert.deepEqual(await this.records(), found)
+	}
+
+	/** What the plugin has on record; undefined where it cannot tell. */
+	async records(): Promise<object | undefined> {
+		return this.#served?.records?.()
 	}
 
 	/** The start of a /24: `${prefix}.0/24`. */

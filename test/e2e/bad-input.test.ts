@@ -5,6 +5,7 @@ import { after, afterEach, before, it } from 'node:test'
 import { isSince } from '../support/engine.ts'
 import type { Host } from '../support/host.ts'
 import { IMAGE } from '../support/image.ts'
+import { recordsOf } from '../support/records.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
 import { createNetwork, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
 
@@ -27,9 +28,19 @@ onEngines('bad input', (engine) => {
 		await host?.stop()
 	})
 
+	/** Refused without a trace in the kernel and on record. Answers Docker's complaint. */
+	async function leavesNothing(words: readonly string[], expected: RegExp, before: Footprint): Promise<string> {
+		const records = () => recordsOf(host.path('/run/weft/admin.sock'))
+		const found = await records()
+		const complaint = await refused(host, words, expected)
+		assert.deepEqual(await records(), found)
+		await assertFootprint(host, before)
+		return complaint
+	}
+
 	/** Refused in one line, without a trace, and the next network works. */
 	async function assertRefused(words: readonly string[], expected: RegExp, before = clean): Promise<void> {
-		const complaint = await refused(host, words, expected)
+		const complaint = await leavesNothing(words, expected, before)
 		assert.equal(
 			complaint
 				.trim()
@@ -38,7 +49,6 @@ onEngines('bad input', (engine) => {
 			1,
 			complaint,
 		)
-		await assertFootprint(host, before)
 		assert.ok(host.weftd.running, host.weftd.tail())
 		await createNetwork(host, 'alive')
 		await host.docker('network', 'rm', 'alive')
@@ -133,9 +143,8 @@ onEngines('bad input', (engine) => {
 		await runContainer(host, 'tiny-1', 'tiny')
 		const before = await footprint(host)
 		const options = ['run', '-d', '--name', 'tiny-2', '--net', 'tiny', IMAGE]
-		const complaint = await refused(host, options, /10\.83\.0\.0\/30|tiny/)
+		const complaint = await leavesNothing(options, /10\.83\.0\.0\/30|tiny/, before)
 		assert.match(complaint, /full|no .*address|exhausted|free/i)
-		await assertFootprint(host, before)
 		await host.docker('rm', '-f', 'tiny-1', 'tiny-2')
 		await runContainer(host, 'tiny-2', 'tiny')
 		await host.docker('rm', '-f', 'tiny-2')
@@ -145,9 +154,9 @@ onEngines('bad input', (engine) => {
 	it('refuses a fixed address outside of the pool', async () => {
 		await createNetwork(host, 'fixed', '--subnet', '10.84.0.0/24')
 		const before = await footprint(host)
-		await refused(host, ['run', '--rm', '--net', 'fixed', '--ip', '10.85.0.7', IMAGE, 'true'], /10\.85\.0\.7|subnet/)
-		await refused(host, ['run', '--rm', '--net', 'fixed', '--ip', '10.84.0.1', IMAGE, 'true'], /10\.84\.0\.1/)
-		await assertFootprint(host, before)
+		const run = (ip: string) => ['run', '--rm', '--net', 'fixed', '--ip', ip, IMAGE, 'true']
+		await leavesNothing(run('10.85.0.7'), /10\.85\.0\.7|subnet/, before)
+		await leavesNothing(run('10.84.0.1'), /10\.84\.0\.1/, before)
 		await host.docker('network', 'rm', 'fixed')
 	})
 })
