@@ -2,14 +2,17 @@
  * Where iptables' filter table needs the one rule that accepts what weft's own table has marked, and what makes it be
  * there once, or not at all. Pure, over the lines of `iptables-save -t filter`.
  */
-import { ACCEPT_MARK } from './inet-table.ts'
+import { ACCEPT_MARK, DOCKERS_MARK } from './inet-table.ts'
 
-const MARK = `0x${ACCEPT_MARK.toString(16)}/0x${ACCEPT_MARK.toString(16)}`
-const RULE = `-m mark --mark ${MARK} -m comment --comment weft -j ACCEPT`
-const OURS = [`-A DOCKER-USER ${RULE}`, `-A FORWARD ${RULE}`]
+/** What comes from Docker's bridges is Docker's to let out, where Docker has rules for it. */
+const RULES = {
+	'DOCKER-USER': accept(ACCEPT_MARK | DOCKERS_MARK),
+	FORWARD: accept(ACCEPT_MARK),
+} as const
+const OURS = Object.entries(RULES).map(([chain, rule]) => `-A ${chain} ${rule}`)
 
 interface Place {
-	readonly chain: 'DOCKER-USER' | 'FORWARD'
+	readonly chain: keyof typeof RULES
 	/** How many of the chain's other rules come before. */
 	readonly index: number
 }
@@ -23,12 +26,16 @@ export function planAccept(lines: readonly string[], wanted: boolean): readonly 
 	const done = place === undefined ? ours.length === 0 : ours.length === 1 && stands(lines, place)
 	if (done) return []
 	const gone = ours.map((line) => line.replace('-A', '-D'))
-	return place === undefined ? gone : [...gone, `-I ${place.chain} ${place.index + 1} ${RULE}`]
+	return place === undefined ? gone : [...gone, `-I ${place.chain} ${place.index + 1} ${RULES[place.chain]}`]
 }
 
 /** The chain that has the rule. */
 export function placeOfAccept(lines: readonly string[]): string | undefined {
 	return lines.find(isOurs)?.split(' ')[1]
+}
+
+function accept(mask: number): string {
+	return `-m mark --mark 0x${ACCEPT_MARK.toString(16)}/0x${mask.toString(16)} -m comment --comment weft -j ACCEPT`
 }
 
 function isOurs(line: string): boolean {

@@ -8,6 +8,8 @@ import type { SetDefinition, Table, Type } from './table.ts'
 
 /** The bit of the packet mark that says: forwarded by weft's rules. Taken off again before the packet leaves. */
 export const ACCEPT_MARK = 0x20000000
+/** With the former: it comes from a bridge of Docker's, and where Docker filters, it is Docker who lets it out or does not. */
+export const DOCKERS_MARK = 0x10000000
 
 const PUBLISH_ANY: readonly Type[] = ['inet_proto', 'inet_service']
 
@@ -47,7 +49,8 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 }
 
 const MARK = `0x${ACCEPT_MARK.toString(16)}`
-const UNMARK = `0x${(~ACCEPT_MARK >>> 0).toString(16)}`
+const BOTH_MARKS = `0x${(ACCEPT_MARK | DOCKERS_MARK).toString(16)}`
+const UNMARK = `0x${(~(ACCEPT_MARK | DOCKERS_MARK) >>> 0).toString(16)}`
 
 /**
  * From a published port to its container: a port on one address goes before the same port on every address. Not from
@@ -128,8 +131,8 @@ const CHAINS = `
 
 	chain allow {
 		# Docker lets those on its bridges out itself, but for its internal networks, which only it knows.
-		iifname @docker_bridges accept
-		meta mark set meta mark | ${MARK} accept
+		iifname @docker_bridges meta mark set meta mark | ${BOTH_MARKS} accept
+		meta mark set meta mark & ${UNMARK} | ${MARK} accept
 	}
 
 	chain unmark {

@@ -23,7 +23,7 @@ const LOOKS: readonly (readonly [what: string, command: string])[] = [
 	['iptables-legacy', 'iptables-legacy-save 2>/dev/null; ip6tables-legacy-save 2>/dev/null; true'],
 ]
 
-const OWN_TIME = /^link: wvs|--comment weft -j ACCEPT|chain (DOCKER-USER|FORWARD) \{ meta mark & 0x20000000 /
+const OWN_TIME = /^link: wvs|--comment weft -j ACCEPT|chain (DOCKER-USER|FORWARD) \{ meta mark & 0x[23]0000000 /
 
 /** Chains and rules carry the name of their table and chain, so that the order of tables does not matter. */
 function located(text: string): string[] {

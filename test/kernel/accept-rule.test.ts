@@ -8,6 +8,7 @@ const OPEN = [':INPUT ACCEPT [0:0]', ':FORWARD ACCEPT [0:0]', ':OUTPUT ACCEPT [0
 const SHUT = [':INPUT ACCEPT [0:0]', ':FORWARD DROP [0:0]', ':OUTPUT ACCEPT [0:0]']
 /** As both back ends of iptables list the rule. */
 const MARKED = '-m mark --mark 0x20000000/0x20000000 -m comment --comment weft -j ACCEPT'
+const MARKED_BESIDE_DOCKER = MARKED.replace('/0x20000000', '/0x30000000')
 
 /** Docker up to 28.0: a RETURN ends the user's chain. */
 function docker20(...user: string[]): string[] {
@@ -140,12 +141,12 @@ const HOSTS: Readonly<Record<string, readonly string[]>> = {
 	'ufw rejects': ufw('-j REJECT --reject-with icmp-port-unreachable'),
 	'firewalld with iptables': FIREWALLD,
 	'the rule is there, without Docker': [...SHUT, BLOCK, `-A FORWARD ${MARKED}`],
-	'the rule is there, in DOCKER-USER': docker20(MARKED),
+	'the rule is there, in DOCKER-USER': docker20(MARKED_BESIDE_DOCKER),
 	'the rule is there, and not needed just now': [...OPEN, `-A FORWARD ${MARKED}`],
 	'the rule was there before Docker came': [...docker28(), `-A FORWARD ${MARKED}`],
 	'the rule was there before a rule of the user': [...SHUT, `-A FORWARD ${MARKED}`, BLOCK],
 	'the rule was there before the user shut all': [...SHUT, '-A FORWARD -j DROP', BLOCK, `-A FORWARD ${MARKED}`],
-	'the rule is there twice': docker28(...USER, MARKED, MARKED),
+	'the rule is there twice': docker28(...USER, MARKED_BESIDE_DOCKER, MARKED_BESIDE_DOCKER),
 	'somebody accepts another mark': docker28('-m mark --mark 0x1/0x1 -j ACCEPT'),
 	'somebody drops this mark': docker28('-m mark --mark 0x20000000/0x20000000 -j DROP'),
 }
@@ -170,8 +171,12 @@ function apply(lines: readonly string[], changes: readonly string[]): string[] {
 	)
 }
 
+function isOurs(line: string): boolean {
+	return line.endsWith(MARKED) || line.endsWith(MARKED_BESIDE_DOCKER)
+}
+
 function ours(lines: readonly string[]): string[] {
-	return lines.filter((line) => line.endsWith(MARKED))
+	return lines.filter(isOurs)
 }
 
 describe('the rule for marked packets', () => {
@@ -188,7 +193,7 @@ describe('the rule for marked packets', () => {
 		})
 
 		it(`goes without a trace when it is not wanted: ${host}`, () => {
-			const clean = lines.filter((line) => !line.endsWith(MARKED))
+			const clean = lines.filter((line) => !isOurs(line))
 			const after = apply(lines, planAccept(lines, true))
 			assert.deepEqual(apply(after, planAccept(after, false)).sort(), clean.sort())
 			assert.deepEqual(planAccept(clean, false), [])
@@ -218,7 +223,7 @@ describe('the rule for marked packets', () => {
 		const alone = apply(SHUT, planAccept(SHUT, true))
 		const withDocker = [...docker28(), ...ours(alone)]
 		const moved = apply(withDocker, planAccept(withDocker, true))
-		assert.deepEqual(ours(moved), [`-A DOCKER-USER ${MARKED}`])
+		assert.deepEqual(ours(moved), [`-A DOCKER-USER ${MARKED_BESIDE_DOCKER}`])
 		const flushed = moved.filter((line) => !line.startsWith('-A FORWARD '))
 		assert.deepEqual(ours(apply(flushed, planAccept(flushed, true))), [`-A FORWARD ${MARKED}`])
 	})

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isCode, WeftError } from '../../src/errors.ts'
-import { ACCEPT_MARK } from '../../src/kernel/inet-table.ts'
+import { ACCEPT_MARK, DOCKERS_MARK } from '../../src/kernel/inet-table.ts'
 import type { Element } from '../../src/kernel/resource.ts'
 import { readListing, renderElement, renderElements, renderTables, SETS } from '../../src/kernel/ruleset.ts'
 import { expectGolden } from '../support/golden.ts'
@@ -167,11 +167,12 @@ describe('the table', () => {
 		)
 	})
 
-	it('marks with one bit, which is taken off again', () => {
-		assert.equal(ACCEPT_MARK & (ACCEPT_MARK - 1), 0)
+	it('marks with a bit, and another for what comes from Docker’s bridges, which are taken off again', () => {
+		for (const bit of [ACCEPT_MARK, DOCKERS_MARK]) assert.equal(bit & (bit - 1), 0)
 		const table = renderTables([])
-		assert.match(table, /meta mark set meta mark \| 0x20000000 accept/)
-		assert.match(table, /meta mark & 0x20000000 != 0 meta mark set meta mark & 0xdfffffff/)
+		assert.match(table, /iifname @docker_bridges meta mark set meta mark \| 0x30000000 accept/)
+		assert.match(table, /meta mark set meta mark & 0xcfffffff \| 0x20000000 accept/)
+		assert.match(table, /meta mark & 0x20000000 != 0 meta mark set meta mark & 0xcfffffff/)
 	})
 })
 

@@ -94,6 +94,32 @@ describe('packets between networks of weft and of Docker', { skip: noBed() }, ()
 				}
 			})
 
+			it('go through published ports where somebody has shut FORWARD, unless Docker says who may leave', async () => {
+				const { host, outside, weft } = scene
+				const iptables = async (...words: readonly string[]): Promise<void> => {
+					for (const program of ['iptables-nft', 'ip6tables-nft']) await host.run(program, ...words)
+				}
+				try {
+					await iptables('-P', 'FORWARD', 'DROP')
+					await weft.openForward()
+					for (const { family, protocol } of EACH) {
+						assert.equal(await dock.dial(protocol, HOST[family], PUBLISHED), DOCK[family])
+						assert.ok(await dock.isShutOut(protocol, OUTSIDE[family], SERVICE), 'more is open than weft’s')
+					}
+					await iptables('-N', 'DOCKER-USER')
+					await iptables('-I', 'FORWARD', '-j', 'DOCKER-USER')
+					await weft.openForward()
+					for (const { family, protocol } of EACH) {
+						assert.ok(await dock.isShutOut(protocol, HOST[family], PUBLISHED), 'Docker is not asked')
+						assert.equal(await outside.dial(protocol, HOST[family], PUBLISHED), OUTSIDE[family])
+					}
+				} finally {
+					await iptables('-P', 'FORWARD', 'ACCEPT')
+					await iptables('-F')
+					await iptables('-X')
+				}
+			})
+
 			it('pass untouched where no network of weft is concerned', async () => {
 				for (const { family, protocol } of EACH) {
 					assert.equal(await dock.dial(protocol, OUTSIDE[family], SERVICE), DOCK[family])

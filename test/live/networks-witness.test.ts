@@ -39,11 +39,11 @@ const MARKED = `table inet witness {
 	counter after { }
 	chain early {
 		type filter hook postrouting priority -10
-		meta mark & 0x20000000 != 0 counter name before
+		meta mark & 0x30000000 != 0 counter name before
 	}
 	chain late {
 		type filter hook postrouting priority 300
-		meta mark & 0x20000000 != 0 counter name after
+		meta mark & 0x30000000 != 0 counter name after
 	}
 }
 `
