@@ -1,5 +1,9 @@
 /** The parts of `make bench`, in their order. Each brings what it needs and takes it away; none needs another. */
+import { addresses } from './addresses.ts'
+import { calls } from './calls.ts'
+import { daemon } from './daemon.ts'
 import type { Row } from './figures.ts'
+import { kernel } from './kernel.ts'
 import { attach, lan, starts } from './parts-docker.ts'
 import { crowdedWays, ways } from './parts-traffic.ts'
 
@@ -16,4 +20,8 @@ export const PARTS: readonly Part[] = [
 	{ name: 'starts', about: 'docker run --rm, and 10, 20 and 50 containers that start at once', run: starts },
 	{ name: 'traffic', about: 'streams, bytes there and back, new connections, by every way', run: ways },
 	{ name: 'ports', about: 'the same among 1,000 networks with 5,000 published ports', run: crowdedWays },
+	{ name: 'calls', about: 'how long weftd works on each of Docker’s calls, and its event loop', run: calls },
+	{ name: 'daemon', about: 'weftd’s start and memory, with up to 10,000 endpoints', run: daemon },
+	{ name: 'kernel', about: 'single calls of the kernel', run: kernel },
+	{ name: 'addresses', about: 'IPAM and store: what they decide, and write, in a second', run: addresses },
 ]

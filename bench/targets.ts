@@ -18,6 +18,23 @@ export const TARGETS: readonly Target[] = [
 	{ row: 'run --rm', of: 'ratio', atMost: 0.97 },
 	{ row: 'start 10 at once', of: 'ratio', atMost: 0.88 },
 	{ row: 'start 50 at once', of: 'ratio', atMost: 0.88 },
+	...[
+		'container to container',
+		'container to outside',
+		'published port from outside',
+		'published port over 127.0.0.1',
+	].flatMap((way): Target[] => [
+		{ row: `1 stream, ${way}`, of: 'ratio', atLeast: 1 },
+		{ row: `8 streams, ${way}`, of: 'ratio', atLeast: 1 },
+		{ row: `TCP_RR, ${way}`, of: 'ratio', atLeast: 1 },
+	]),
+	{ row: 'new connections, published port from outside, among 5,000 ports', of: 'ratio', atLeast: 1.2 },
+	{ row: 'Join, p50', of: 'weft', atMost: 1.5 },
+	{ row: 'Join, p99', of: 'weft', atMost: 10 },
+	{ row: 'weftd serves, with 10,000 endpoints', of: 'weft', atMost: 2000 },
+	{ row: 'resident memory, with 0 endpoints', of: 'weft', atMost: 90 },
+	{ row: 'resident memory, with 10,000 endpoints', of: 'weft', atMost: 200 },
+	{ row: 'addresses, in memory', of: 'weft', atLeast: 200_000 },
 ]
 
 export function isMet(target: Target, value: number): boolean {
