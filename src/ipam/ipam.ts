@@ -122,7 +122,7 @@ export class Ipam implements IpamVerbs {
 			if (moves && pool.cursor === chosen) pool.cursor = pool.kept
 			throw error
 		}
-		return formatCidr({ ...ip, prefix: pool.cidr.prefix })
+		return `${address}/${pool.cidr.prefix}`
 	}
 
 	async releaseAddress(poolId: string, address: string): Promise<void> {

@@ -43,8 +43,8 @@ export function tryParseIp(text: string): Ip | undefined {
 }
 
 export function formatIp(ip: Ip): string {
-	const bytes = Array.from(toBytes(ip))
-	return ip.family === 4 ? new ipaddr.IPv4(bytes).toString() : new ipaddr.IPv6(bytes).toRFC5952String()
+	const bytes = toBytes(ip)
+	return ip.family === 4 ? bytes.join('.') : new ipaddr.IPv6(Array.from(bytes)).toRFC5952String()
 }
 
 /** @throws WeftError `invalid` unless it is ADDRESS/LENGTH with a length that the family has. */
