@@ -8,8 +8,8 @@ export function createAndRemove(
 	api: Engine,
 	shape: Shape,
 	drivers: readonly Driver[],
-	of = '',
-	rounds = 20,
+	of: string,
+	rounds: number,
 ): Promise<Row[]> {
 	return interleave(drivers, { rounds }, async (driver) => {
 		const Name = `${networkOf(driver)}-another`

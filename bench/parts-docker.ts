@@ -1,22 +1,27 @@
 /** The parts that measure what people wait for at a docker command. */
 import { BRIDGE, FLOOR, IPVLAN, MACVLAN, makeBed, type Shape } from './bed.ts'
 import { connectAll, connectOne } from './connect.ts'
+import { type Crowd, ROOM, weftCrowd } from './crowds.ts'
 import type { Row } from './figures.ts'
 import { createAndRemove } from './networks.ts'
 import { type Rig, startFloor, withRig } from './rig.ts'
 import { runOnce, startTogether } from './starts.ts'
 
-const CROWD = 20
+/** Containers that connect at the same time. */
+const BURST = 20
+/** 500 networks with 2,000 containers, which weft alone has: Docker is spared what as many of its own would cost. */
+const PRESENT: Crowd = { networks: 500, containers: 4, ports: 0 }
+const AMONG = ', among 500 networks'
 const WITH_FLOOR = { ...BRIDGE, ...FLOOR }
 
 export function attach(): Promise<Row[]> {
 	return withRig(async ({ host, api }) => {
 		await startFloor(host)
-		const bed = await makeBed(api, WITH_FLOOR, CROWD)
+		const bed = await makeBed(api, WITH_FLOOR, BURST)
 		return [
 			...(await connectOne(api, bed, '')),
 			...(await connectAll(api, bed)),
-			...(await createAndRemove(api, WITH_FLOOR, bed.drivers)),
+			...(await createAndRemove(api, WITH_FLOOR, bed.drivers, '', 15)),
 		]
 	})
 }
@@ -50,4 +55,19 @@ export function starts(): Promise<Row[]> {
 			...(await startTogether(api, ['weft', 'docker'], 50, 3)),
 		]
 	})
+}
+
+export function crowded(): Promise<Row[]> {
+	return withRig(
+		async ({ host, api }) => {
+			await weftCrowd(host, PRESENT)
+			const bed = await makeBed(api, BRIDGE, 1)
+			return [
+				...(await connectOne(api, bed, AMONG, 20)),
+				...(await createAndRemove(api, BRIDGE, bed.drivers, AMONG, 10)),
+				...(await runOnce(api, bed.drivers, 8, AMONG)),
+			]
+		},
+		{ env: ROOM },
+	)
 }

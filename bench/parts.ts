@@ -4,7 +4,7 @@ import { calls } from './calls.ts'
 import { daemon } from './daemon.ts'
 import type { Row } from './figures.ts'
 import { kernel } from './kernel.ts'
-import { attach, lan, starts } from './parts-docker.ts'
+import { attach, crowded, lan, starts } from './parts-docker.ts'
 import { crowdedWays, ways } from './parts-traffic.ts'
 
 export interface Part {
@@ -18,6 +18,11 @@ export const PARTS: readonly Part[] = [
 	{ name: 'attach', about: 'docker network connect, disconnect, create and rm; 20 containers at once', run: attach },
 	{ name: 'lan', about: 'connect and disconnect on macvlan, and on ipvlan where the kernel has it', run: lan },
 	{ name: 'starts', about: 'docker run --rm, and 10, 20 and 50 containers that start at once', run: starts },
+	{
+		name: 'crowded',
+		about: 'connect, network create and run --rm while 500 networks with 2,000 containers are there',
+		run: crowded,
+	},
 	{ name: 'traffic', about: 'streams, bytes there and back, new connections, by every way', run: ways },
 	{ name: 'ports', about: 'the same among 1,000 networks with 5,000 published ports', run: crowdedWays },
 	{ name: 'calls', about: 'how long weftd works on each of Docker’s calls, and its event loop', run: calls },
