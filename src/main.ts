@@ -48,7 +48,7 @@ export async function main(config: Config, ended: Promise<string>): Promise<void
 	const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime })
 	const locked = await lockNetns()
 	if (!locked) log.warn('this kernel has no nfnetlink_queue: a second weftd in this network namespace is not noticed')
-	dropCapabilities().catch((error: unknown) =>
+	dropCapabilities(process.env).catch((error: unknown) =>
 		log.warn({ err: error }, 'weftd keeps capabilities that it does not need'),
 	)
 	const manager = new ServiceManager(process.env)

@@ -12,15 +12,16 @@ const FOR_NAMES = { CAP_DAC_READ_SEARCH: 2, CAP_SYS_PTRACE: 19 } as const
 
 /** Above the last one that kernels have. */
 const NUMBERS = 64
-/** Of libuv's pool, where nobody has asked for others. */
+/** Of libuv's pool, where UV_THREADPOOL_SIZE asks for no others, and at most. */
 const THREADS = 4
+const MOST_THREADS = 1024
 const ROUNDS = 100
 
 /**
  * Gives up all others: for the calling thread at once, for libuv's pool when this returns. V8's own threads, which run no code
  * of weft's, keep theirs: the kernel lets each thread only change its own.
  */
-export async function dropCapabilities(): Promise<void> {
+export async function dropCapabilities(environment: NodeJS.ProcessEnv = {}): Promise<void> {
 	const programs = Object.values<number>(NEEDED)
 	for (let number = 0; number < NUMBERS; number++) if (!programs.includes(number)) denyToPrograms(number)
 	const kept = [...programs, ...Object.values<number>(FOR_NAMES)].reduce(
@@ -30,10 +31,18 @@ export async function dropCapabilities(): Promise<void> {
 	const mask = kept & permittedOf('self')
 	const sets = setsOf(mask)
 	setCapabilities(sets)
-	for (let round = 0; round < ROUNDS && reducedThreads(mask) <= THREADS; round++) {
+	const threads = pooledThreads(environment.UV_THREADPOOL_SIZE)
+	for (let round = 0; round < ROUNDS && reducedThreads(mask) <= threads; round++) {
 		// Which thread takes which is not ours to say.
-		await Promise.all(Array.from({ length: THREADS }, () => setPooledCapabilities(sets)))
+		await Promise.all(Array.from({ length: threads }, () => setPooledCapabilities(sets)))
 	}
+}
+
+/** How many there are: see init_threads in libuv's threadpool.c, which reads the setting with atoi. */
+export function pooledThreads(setting: string | undefined): number {
+	if (setting === undefined) return THREADS
+	const asked = Number.parseInt(setting, 10) || 0
+	return asked < 0 ? MOST_THREADS : Math.min(Math.max(asked, 1), MOST_THREADS)
 }
 
 /** Effective and permitted alike, nothing inheritable: programs of root's get theirs from what they are not denied. */

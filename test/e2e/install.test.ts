@@ -49,6 +49,10 @@ describe('an installed weft', { skip: noHost() || noSystemd() }, () => {
 		const server = await serve(await inContainer(host, 'one'), 'tcp', 80)
 		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, 80), OUTSIDE_V4)
 		await server.stop()
+		const pid = await systemd.property(UNIT, 'MainPID')
+		const status = await systemd.exec('cat', `/proc/${pid}/status`)
+		assert.match(status, /^CapPrm:\s+0{11}83404$/m)
+		assert.match(status, /^CapBnd:\s+0{12}3400$/m, 'of the programs that it starts')
 	})
 
 	it('is asked as weft, and as docker weft', async () => {

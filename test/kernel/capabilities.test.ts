@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { dropCapabilities, NEEDED } from '../../src/kernel/capabilities.ts'
+import { dropCapabilities, NEEDED, pooledThreads } from '../../src/kernel/capabilities.ts'
 import { run } from '../support/command.ts'
 
 const WITH_NAMES = 0x83404n
@@ -27,6 +27,20 @@ test('all capabilities are dropped but those that are needed, in libuv’s threa
 	for (const name of ['CapEff', 'CapPrm', 'CapBnd']) assert.equal(setsOf(program, name), OF_PROGRAMS & had, name)
 	// What it has no more, it is not missed where it is dropped again.
 	await dropCapabilities()
+})
+
+test('libuv’s threads are as many as it makes of its setting', () => {
+	for (const [setting, threads] of [
+		[undefined, 4],
+		['8', 8],
+		['0', 1],
+		['', 1],
+		['many', 1],
+		['2000', 1024],
+		['-1', 1024],
+	] as const) {
+		assert.equal(pooledThreads(setting), threads, setting)
+	}
 })
 
 test('a managed plugin asks for those that are needed', () => {
