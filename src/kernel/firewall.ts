@@ -4,6 +4,7 @@
  * anew. Changes that arrive while one is being applied go together in the next transaction.
  */
 
+import { messageOf, within } from '../errors.ts'
 import { type Element, identity } from './resource.ts'
 import { type Listing, readListing, renderElement, renderElements, renderTables, SETS, TABLES } from './ruleset.ts'
 
@@ -57,7 +58,7 @@ export class Firewall {
 
 	/**
 	 * Where the tables in the kernel are not what was put there, for people. Their chains are held against what they were soon
-	 * after they were made.
+	 * after they were made. @throws WeftError where the kernel does not tell
 	 */
 	async drift(): Promise<readonly string[]> {
 		while (this.#applying !== undefined) await this.#applying
@@ -74,7 +75,10 @@ export class Firewall {
 		if (this.#anew) return ['a change had been refused']
 		const found: string[] = []
 		for (const { name } of this.#tables) {
-			const text = await this.#run(`list table ${name}\n`).catch(() => undefined)
+			const text = await this.#run(`list table ${name}\n`).catch((error: unknown) => {
+				if (!isMissing(error)) throw within(`table ${name} cannot be looked at`, error)
+				return undefined
+			})
 			if (text === undefined) found.push(`table ${name} was gone`)
 			else found.push(...this.#compare(name, readListing(text)))
 		}
@@ -181,6 +185,11 @@ export class Firewall {
 		for (const element of fresh) present.set(identity(element), element)
 		return true
 	}
+}
+
+/** In the words of strerror(3): nft tells of no number. */
+function isMissing(error: unknown): boolean {
+	return messageOf(error).includes('No such file or directory')
 }
 
 function same(a: Element | undefined, b: Element): boolean {

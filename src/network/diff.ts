@@ -1,4 +1,5 @@
 /** What is on record held against the kernel: what is missing there, and what is too much. Changes nothing. */
+import { messageOf } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
 import { isOwnName } from '../model/names.ts'
 import { type Endpoint, hasBridge, hasParent, type Network } from '../model/network.ts'
@@ -24,7 +25,8 @@ export async function diff(host: Host): Promise<Difference[]> {
 		if (seen.length > 0) found.push(...(await host.mutex.run(id, () => networkDiff(host, id, locked(host)))))
 	}
 	const stray = (await strays(host)).map((name) => `link ${name} is of no network`)
-	const others = [...(await host.kernel.compareTables()), ...(await gates(host)), ...stray]
+	const tables = await host.kernel.compareTables().catch((error: unknown) => [messageOf(error)])
+	const others = [...tables, ...(await gates(host)), ...stray]
 	return [...found, ...others.map((what) => ({ what }))]
 }
 

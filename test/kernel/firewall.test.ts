@@ -225,6 +225,17 @@ describe('the firewall', () => {
 		}
 	})
 
+	it('takes no refusal to list a table for a table that is gone', async () => {
+		const table = new ModelTable()
+		const firewall = new Firewall(table.run, [INET_TABLE])
+		await firewall.renew()
+		table.failures = 1
+		await assert.rejects(firewall.drift(), /^WeftError: table inet weft cannot be looked at: Device or resource busy$/)
+		assert.deepEqual(await firewall.drift(), [])
+		table.elements = undefined
+		assert.deepEqual(await firewall.drift(), ['table inet weft was gone'])
+	})
+
 	it('leads a key elsewhere in one transaction', async () => {
 		const table = new ModelTable()
 		const firewall = new Firewall(table.run)

@@ -83,6 +83,16 @@ describe('diff', () => {
 		assert.deepEqual(await differences(host), [{ what: 'table inet weft was gone' }])
 	})
 
+	it('tells that the tables cannot be looked at, beside all else', async () => {
+		const host = await world()
+		host.kernel.loseLink(link(host))
+		host.kernel.compareTables = async () => {
+			throw new Error('table inet weft: Device or resource busy')
+		}
+		const found = (await differences(host)).map(({ what }) => what)
+		assert.deepEqual(found, [`link ${link(host)} was gone`, 'table inet weft: Device or resource busy'])
+	})
+
 	it('tells that iptables would stop packets, or lets them pass for nobody', async () => {
 		const host = await world()
 		host.kernel.passage.iptables = []
