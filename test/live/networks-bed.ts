@@ -165,8 +165,10 @@ export class Peer extends Place {
 		this.pid = pid
 	}
 
-	static async start(): Promise<Peer> {
-		const child = spawn('unshare', ['--net', '--', process.execPath, PEER], {
+	/** In a new network namespace, or where the command line leads that goes before the program's. */
+	static async start(enter: readonly string[] = ['unshare', '--net', '--']): Promise<Peer> {
+		const [program = '', ...words] = enter
+		const child = spawn(program, [...words, process.execPath, PEER], {
 			stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
 		})
 		const calls = new Calls(child)

@@ -8,10 +8,16 @@ import { linkName } from '../../src/model/names.ts'
 import type { MacvlanMode } from '../../src/model/options.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Bed, makeBed, noBed, type Peer } from './networks-bed.ts'
-import { HOST, OUTSIDE, PROTOCOLS, SERVICE, serve } from './networks-scene.ts'
+import { FAMILIES, HOST, OUTSIDE, serve } from './networks-scene.ts'
+import {
+	assertReachEachOther,
+	assertReaches,
+	assertShutOut,
+	assertShutOutBothWays,
+	type Spot,
+} from './networks-spots.ts'
 import { attach, idOf, networkRequest, startWeft, type Weft } from './networks-weft.ts'
 
-const FAMILIES = [4, 6] as const
 const ADDRESS = {
 	4: (last: number) => `203.0.113.${last}`,
 	6: (last: number) => `2001:db8:113::${last}`,
@@ -90,26 +96,11 @@ describe('containers on the network of a parent', { skip: noBed() }, () => {
 
 	const links = async (): Promise<IpLink[]> => JSON.parse(await bed.host.run('ip', '-j', '-d', 'link', 'show'))
 
-	async function assertReaches(from: Bed['host'], to: (family: 4 | 6) => string, what: string): Promise<void> {
-		for (const family of FAMILIES) {
-			await eventually(() => from.pings(to(family)), { what: `${what}: ping by IPv${family}` })
-			for (const protocol of PROTOCOLS) {
-				assert.notEqual(await from.dial(protocol, to(family), SERVICE), null, `${what}: ${protocol} by IPv${family}`)
-			}
-		}
+	const host = (): Spot => ({ name: 'host', place: bed.host, at: HOST })
+	const lanHost = (): Spot => ({ name: 'host of the LAN', place: bed.outside, at: OUTSIDE })
+	const container = (last: number, place: Peer): Spot => {
+		return { name: `container ${last}`, place, at: { 4: ADDRESS[4](last), 6: ADDRESS[6](last) } }
 	}
-
-	async function assertShutOut(from: Bed['host'], to: (family: 4 | 6) => string, what: string): Promise<void> {
-		for (const family of FAMILIES) {
-			for (const protocol of PROTOCOLS) {
-				assert.ok(await from.isShutOut(protocol, to(family), SERVICE), `${what}: ${protocol} by IPv${family}`)
-			}
-		}
-	}
-
-	const lanHost = (family: 4 | 6) => OUTSIDE[family]
-	const host = (family: 4 | 6) => HOST[family]
-	const container = (last: number) => (family: 4 | 6) => ADDRESS[family](last)
 
 	for (const [mode, together] of [
 		['bridge', true],
@@ -119,18 +110,17 @@ describe('containers on the network of a parent', { skip: noBed() }, () => {
 		it(`macvlan_mode=${mode}: reach hosts there, ${together ? 'and' : 'not'} each other, and not the host`, async () => {
 			const before = await links()
 			const id = await createNetwork(mode, { macvlan_mode: mode })
-			const [one, two] = [await run(id, 50), await run(id, 51)]
-			await assertReaches(one, lanHost, 'container to host of the LAN')
-			await assertReaches(bed.outside, container(51), 'host of the LAN to container')
-			if (together) await assertReaches(one, container(51), 'container to container')
-			else await assertShutOut(one, container(51), 'container to container')
-			await assertShutOut(bed.host, container(50), 'host to container')
-			await assertShutOut(one, host, 'container to host')
-			const [seen] = JSON.parse(await one.run('ip', '-j', '-d', 'link', 'show', 'eth0')) as IpLink[]
+			const [first, second] = [await run(id, 50), await run(id, 51)]
+			const [one, two] = [container(50, first), container(51, second)]
+			await assertReachEachOther(one, lanHost())
+			if (together) await assertReaches(one, two)
+			else await assertShutOut(one, two)
+			await assertShutOutBothWays(one, host())
+			const [seen] = JSON.parse(await first.run('ip', '-j', '-d', 'link', 'show', 'eth0')) as IpLink[]
 			assert.deepEqual([seen?.linkinfo?.info_kind, seen?.linkinfo?.info_data?.mode], ['macvlan', mode])
 			assert.equal(seen?.address, '02:42:cb:00:71:32')
-			await stop(id, 50, one)
-			await stop(id, 51, two)
+			await stop(id, 50, first)
+			await stop(id, 51, second)
 			await weft.verbs.deleteNetwork(id)
 			assert.deepEqual(
 				(await links()).map(({ ifname }) => ifname),
@@ -150,13 +140,8 @@ describe('containers on the network of a parent', { skip: noBed() }, () => {
 		const shim = `weft${id.slice(0, 11)}`
 		const place = await run(id, 80)
 		const assertTogether = async (): Promise<void> => {
-			await assertReaches(bed.host, container(80), 'host to container')
-			await assertReaches(place, host, 'container to host')
-			await assertReaches(bed.outside, container(80), 'host of the LAN to container')
-			for (const family of FAMILIES) {
-				assert.equal(await place.dial('tcp', HOST[family], SERVICE), ADDRESS[family](80))
-				assert.equal(await bed.host.dial('tcp', ADDRESS[family](80), SERVICE), HOST[family])
-			}
+			await assertReachEachOther(container(80, place), host())
+			await assertReaches(lanHost(), container(80, place))
 		}
 		await assertTogether()
 		const parent = (await links()).find(({ ifname }) => ifname === 'eth0')
@@ -191,7 +176,7 @@ describe('containers on the network of a parent', { skip: noBed() }, () => {
 		const before = await macOf()
 		const id = await createNetwork('passthru', { macvlan_mode: 'passthru' })
 		const one = await run(id, 52)
-		await assertReaches(one, lanHost, 'container to host of the LAN')
+		await assertReaches(container(52, one), lanHost())
 		const second = { networkId: id, id: idOf('53'), ipv4: '203.0.113.53/24' }
 		await weft.verbs.createEndpoint(second)
 		await assert.rejects(weft.verbs.join(id, second.id), /the parent eth0 has a link in passthru, or others where this/)
@@ -222,8 +207,7 @@ describe('containers on the network of a parent', { skip: noBed() }, () => {
 		const id = await createNetwork('kept', {})
 		const one = await run(id, 56)
 		await weft.look()
-		await assertReaches(one, lanHost, 'container to host of the LAN')
-		await assertReaches(bed.outside, container(56), 'host of the LAN to container')
+		await assertReachEachOther(container(56, one), lanHost())
 		const next = { networkId: id, id: idOf('57'), ipv4: '203.0.113.57/24' }
 		await weft.verbs.createEndpoint(next)
 		const { link } = await weft.verbs.join(id, next.id)
