@@ -3,15 +3,9 @@ import assert from 'node:assert/strict'
 import type { ListedEndpoints } from '../../src/network/forgotten.ts'
 import type { ListedNetwork } from '../../src/network/listing.ts'
 import { type EndpointState, type Port, program, run, stop } from '../contract/cnm-order-endpoint.ts'
-import {
-	type CreateFlags,
-	type Era,
-	type NetworkState,
-	networkCreate,
-	networkRm,
-	plain,
-} from '../contract/cnm-order-network.ts'
+import { type Era, type NetworkState, networkCreate, networkRm, plain } from '../contract/cnm-order-network.ts'
 import type { Wire } from '../support/wire.ts'
+import type { Row } from './rows.ts'
 
 const TCP = 6
 
@@ -29,6 +23,8 @@ export interface Container {
 
 export class Docker {
 	readonly networks = new Map<string, NetworkState>()
+	/** What each network is an example of, those that are gone too. */
+	readonly #rows = new Map<string, Row>()
 	readonly containers = new Map<string, Container>()
 	readonly #wire: Wire
 	readonly #sandboxes: Sandboxes
@@ -38,9 +34,10 @@ export class Docker {
 		this.#sandboxes = sandboxes
 	}
 
-	async create(flags: CreateFlags): Promise<NetworkState> {
-		const network = await networkCreate(this.#wire, '28', flags)
+	async create(row: Row): Promise<NetworkState> {
+		const network = await networkCreate(this.#wire, '28', row.flags)
 		this.networks.set(network.id, network)
+		this.#rows.set(network.id, row)
 		return network
 	}
 
@@ -72,6 +69,12 @@ export class Docker {
 		assert.deepEqual(this.containersOf(network), [])
 		this.networks.delete(network.id)
 		await networkRm(this.#wire, network)
+	}
+
+	rowOf({ id }: NetworkState): Row {
+		const row = this.#rows.get(id)
+		assert.ok(row)
+		return row
 	}
 
 	containersOf({ id }: Pick<NetworkState, 'id'>): Container[] {

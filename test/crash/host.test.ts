@@ -9,9 +9,9 @@ import fc from 'fast-check'
 import { plain } from '../contract/cnm-order-network.ts'
 import { assertFootprint, type Footprint, footprint } from '../e2e/footprint.ts'
 import { type Host, noHost, startHost } from '../support/host.ts'
-import { Docker } from './docker.ts'
+import { type Container, Docker } from './docker.ts'
 import { type RealSandboxes, RealWeft, realSandboxes } from './real-weft.ts'
-import { HOST_ROWS } from './rows.ts'
+import { HOST_ADDRESSES, HOST_ROWS, type Row } from './rows.ts'
 import { actions, User } from './user.ts'
 import { MANNERS, MortalWire } from './wire.ts'
 
@@ -29,10 +29,14 @@ describe('weftd and the kernel', { skip: noHost() }, () => {
 
 	before(async () => {
 		host = await startHost({ dockerd: false })
+		const addresses = HOST_ADDRESSES.map(
+			(each) => `addr add ${each} dev eth0 ${each.includes(':') ? 'nodad noprefixroute' : ''}\n`,
+		)
+		await host.exec(['ip', '-batch', '-'], { input: addresses.join('') })
 		weft = new RealWeft(host)
 		sandboxes = await realSandboxes(host)
 		const docker = new Docker(new MortalWire(weft, () => 'whole'), sandboxes)
-		for (const { flags } of HOST_ROWS) await docker.run(await docker.create(flags), '28', [])
+		for (const row of HOST_ROWS) await docker.run(await docker.create(row), '28', [])
 		await docker.removeAll()
 		await weft.kill()
 		clean = await footprint(host)
@@ -51,10 +55,11 @@ describe('weftd and the kernel', { skip: noHost() }, () => {
 		const docker = new Docker(wire, sandboxes)
 		const [row] = HOST_ROWS
 		assert.ok(row)
-		const shared = { network: await docker.create(row.flags), row }
+		const shared = await docker.create(row)
 		let over = false
 		const users = sample(fc.infiniteStream(actions), USERS).map(async (commands, i) => {
-			const user = new User(i, docker, HOST_ROWS[i % HOST_ROWS.length] ?? row, shared)
+			const first = Math.floor((i * HOST_ROWS.length) / USERS)
+			const user = new User(i, docker, [...HOST_ROWS.slice(first), ...HOST_ROWS.slice(0, first)], shared)
 			for (const action of commands) {
 				if (over) return
 				await user.do(action)
@@ -81,16 +86,27 @@ describe('weftd and the kernel', { skip: noHost() }, () => {
 		return fc.sample(arbitrary, { seed: SEED, numRuns })
 	}
 
-	/** Each container has its link and its place in the firewall. */
+	/** Each container has its link, and its place in the firewall or beside the host. */
 	async function assertServed(docker: Docker): Promise<void> {
 		const links: { ifname: string; master?: string }[] = JSON.parse(await host.exec(['ip', '-j', 'link']))
-		const rules = await host.exec(['nft', 'list', 'table', 'inet', 'weft'])
-		const attached = [...docker.containers.values()].filter(({ endpoint }) => endpoint.link !== '')
-		for (const { endpoint, ports } of attached) {
-			const link = links.find(({ ifname }) => `${ifname}p` === endpoint.link)
-			assert.match(link?.master ?? '', /^weft/, `the link of ${endpoint.id}`)
-			const wanted = [plain(endpoint.ipv4), ...ports.map(({ Port }) => `${plain(endpoint.ipv4)} . tcp . ${Port}`)]
-			for (const each of wanted) assert.ok(rules.includes(each), `${each} in ${rules}`)
+		const inside = await sandboxes.links()
+		const looks = ['nft list table inet weft', 'ip route', 'ip -6 route'].join('; ')
+		const found = await host.exec(['sh', '-c', looks])
+		for (const container of docker.containers.values()) {
+			const { id, network, link } = container.endpoint
+			if (link === '') continue
+			const { options } = docker.rowOf(network).flags
+			assert.ok(inside.includes(link), `${link} of ${id}`)
+			for (const each of traces(container, options)) assert.ok(found.includes(each), `${each} in ${found}`)
+			if (options?.mode === 'macvlan') continue
+			assert.match(links.find(({ ifname }) => `${ifname}p` === link)?.master ?? '', /^weft/, `the link of ${id}`)
 		}
 	}
 })
+
+/** Of a running container in the firewall and the routes of the host. */
+function traces({ endpoint, ports }: Container, options: Row['flags']['options'] = {}): string[] {
+	const [four, six] = [plain(endpoint.ipv4), plain(endpoint.ipv6)]
+	if (options.mode !== 'macvlan') return [four, ...ports.map(({ Port }) => `${four} . tcp . ${Port}`)]
+	return options.host_access === 'true' ? [`${four} dev weft`, `${six} dev weft`] : []
+}

@@ -56,12 +56,15 @@ export class RealWeft implements Mortal {
 }
 
 export interface RealSandboxes extends Sandboxes {
+	/** The names of those in there. */
+	links(): Promise<string[]>
 	end(): Promise<void>
 }
 
 export async function realSandboxes(host: Host): Promise<RealSandboxes> {
 	const { pid, end }: Sandbox = await startSandbox(host)
-	const inside = ['nsenter', `--net=/proc/${pid}/ns/net`, '--', 'ip', 'link', 'set']
+	const ip = ['nsenter', `--net=/proc/${pid}/ns/net`, '--', 'ip']
+	const inside = [...ip, 'link', 'set']
 	return {
 		moveIn: async (link) => {
 			await host.exec(['ip', 'link', 'set', link, 'netns', pid])
@@ -69,6 +72,10 @@ export async function realSandboxes(host: Host): Promise<RealSandboxes> {
 		},
 		// Nothing is left to move where Leave has taken the link away.
 		moveOut: async (link) => void (await host.attempt([...inside, link, 'down', 'netns', '1'])),
+		links: async () => {
+			const links: { ifname: string }[] = JSON.parse(await host.exec([...ip, '-j', 'link']))
+			return links.map(({ ifname }) => ifname)
+		},
 		end,
 	}
 }

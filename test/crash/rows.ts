@@ -15,6 +15,17 @@ export interface Row {
 
 const GATEWAY_MODE = 'com.docker.network.bridge.gateway_mode_ipv'
 
+/** What the host's links have, so that a network with host_access finds one in any subnet that weft chooses. */
+export const HOST_ADDRESSES: readonly string[] = Array.from({ length: 64 }, (_, number) => [
+	`10.210.${number}.254/32`,
+	`fd77:6566:7400:${number.toString(16)}::fffe/128`,
+]).flat()
+
+function besideHost(name: string, options: Readonly<Record<string, string>>): Row {
+	const flags = { options: { ...options, host_access: 'true' }, ipv6: [{}] }
+	return { name: `${name}, with host_access`, flags, publishes: false }
+}
+
 const OWN: Partial<Record<ModeName, readonly Row[]>> = {
 	bridge: [
 		{ name: 'bridge', flags: { ipv6: [{}] }, publishes: true },
@@ -40,6 +51,13 @@ const OWN: Partial<Record<ModeName, readonly Row[]>> = {
 			flags: { options: { mode: 'macvlan', parent: 'eth0.100.50' } },
 			publishes: false,
 		},
+		besideHost('macvlan', { mode: 'macvlan', parent: 'eth0' }),
+	],
+	// The kernel has one mode of ipvlan on a link, and no macvlan beside it.
+	ipvlan: [
+		{ name: 'ipvlan', flags: { options: { mode: 'ipvlan' } }, publishes: false },
+		besideHost('ipvlan in l2', { mode: 'ipvlan', parent: 'eth1' }),
+		besideHost('ipvlan in l3', { mode: 'ipvlan', parent: 'eth2', ipvlan_mode: 'l3' }),
 	],
 }
 
@@ -52,7 +70,8 @@ export const ROWS: readonly Row[] = Object.keys(modes).flatMap(
  * that stands for a parent.
  */
 export const HOST_ROWS: readonly Row[] = ROWS.flatMap((row) => {
-	const { options } = row.flags
-	if (options?.mode === 'ipvlan' || options?.parent !== undefined) return []
-	return options?.mode === 'macvlan' ? [{ ...row, flags: { options: { ...options, parent: 'eth0' } } }] : [row]
+	const { mode, parent = 'eth0' } = row.flags.options ?? {}
+	if (mode === 'ipvlan' || parent !== 'eth0') return []
+	if (mode !== 'macvlan') return [row]
+	return [{ ...row, flags: { ...row.flags, options: { ...row.flags.options, parent } } }]
 })

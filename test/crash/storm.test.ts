@@ -44,13 +44,13 @@ async function play({ lives, manners, users, rows }: Storm): Promise<number> {
 	const docker = new Docker(wire, sandboxesOf(weft))
 	const [row] = rows
 	assert.ok(row)
-	const shared = { network: await docker.create(row.flags), row }
+	const shared = await docker.create(row)
 	weft.started = () => assertKept(weft, docker)
 	weft.docker = docker
 	await weft.look()
 	calm = false
 	await weft.kill()
-	const people = users.map((_, i) => new User(i, docker, rows[i] ?? row, shared))
+	const people = users.map((_, i) => new User(i, docker, [rows[i] ?? row], shared))
 	await Promise.all(
 		users.map(async (commands, i) => {
 			for (const action of commands) {

@@ -7,11 +7,6 @@ import type { Row } from './rows.ts'
 
 export type Action = 'create' | 'run' | 'run on the shared one' | 'program' | 'stop' | 'remove'
 
-export interface Home {
-	readonly network: NetworkState
-	readonly row: Row
-}
-
 export const actions = fc.constantFrom<Action>(
 	'create',
 	'run',
@@ -24,15 +19,17 @@ export const actions = fc.constantFrom<Action>(
 
 export class User {
 	readonly #docker: Docker
-	readonly #row: Row
-	readonly #shared: Home
-	readonly #containers: { readonly container: Container; readonly row: Row }[] = []
-	#own: Home | undefined
+	readonly #rows: readonly Row[]
+	readonly #shared: NetworkState
+	readonly #containers: Container[] = []
+	#own: NetworkState | undefined
+	#made = 0
 	#port: number
 
-	constructor(number: number, docker: Docker, row: Row, shared: Home) {
+	/** Networks of its own are of one row after the other. */
+	constructor(number: number, docker: Docker, rows: readonly Row[], shared: NetworkState) {
 		this.#docker = docker
-		this.#row = row
+		this.#rows = rows
 		this.#shared = shared
 		this.#port = 20_000 + 1000 * number
 	}
@@ -47,30 +44,36 @@ export class User {
 	async #try(action: Action): Promise<void> {
 		const own = this.#own
 		const [first] = this.#containers
-		if (action === 'create') this.#own ??= { network: await this.#docker.create(this.#row.flags), row: this.#row }
+		if (action === 'create') this.#own ??= await this.#docker.create(this.#nextRow())
 		if (action === 'run on the shared one') await this.#run(this.#shared)
 		if (action === 'run' && own !== undefined) await this.#run(own)
 		if (action === 'program' && first !== undefined) {
-			await this.#docker.program(first.container, this.#ports(first.row))
+			await this.#docker.program(first, this.#ports(first.endpoint.network))
 		}
 		if (action === 'stop' && first !== undefined) {
 			this.#containers.shift()
-			await this.#docker.stop(first.container)
+			await this.#docker.stop(first)
 		}
-		if (action === 'remove' && own !== undefined && this.#docker.containersOf(own.network).length === 0) {
+		if (action === 'remove' && own !== undefined && this.#docker.containersOf(own).length === 0) {
 			this.#own = undefined
-			await this.#docker.remove(own.network)
+			await this.#docker.remove(own)
 		}
 	}
 
-	async #run({ network, row }: Home): Promise<void> {
-		const isEven = this.#port % 4 === 0
-		const run = this.#docker.run(network, isEven ? '28' : '20.10', this.#ports(row), row.ips?.[isEven ? 0 : 1])
-		this.#containers.push({ container: await run, row })
+	#nextRow(): Row {
+		const row = this.#rows[this.#made++ % this.#rows.length]
+		assert.ok(row)
+		return row
 	}
 
-	#ports({ publishes }: Row): number[] {
+	async #run(network: NetworkState): Promise<void> {
+		const isEven = this.#port % 4 === 0
+		const ip = this.#docker.rowOf(network).ips?.[isEven ? 0 : 1]
+		this.#containers.push(await this.#docker.run(network, isEven ? '28' : '20.10', this.#ports(network), ip))
+	}
+
+	#ports(network: NetworkState): number[] {
 		this.#port += 2
-		return publishes ? [this.#port, this.#port + 1] : []
+		return this.#docker.rowOf(network).publishes ? [this.#port, this.#port + 1] : []
 	}
 }

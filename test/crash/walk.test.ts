@@ -13,8 +13,8 @@ import { MANNERS, type Manner, MortalWire } from './wire.ts'
 
 const front = new Front()
 
-async function live(weft: MortalWeft, docker: Docker, { flags, publishes, ips }: Row, manner: Manner): Promise<void> {
-	const notices = manner !== 'whole' || ips !== undefined
+async function live(weft: MortalWeft, docker: Docker, row: Row, manner: Manner): Promise<void> {
+	const notices = manner !== 'whole' || row.ips !== undefined
 	// A command that failed because weft was killed is given again, and then there is nothing in its way. Where dockerd
 	// asks again there is nothing to notice, unless it asks for what it has got already.
 	const twice = async <T>(command: () => Promise<T>): Promise<T> => {
@@ -23,11 +23,11 @@ async function live(weft: MortalWeft, docker: Docker, { flags, publishes, ips }:
 		await weft.look()
 		return result
 	}
-	const ports = (...list: number[]) => (publishes ? list : [])
-	const network = await twice(() => docker.create(flags))
-	const one = await twice(() => docker.run(network, '20.10', ports(8080, 8081), ips?.[0]))
-	const two = await twice(() => docker.run(network, '28', ports(8083), ips?.[1]))
-	if (publishes) await twice(() => docker.program(one, [8081, 8082]))
+	const ports = (...list: number[]) => (row.publishes ? list : [])
+	const network = await twice(() => docker.create(row))
+	const one = await twice(() => docker.run(network, '20.10', ports(8080, 8081), row.ips?.[0]))
+	const two = await twice(() => docker.run(network, '28', ports(8083), row.ips?.[1]))
+	if (row.publishes) await twice(() => docker.program(one, [8081, 8082]))
 	await docker.stop(one)
 	await docker.stop(two)
 	await docker.remove(network)

@@ -126,7 +126,7 @@ export function endpoints({ store }: Bench, number = 1): readonly Endpoint[] {
 	return store.list('endpoint', idOf(`network ${number}`))
 }
 
-/** What the records of the settled networks, and of the endpoints whose link is there, ask for. */
+/** What the records of the settled networks ask for, and of the endpoints whose link is there or in a container whole. */
 export function planned(bench: Bench): Resource[] {
 	return networks(bench)
 		.filter(({ settled }) => settled)
@@ -134,15 +134,16 @@ export function planned(bench: Bench): Resource[] {
 			const mode = modeOf(network)
 			const attached = bench.store
 				.list('endpoint', network.id)
-				.filter(({ link }) => bench.kernel.hasLink(link))
+				.filter(({ link }) => bench.kernel.hasLink(link) || bench.kernel.isAway(link))
 				.flatMap((endpoint) => [...mode.attached(network, endpoint), ...mode.published(network, endpoint)])
-			return [...mode.network(network), ...attached]
+			const there = attached.filter((each) => each.kind !== 'lan' || !bench.kernel.isAway(each.name))
+			return [...mode.network(network), ...there]
 		})
 }
 
 /** By identity, in the form of FakeKernel.objects. */
 export function objectsOf(resources: readonly Resource[]): string[] {
-	const listed = resources.filter(({ kind }) => kind !== 'sysctl' && kind !== 'hairpin')
+	const listed = resources.filter(({ kind }) => !['sysctl', 'hairpin', 'up'].includes(kind))
 	return [...new Set(listed.map(identity))].sort()
 }
 

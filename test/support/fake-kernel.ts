@@ -188,9 +188,9 @@ export class FakeKernel implements Kernel {
 	}
 
 	has(resource: Resource): boolean {
-		return resource.kind === 'sysctl'
-			? this.settings.get(resource.key) === resource.value
-			: isDeepStrictEqual(this.#there.get(identity(resource)), resource)
+		if (resource.kind === 'sysctl') return this.settings.get(resource.key) === resource.value
+		if (resource.kind === 'up') return this.hasLink(resource.link) && !this.#down.has(resource.link)
+		return isDeepStrictEqual(this.#there.get(identity(resource)), resource)
 	}
 
 	masterOf(link: string): string | undefined {
@@ -376,6 +376,7 @@ export class FakeKernel implements Kernel {
 				return this.#makeLink(resource)
 			case 'up':
 				this.#need(resource.link)
+				this.#down.delete(resource.link)
 				return false
 			default:
 				this.#need(resource.link)
