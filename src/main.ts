@@ -10,7 +10,7 @@ import { Daemon } from './admin/status.ts'
 import { buildServer } from './cnm/server.ts'
 import type { Config } from './config.ts'
 import { DockerClient } from './docker/client.ts'
-import { dockerNames } from './docker/names.ts'
+import { dockerNames, engineVersion } from './docker/names.ts'
 import { bridgeNames, dockerEndpoints, dockerNetworks, engineName } from './docker/networks.ts'
 import { messageOf } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
@@ -103,14 +103,17 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		},
 		activated: () => dockers.look(),
 	})
-	const daemon = new Daemon(config, nft === undefined ? 'nft program' : 'libnftables', metrics, restoration)
+	const { socket, stateDir, scope, node, cluster } = config
+	const settings = { socket, stateDir, scope, node, cluster: cluster.endpoints }
+	const daemon = new Daemon(settings, nft === undefined ? 'nft program' : 'libnftables', metrics, restoration)
 	const parts = { host, daemon, logger: log }
 	// First, since where it fails nothing of it is left to be taken away.
 	const stopScrapes = await (config.metrics && listenOnPort(buildScrapes(parts), config.metrics))
 	const stopServing = await listenOnSocket(server, config.socket)
 	// After Docker's, which Docker may be waiting for.
 	const names = () => dockerNames(docker).catch(() => NO_NAMES)
-	const admin = buildAdmin({ ...parts, names })
+	const engine = () => engineVersion(docker).catch(() => null)
+	const admin = buildAdmin({ ...parts, names, engine })
 	const stopAdmin = await listenOnSocket(admin, config.adminSocket).catch(async (error: unknown) => {
 		await stopServing()
 		throw error

@@ -12,12 +12,24 @@ export interface Status {
 	/** `restoring` while the networks of the last run are made true; `failed` where that was not possible, and is tried again. */
 	readonly state: 'restoring' | 'serving' | 'failed'
 	readonly host: HostStatus
-	readonly settings: { readonly socket: string; readonly stateDir: string; readonly scope: string }
+	readonly settings: StatusSettings
 	readonly counts: Counts
 	readonly repairs: RepairCounts
 }
 
+export interface StatusSettings {
+	readonly socket: string
+	readonly stateDir: string
+	readonly scope: string
+	/** This host's name in the cluster. */
+	readonly node: string
+	/** Endpoints of etcd; none: this host only. */
+	readonly cluster: readonly string[]
+}
+
 export interface HostStatus {
+	/** Version of the Docker Engine; null where it does not answer. */
+	readonly engine: string | null
 	/** Release of the running kernel. */
 	readonly kernel: string
 	readonly node: string

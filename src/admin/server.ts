@@ -11,17 +11,19 @@ import { addressesOf, differenceView, findNetwork, networkDetail, networkList, p
 export interface AdminParts extends ScrapeParts {
 	/** Never fails: without an answer of Docker's there are none. */
 	readonly names: () => Promise<Names>
+	/** Version of the Docker Engine; null without an answer of its. */
+	readonly engine: () => Promise<string | null>
 }
 
 interface Named {
 	readonly Params: { readonly network: string }
 }
 
-export function buildAdmin({ names, ...parts }: AdminParts): FastifyInstance {
+export function buildAdmin({ names, engine, ...parts }: AdminParts): FastifyInstance {
 	const { host, daemon } = parts
 	const server = buildScrapes(parts)
 	answerErrors(server)
-	server.get('/status', async (): Promise<Status> => statusOf(host, daemon))
+	server.get('/status', async (): Promise<Status> => statusOf(host, daemon, await engine()))
 	server.get('/networks', async () => networkList(host, await names()))
 	server.get<Named>('/networks/:network', async ({ params }) => {
 		const known = await names()

@@ -4,29 +4,28 @@ import type { Metrics } from '../metrics.ts'
 import { bridgesOf, type Host } from '../network/host.ts'
 import type { Restoration } from '../network/restoration.ts'
 import { VERSION } from '../version.ts'
-import type { HostStatus, Status } from './api.ts'
+import type { HostStatus, Status, StatusSettings } from './api.ts'
 import { countsOf } from './views.ts'
 
 /** How far the networks of the last run are made true. */
 type Restored = Pick<Restoration, 'state' | 'attempt'>
 
 export class Daemon {
-	readonly settings: Status['settings']
+	readonly settings: StatusSettings
 	readonly nftables: HostStatus['nftables']
 	readonly metrics: Metrics
 	readonly restoration: Restored
 	readonly started = new Date()
 
-	constructor(settings: Status['settings'], nftables: HostStatus['nftables'], metrics: Metrics, restoration: Restored) {
-		const { socket, stateDir, scope } = settings
-		this.settings = { socket, stateDir, scope }
+	constructor(settings: StatusSettings, nftables: HostStatus['nftables'], metrics: Metrics, restoration: Restored) {
+		this.settings = settings
 		this.nftables = nftables
 		this.metrics = metrics
 		this.restoration = restoration
 	}
 }
 
-export async function statusOf(host: Host, daemon: Daemon): Promise<Status> {
+export async function statusOf(host: Host, daemon: Daemon, engine: HostStatus['engine']): Promise<Status> {
 	const { settings, nftables, restoration } = daemon
 	const places = await host.kernel.acceptPlaces(() => bridgesOf(host))
 	return {
@@ -35,6 +34,7 @@ export async function statusOf(host: Host, daemon: Daemon): Promise<Status> {
 		uptime: Math.round(process.uptime()),
 		state: restoration.state,
 		host: {
+			engine,
 			kernel: release(),
 			node: process.versions.node,
 			nftables,

@@ -7,8 +7,8 @@ export const status: Command = {
 	name: 'status',
 	summary: 'the daemon, its kernel and firewall, what it has, what it repaired',
 	help: `Shows what weftd says of itself: its version, for how long it has run, whether the networks of the last run
-are there again, how it makes firewall rules, where iptables lets its packets pass, whether the kernel can
-filter frames on bridges, how many networks, endpoints (containers on a network), published ports, pools and
+are there again, which Docker answers, whether the kernel can filter frames on bridges, how firewall rules are
+made, where iptables lets packets pass, the endpoints of the cluster and its own name there, how many networks, endpoints (containers on a network), published ports, pools and
 leases (addresses that are given) there are, and how often something that others changed was put right since
 it started. Exit status 1 where weftd could not restore its networks.`,
 	run: async (client) => {
@@ -29,16 +29,22 @@ export function textOf({ version, pid, uptime, state, host, settings, counts, re
 	return facts([
 		['weftd', `${version}, process ${pid}, up ${duration(uptime)}`],
 		['State', STATES[state]],
+		['Docker', host.engine ?? 'does not answer'],
 		['Kernel', `${host.kernel}, ${host.filtersBridges ? 'filters bridges' : 'cannot filter bridges'}`],
 		['nftables', host.nftables === 'libnftables' ? 'by libnftables' : 'by the nft program'],
 		['iptables', host.iptables.length === 0 ? 'needs no rule' : `let pass in ${host.iptables.join(', ')}`],
 		['Node', host.node],
 		['Plugin socket', `${settings.socket}, scope ${settings.scope}`],
 		['Kept in', settings.stateDir],
+		['Cluster', clusterOf(settings)],
 		['Networks', has.join(', ')],
 		['Addresses', `${count(pools, 'pool')}, ${count(leases, 'lease')}`],
 		['Repairs', repairsOf(repairs)],
 	])
+}
+
+function clusterOf({ cluster, node }: Status['settings']): string {
+	return cluster.length === 0 ? 'none, this host only' : `${cluster.join(', ')}, as ${node}`
 }
 
 function repairsOf({ done, failed, last }: Status['repairs']): string {

@@ -1,4 +1,5 @@
-/** What Docker calls networks, and the containers that run on them. */
+/** What Docker calls networks, the containers that run on them, and itself. */
+import { WeftError } from '../errors.ts'
 import { fieldOf, listOf, text } from './answers.ts'
 import type { DockerClient } from './client.ts'
 
@@ -24,6 +25,13 @@ export async function dockerNames(docker: Pick<DockerClient, 'get'>): Promise<Do
 		),
 		containers: new Map(listOf(containers, 'containers').flatMap(endpointsOf)),
 	}
+}
+
+/** @throws WeftError `system` where Docker does not answer in time, or without a version */
+export async function engineVersion(docker: Pick<DockerClient, 'get'>): Promise<string> {
+	const version = text(fieldOf(await docker.get('/version', PATIENCE), 'Version'))
+	if (version === '') throw new WeftError('system', 'Docker does not say its version')
+	return version
 }
 
 function endpointsOf(container: unknown): [string, string][] {

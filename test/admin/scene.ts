@@ -23,6 +23,8 @@ export const DB = idOf('endpoint 1 3')
 
 const NAMES: Names = { networks: new Map([[NET, 'front']]), containers: new Map([[WEB, 'web']]) }
 
+export const ENGINE = '28.5.2'
+
 export interface Scene {
 	readonly bench: Bench
 	readonly metrics: Metrics
@@ -38,13 +40,14 @@ export async function openScene(ready: Promise<void> = Promise.resolve()): Promi
 	const socket = join(folder, 'run', 'admin.sock')
 	const world = bench()
 	const metrics = new Metrics()
-	const settings = { socket: '/run/docker/plugins/weft.sock', stateDir: '/var/lib/weft', scope: 'local' }
+	const places = { socket: '/run/docker/plugins/weft.sock', stateDir: '/var/lib/weft' }
+	const settings = { ...places, scope: 'local', node: 'alpha', cluster: ['http://192.0.2.1:2379'] }
 	const restoration = new Restoration(() => undefined)
 	restoration.begin(() => ready)
 	const daemon = new Daemon(settings, 'libnftables', metrics, restoration)
 	const logger = pino({ level: 'silent' })
 	const parts = { host: world.host, daemon, logger }
-	const server = buildAdmin({ ...parts, names: async () => NAMES })
+	const server = buildAdmin({ ...parts, names: async () => NAMES, engine: async () => ENGINE })
 	const stop = await listenOnSocket(server, socket)
 	const close = async (): Promise<void> => {
 		await stop()

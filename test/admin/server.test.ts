@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import type { AddressesView, NetworkDetail, NetworkSummary, PoolView, PortView, Status } from '../../src/admin/api.ts'
 import { networkRequest } from '../network/host.ts'
 import { eventually } from '../support/eventually.ts'
-import { DB, NET, OTHER, openScene, populate, type Scene, WEB } from './scene.ts'
+import { DB, ENGINE, NET, OTHER, openScene, populate, type Scene, WEB } from './scene.ts'
 
 describe('the admin API', () => {
 	let scene: Scene
@@ -33,7 +33,7 @@ describe('the admin API', () => {
 		assert.equal(status.repairs.done, 1)
 		assert.equal(status.repairs.failed, 1)
 		assert.equal(status.repairs.last?.cause, 'nft deleted table inet weft')
-		assert.equal(status.host.nftables, 'libnftables')
+		assert.deepEqual([status.host.nftables, status.host.engine], ['libnftables', ENGINE])
 	})
 
 	it('lists networks, with their names where Docker has told them', async () => {

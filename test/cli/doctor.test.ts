@@ -11,8 +11,15 @@ const STATUS: Status = {
 	started: '2026-01-01T00:00:00.000Z',
 	uptime: 5,
 	state: 'serving',
-	host: { kernel: '6.1.0', node: '20.19.0', nftables: 'libnftables', iptables: [], filtersBridges: true },
-	settings: { socket: '/s', stateDir: '/d', scope: 'local' },
+	host: {
+		engine: '28.5.2',
+		kernel: '6.1.0',
+		node: '20.19.0',
+		nftables: 'libnftables',
+		iptables: [],
+		filtersBridges: true,
+	},
+	settings: { socket: '/s', stateDir: '/d', scope: 'local', node: 'alpha', cluster: [] },
 	counts: { networks: 1, endpoints: 0, ports: 0, pools: 1, leases: 1 },
 	repairs: { done: 0, failed: 0, last: null },
 }

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { main, type Outcome } from '../../src/cli/main.ts'
 import { adminSocketOf } from '../../src/config.ts'
 import { VERSION } from '../../src/version.ts'
-import { DB, NET, OTHER, openScene, populate, type Scene } from '../admin/scene.ts'
+import { DB, ENGINE, NET, OTHER, openScene, populate, type Scene } from '../admin/scene.ts'
 
 function weft(socket: string, ...args: readonly string[]): Promise<Outcome> {
 	return main('/usr/bin/weft', args, (flag) => adminSocketOf({ WEFT_ADMIN_SOCKET: socket }, flag))
@@ -33,6 +33,11 @@ describe('weft', () => {
 		const text = await printed('status')
 		assert.match(text, new RegExp(`^weftd: +${VERSION}, process ${process.pid}, up `))
 		assert.match(text, /^State: +serving$/m)
+		assert.match(text, new RegExp(`^Docker: +${ENGINE}$`, 'm'))
+		assert.match(text, new RegExp(`^Kernel: +${release()}, filters bridges$`, 'm'))
+		assert.match(text, /^nftables: +by libnftables$/m)
+		assert.match(text, /^iptables: +let pass in iptables-nft FORWARD$/m)
+		assert.match(text, /^Cluster: +http:\/\/192\.0\.2\.1:2379, as alpha$/m)
 		assert.match(text, /^Networks: +2 networks, 2 endpoints, 1 published port$/m)
 		assert.match(text, /^Addresses: +2 pools, 4 leases$/m)
 		assert.match(text, /^Repairs: +0 since the start$/m)

@@ -1,7 +1,7 @@
 /** What is read of Docker's answers about names. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { dockerNames } from '../../src/docker/names.ts'
+import { dockerNames, engineVersion } from '../../src/docker/names.ts'
 
 function asked(answers: Record<string, unknown>) {
 	return dockerNames({ get: async (path) => answers[path] })
@@ -30,6 +30,12 @@ it('networks have their names, and endpoints those of the containers that have t
 			['e3', 'db'],
 		],
 	)
+})
+
+it('the engine has its version, and one without is refused', async () => {
+	const engine = (answer: unknown) => engineVersion({ get: async (path) => (path === '/version' ? answer : undefined) })
+	assert.equal(await engine({ Version: '28.5.2' }), '28.5.2')
+	for (const answer of [{}, { Version: 28 }, null]) await assert.rejects(engine(answer), /does not say its version/)
 })
 
 it('answers that are no lists are refused', async () => {

@@ -53,6 +53,7 @@ onEngines('the command line of Docker', (engine) => {
 	it('counts what there is', async () => {
 		const { counts, state, host: machine } = await read<Status>('status')
 		assert.equal(state, 'serving')
+		assert.ok(machine.engine?.startsWith(engine.version), `${machine.engine}`)
 		assert.ok(machine.iptables.includes('iptables-nft DOCKER-USER'), machine.iptables.join())
 		assert.deepEqual([counts.networks, counts.endpoints, counts.pools], [1, 2, 1])
 		// The gateway's and the containers'.
@@ -191,6 +192,7 @@ onEngines('the command line of Docker', (engine) => {
 				[null],
 			)
 			assert.match((await weft('ls')).stdout, new RegExp(`^${id.slice(0, 12)}  -  +bridge`, 'm'))
+			assert.match((await weft('status')).stdout, /^Docker: +does not answer$/m)
 		} finally {
 			await host.startDockerd()
 		}
