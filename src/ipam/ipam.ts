@@ -14,7 +14,8 @@ import {
 	type Span,
 	tryParseIp,
 } from '../model/address.ts'
-import type { Lease, Pool } from '../model/pool.ts'
+import { isSwarmId, type Network } from '../model/network.ts'
+import { GLOBAL_SPACE, type Lease, type Pool } from '../model/pool.ts'
 import { KeyedMutex } from '../mutex.ts'
 import type { Change, Store } from '../store/store.ts'
 import { checkGivable, choosable, nextFree } from './leases.ts'
@@ -60,11 +61,14 @@ export class Ipam implements IpamVerbs {
 	requestPool(request: PoolRequest): Promise<PoolAnswer> {
 		return this.#mutex.run('pools', async () => {
 			checkSpace(request.space)
-			const cidr = request.pool === undefined ? await this.#choose(request) : this.#asked(request.pool, request)
+			const cidr = request.pool === undefined ? await this.#choose(request) : parsePool(request.pool, request.family)
 			const range = request.range === undefined ? undefined : formatCidr(parseRange(request.range, cidr))
 			const pool = formatCidr(cidr)
 			const id = [request.space, pool, ...(range === undefined ? [] : [range])].join('/')
+			const held = this.#pools.get(id)
+			if (held !== undefined && this.#isSwarms(held)) return { id, pool }
 			const record: Pool = { id, space: request.space, pool, ...(range === undefined ? {} : { range }) }
+			this.#refuseOverlap(record, cidr)
 			await this.#store.commit([{ kind: 'pool', group: '', id, value: record }])
 			this.#pools.set(id, open(record))
 			return { id, pool }
@@ -102,11 +106,12 @@ export class Ipam implements IpamVerbs {
 	async requestAddress(request: AddressRequest): Promise<string> {
 		const pool = this.#pools.get(request.poolId)
 		if (pool === undefined) throw new WeftError('not-found', `there is no address pool "${request.poolId}"`)
-		const chosen = request.address === undefined ? choose(pool) : asked(pool, request.address)
+		const chosen = request.address === undefined ? choose(pool) : this.#asked(pool, request.address)
 		const ip = { family: pool.cidr.family, value: chosen }
 		const address = formatIp(ip)
 		const lease: Lease = { poolId: request.poolId, address, kind: request.kind }
 		const changes: Change[] = [{ kind: 'lease', group: request.poolId, id: address, value: lease }]
+		const isNew = !pool.used.has(chosen)
 		pool.used.add(chosen)
 		const moves = request.address === undefined
 		if (moves) {
@@ -117,7 +122,7 @@ export class Ipam implements IpamVerbs {
 			await this.#store.commit(changes)
 			if (moves) pool.kept = chosen
 		} catch (error) {
-			pool.used.delete(chosen)
+			if (isNew) pool.used.delete(chosen)
 			// Unless a later decision has moved it on, whose own commit tells.
 			if (moves && pool.cursor === chosen) pool.cursor = pool.kept
 			throw error
@@ -156,12 +161,31 @@ export class Ipam implements IpamVerbs {
 		)
 	}
 
-	#asked(text: string, request: PoolRequest): Cidr {
-		const cidr = parsePool(text, request.family)
-		const other = Array.from(this.#pools.values()).find((pool) => overlaps(pool.cidr, cidr))
-		if (other === undefined) return cidr
-		throw new WeftError('exists', `the subnet ${text} overlaps with ${other.record.pool}, which another network has`)
+	#asked(pool: OpenPool, text: string): bigint {
+		const ip = parseIp(text)
+		const isAgain = pool.used.has(ip.value) && !pool.leaving.has(ip.value) && this.#isSwarms(pool)
+		checkGivable(pool.cidr, isAgain ? new Set() : pool.used, ip)
+		return ip.value
 	}
+
+	/** What is asked for again by name: the manager asks for all that it has when it starts, and a node has forgotten what it had. */
+	#isSwarms({ record: { space, pool } }: OpenPool): boolean {
+		const isIn = ({ ipv4, ipv6 }: Network) => [...ipv4, ...ipv6].some((subnet) => subnet.pool === pool)
+		return space === GLOBAL_SPACE || this.#store.list('network', '').some((each) => isSwarmId(each.id) && isIn(each))
+	}
+
+	#refuseOverlap(record: Pool, cidr: Cidr): void {
+		const others = Array.from(this.#pools.values()).filter((pool) => overlaps(pool.cidr, cidr))
+		const other = others.find((pool) => !areOneOfSwarms(pool.record, record))
+		if (other === undefined) return
+		const names = `${record.pool} overlaps with ${other.record.pool}`
+		throw new WeftError('exists', `the subnet ${names}, which another network has`)
+	}
+}
+
+/** Swarm's manager has the pool in one space, and a node that has a part of the network in the other. */
+function areOneOfSwarms(a: Pool, b: Pool): boolean {
+	return a.pool === b.pool && a.space !== b.space && [a.space, b.space].includes(GLOBAL_SPACE)
 }
 
 /** Docker sends back one of the two spaces that it was told; it becomes part of ids, which `/` divides. */
@@ -184,10 +208,4 @@ function choose(pool: OpenPool): bigint {
 	if (value !== undefined) return value
 	const where = pool.record.range === undefined ? `subnet ${pool.record.pool}` : `range ${pool.record.range}`
 	throw new WeftError('exhausted', `no address is left in the ${where}`)
-}
-
-function asked(pool: OpenPool, text: string): bigint {
-	const ip = parseIp(text)
-	checkGivable(pool.cidr, pool.used, ip)
-	return ip.value
 }

@@ -1,36 +1,22 @@
 /** weft as a managed plugin: what `make plugin` builds, made, enabled, used, set, disabled and removed by Docker. */
 
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { run } from '../support/command.ts'
 import { OWN_ENGINE } from '../support/engine.ts'
 import { eventually } from '../support/eventually.ts'
-import { type Host, noHost, startHost } from '../support/host.ts'
+import { type Host, startHost } from '../support/host.ts'
 import { HOST_V4, OUTSIDE_V4 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
 import { noRegistry, REGISTRY, startRegistry } from '../support/registry.ts'
 import { assertPings, converse, dial, inContainer, outsideOf, pings, serve } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
+import { builtPlugin, DRIVER, enablePlugin, STATE } from './managed.ts'
 import { addressOf, onEngines, refused, startDockerHost, subnetOf } from './networks.ts'
 
-const BUILD = fileURLToPath(new URL('../../../plugin/build', import.meta.url))
 const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
 const WEFTD = fileURLToPath(new URL('../../src/weftd.js', import.meta.url))
-/** A managed plugin's driver has the plugin's name, with its tag. */
-const DRIVER = 'weft:latest'
-/** A test host has no /var/lib of its own. */
-const STATE = 'WEFT_STATE_DIR=/host/run/data/weft'
-
-let folder: string
-before(async () => {
-	folder = await mkdtemp(join(tmpdir(), 'weft-plugin-'))
-	if (noHost() === false) await run([BUILD, folder])
-})
-after(() => rm(folder, { recursive: true, force: true }))
+const folder = builtPlugin()
 
 onEngines('weft as a managed plugin', (engine) => {
 	let host: Host
@@ -41,9 +27,7 @@ onEngines('weft as a managed plugin', (engine) => {
 		// weft switches it on and leaves it on, and the kernel has routes for it.
 		await host.exec(['sysctl', '-q', 'net.ipv6.conf.all.forwarding=1'])
 		clean = await footprint(host)
-		await host.docker('plugin', 'create', 'weft', folder)
-		await host.docker('plugin', 'set', 'weft', STATE, 'WEFT_POOLS=10.99.0.0/16:24,fd99::/48:64')
-		await host.docker('plugin', 'enable', 'weft')
+		await enablePlugin(host, folder(), 'WEFT_POOLS=10.99.0.0/16:24,fd99::/48:64')
 	})
 	after(() => host?.stop())
 
@@ -118,7 +102,7 @@ onEngines('weft as a managed plugin', (engine) => {
 		await host.docker('plugin', 'rm', 'weft')
 		// Docker tries for half a minute from 26 on, and comes to the same end.
 		if (engine !== OWN_ENGINE) return
-		await host.docker('plugin', 'create', 'wrong', folder)
+		await host.docker('plugin', 'create', 'wrong', folder())
 		await host.docker('plugin', 'set', 'wrong', 'WEFT_POOLS=10.0.0.0')
 		await refused(host, ['plugin', 'enable', 'wrong'], /weft\.sock/)
 		assert.match(host.dockerd.log, /WEFT_POOLS=.*10\.0\.0\.0.* is not accepted/)
@@ -133,7 +117,7 @@ describe('weft as a managed plugin from a registry', { skip: noRegistry() }, () 
 		host = await startHost({ weftd: false })
 		await startRegistry(host)
 		for (const tag of ['1', '2']) {
-			await host.docker('plugin', 'create', ref(tag), folder)
+			await host.docker('plugin', 'create', ref(tag), folder())
 			await host.docker('plugin', 'push', ref(tag))
 			await host.docker('plugin', 'rm', ref(tag))
 		}

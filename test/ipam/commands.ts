@@ -7,16 +7,7 @@ import fc from 'fast-check'
 import { isCode } from '../../src/errors.ts'
 import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
-import {
-	type Cidr,
-	contains,
-	formatCidr,
-	formatIp,
-	last,
-	overlaps,
-	parseCidr,
-	parseIp,
-} from '../../src/model/address.ts'
+import { type Cidr, contains, formatIp, last, overlaps, parseCidr, parseIp } from '../../src/model/address.ts'
 import type { Store } from '../../src/store/store.ts'
 
 export const BASES = parsePoolBases('10.99.0.0/27:29,fd99::/122:124')
@@ -68,6 +59,15 @@ function held(model: Model): Cidr[] {
 	return Array.from(model.values(), ({ pool }) => parseCidr(pool))
 }
 
+const GLOBAL = 'weft-global'
+const spaceOf = (id: string): string => id.split('/')[0] ?? ''
+
+/** Whether pools that overlap may be there together: Swarm's, and a node's part of it. */
+function belongTogether(a: { id: string; pool: string }, b: { id: string; pool: string }): boolean {
+	const spaces = [spaceOf(a.id), spaceOf(b.id)]
+	return a.pool === b.pool && spaces[0] !== spaces[1] && spaces.includes(GLOBAL)
+}
+
 function remember(model: Model, id: string, pool: string, range?: string): void {
 	const choosable = choosableOf(parseCidr(pool), range === undefined ? undefined : parseCidr(range))
 	model.set(id, { pool, choosable, given: new Set(), cursor: undefined })
@@ -86,13 +86,17 @@ const choosePool = (family: 4 | 6) =>
 const fours = ['10.99.0.0/29', '10.99.0.8/29', '10.99.0.16/29', '10.99.0.24/29']
 const sixes = ['fd99::/124', 'fd99::10/124', 'fd99::20/124', 'fd99::30/124']
 
-const askPool = (pool: string, range?: string) =>
-	command(`ask for ${pool} ${range ?? ''}`, async (model, real) => {
+const askPool = (space: string, pool: string, range?: string) =>
+	command(`ask for ${pool} ${range ?? ''} in ${space}`, async (model, real) => {
 		const family = pool.includes(':') ? 6 : 4
-		const request = { space: 's', family, pool, ...(range === undefined ? {} : { range }) } as const
+		const request = { space, family, pool, ...(range === undefined ? {} : { range }) } as const
 		const answer = await real.ipam.requestPool(request).catch((error: unknown) => error)
-		if (held(model).some((each) => overlaps(each, parseCidr(pool)))) return assert.ok(isCode(answer, 'exists'))
-		const id = `s/${pool}${range === undefined ? '' : `/${range}`}`
+		const id = `${space}/${pool}${range === undefined ? '' : `/${range}`}`
+		if (space === GLOBAL && model.has(id)) return assert.deepEqual(answer, { id, pool })
+		const overlapping = Array.from(model, ([other, each]) => ({ id: other, pool: each.pool })).filter((each) =>
+			overlaps(parseCidr(each.pool), parseCidr(pool)),
+		)
+		if (!overlapping.every((each) => belongTogether(each, { id, pool }))) return assert.ok(isCode(answer, 'exists'))
 		assert.deepEqual(answer, { id, pool })
 		remember(model, id, pool, range)
 	})
@@ -131,7 +135,7 @@ async function askAddress(model: Model, real: Real, n: number, offset: number): 
 	const request = { poolId: id, address, kind: 'gateway' } as const
 	const answer = await real.ipam.requestAddress(request).catch((error: unknown) => error)
 	if (!choosableOf(cidr, undefined).includes(address)) return assert.ok(isCode(answer, 'invalid'), String(answer))
-	if (pool.given.has(address)) return assert.ok(isCode(answer, 'in-use'), String(answer))
+	if (pool.given.has(address) && spaceOf(id) !== GLOBAL) return assert.ok(isCode(answer, 'in-use'), String(answer))
 	assert.equal(answer, `${address}/${cidr.prefix}`)
 	pool.given.add(address)
 }
@@ -191,14 +195,18 @@ const subnet = fc.constantFrom(
 	'fd98::/127',
 	'fd98:1::/126',
 )
+const space = fc.constantFrom('s', 's', GLOBAL)
 const add = (name: string, run: (model: Model, real: Real) => Promise<void>) => command(name, run)
 
 export const ALL = [
 	fc.constantFrom<4 | 6>(4, 4, 6).map(choosePool),
-	subnet.map((pool) => askPool(pool)),
+	fc.tuple(space, subnet).map(([where, pool]) => askPool(where, pool)),
 	fc
-		.constantFrom(['10.98.4.0/28', '10.98.4.8/30'], ['fd98:4::/124', 'fd98:4::8/126'])
-		.map(([pool = '', range]) => askPool(pool, range)),
+		.tuple(
+			space,
+			fc.constantFrom(['10.98.4.0/28', '10.98.4.8/30'], ['fd98:4::/124', 'fd98:4::8/126'], ['10.98.4.0/28']),
+		)
+		.map(([where, [pool = '', range]]) => askPool(where, pool, range)),
 	n.map((i) => add(`address of pool ${i}`, (model, real) => chooseAddress(model, real, i))),
 	n.map((i) => add(`address of pool ${i}, too`, (model, real) => chooseAddress(model, real, i))),
 	fc
@@ -214,9 +222,10 @@ export const ALL = [
 
 /** What must hold at the end of any sequence. */
 export function checkInvariants(model: Model): void {
-	const cidrs = held(model)
+	const pools = Array.from(model, ([id, { pool }]) => ({ id, pool }))
+	const areApart = (a: string, b: string): boolean => !overlaps(parseCidr(a), parseCidr(b))
 	assert.ok(
-		cidrs.every((a, i) => cidrs.every((b, k) => i === k || !overlaps(a, b))),
-		cidrs.map(formatCidr).join(' '),
+		pools.every((a) => pools.every((b) => a === b || areApart(a.pool, b.pool) || belongTogether(a, b))),
+		pools.map(({ id }) => id).join(' '),
 	)
 }

@@ -5,6 +5,7 @@ import { isCode, type WeftError } from '../../src/errors.ts'
 import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
 import { type Cidr, overlaps, parseCidr } from '../../src/model/address.ts'
+import type { Network } from '../../src/model/network.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 
 const BASES = parsePoolBases('10.210.0.0/16:24,fd77:6566:7400::/48:64')
@@ -78,12 +79,55 @@ describe('pools', () => {
 		const id = await poolOf('10.9.0.0/24')
 		for (const pool of ['10.9.0.0/24', '10.9.0.128/25', '10.0.0.0/8']) {
 			await refused(ipam.requestPool({ ...v4, pool }), 'exists', /overlaps with 10\.9\.0\.0\/24/)
+			if (pool === '10.9.0.0/24') continue
 			await refused(ipam.requestPool({ ...v4, space: 'weft-global', pool }), 'exists', /overlaps/)
 		}
 		await refused(ipam.requestPool({ ...v4, pool: '10.9.0.0/24', range: '10.9.0.0/25' }), 'exists', /overlaps/)
 		await poolOf('10.9.1.0/24')
 		await ipam.releasePool(id)
 		assert.equal(await poolOf('10.9.0.0/24'), id)
+	})
+
+	test('a node has the subnet that Swarm’s manager has, and its addresses, and each releases its own', async () => {
+		const { id: swarms, pool } = await ipam.requestPool({ space: 'weft-global', family: 4 })
+		const task = (await next(swarms)).split('/')[0] ?? ''
+		const nodes = await poolOf(pool)
+		assert.notEqual(nodes, swarms)
+		await ask(nodes, task)
+		await refused(ask(nodes, task), 'in-use', /already in use/)
+		await refused(ipam.requestPool({ ...v4, pool }), 'exists', /overlaps/)
+		await ipam.releasePool(nodes)
+		assert.deepEqual([store.list('lease', nodes).length, store.list('lease', swarms).length], [0, 1])
+		assert.equal(await poolOf(pool), nodes)
+		await ipam.releasePool(swarms)
+		assert.deepEqual(
+			store.list('pool', '').map(({ id }) => id),
+			[nodes],
+		)
+	})
+
+	test('Swarm’s manager, when it starts, has again what it has', async () => {
+		const { id, pool } = await ipam.requestPool({ space: 'weft-global', family: 4 })
+		const address = await next(id)
+		ipam = start()
+		assert.deepEqual(await ipam.requestPool({ space: 'weft-global', family: 4, pool }), { id, pool })
+		assert.equal(await ask(id, address.split('/')[0] ?? ''), address)
+		assert.notEqual(await next(id), address)
+		await refused(ipam.requestPool({ space: 'weft-global', family: 4, pool, range: pool }), 'exists', /overlaps/)
+	})
+
+	test('a node that has forgotten a network of Swarm’s has its subnet and addresses again, and no other network’s', async () => {
+		const ids = [await poolOf('10.9.0.0/24'), await poolOf('10.9.1.0/24')] as const
+		for (const [place, id] of ['x5k1c0v3nd8w7q2m4b6z9a0ty', 'ab'.repeat(32)].entries()) {
+			await ask(ids[place] ?? '', `10.9.${place}.2`)
+			const network = { id, ipv4: [{ pool: `10.9.${place}.0/24`, reserved: {} }], ipv6: [] }
+			await store.commit([{ kind: 'network', group: '', id, value: network as unknown as Network }])
+		}
+		assert.equal(await poolOf('10.9.0.0/24'), ids[0])
+		assert.equal(await ask(ids[0], '10.9.0.2'), '10.9.0.2/24')
+		await refused(poolOf('10.9.1.0/24'), 'exists', /overlaps/)
+		await refused(ask(ids[1], '10.9.1.2'), 'in-use', /already in use/)
+		await refused(poolOf('10.9.0.0/24', '10.9.0.0/25'), 'exists', /overlaps/)
 	})
 
 	test('an explicit pool may be one that the host routes already: macvlan on the own LAN', async () => {
