@@ -10,6 +10,7 @@ import {
 	SETTINGS,
 	type Setting,
 	type SocketAddress,
+	shownValue,
 } from './settings.ts'
 
 export interface Config {
@@ -33,6 +34,8 @@ export interface Config {
 	readonly nodeAddress: string
 	/** Where metrics are served by TCP; undefined: nowhere. */
 	readonly metrics: SocketAddress | undefined
+	/** All settings as text, for people; of secrets only whether there is one. */
+	readonly shown: Readonly<Record<string, string>>
 	readonly logLevel: (typeof LOG_LEVELS)[number]
 }
 
@@ -69,7 +72,9 @@ function accepted(name: Name, given: string | undefined): string {
 	const value = given ?? setting.fallback
 	const problem = problemOf(setting, value)
 	if (problem === undefined) return value
-	throw invalid(`${name}=${JSON.stringify(value)} is not accepted: it must be ${setting.accepted}${problem}`)
+	throw invalid(
+		`${name}=${JSON.stringify(shownValue(name, value))} is not accepted: it must be ${setting.accepted}${problem}`,
+	)
 }
 
 /** Where the command line finds weftd: as `--admin-socket` says, or the environment. @throws WeftError `invalid` */
@@ -81,6 +86,7 @@ export function adminSocketOf(env: Environment, flag: string | undefined): strin
 export function readConfig(env: Environment, args: readonly string[]): Config {
 	const flags = readFlags(args)
 	const get = (name: Name): string => accepted(name, flags[name] ?? env[name])
+	const names = Object.keys(SETTINGS) as Name[]
 	const cluster = get('WEFT_CLUSTER')
 	return {
 		socket: get('WEFT_SOCKET'),
@@ -100,6 +106,7 @@ export function readConfig(env: Environment, args: readonly string[]): Config {
 		node: get('WEFT_NODE'),
 		nodeAddress: get('WEFT_NODE_ADDRESS'),
 		metrics: parseSocketAddress(get('WEFT_METRICS')),
+		shown: Object.fromEntries(names.map((name) => [name, shownValue(name, get(name))])),
 		logLevel: get('WEFT_LOG_LEVEL') as Config['logLevel'],
 	}
 }

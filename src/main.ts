@@ -113,7 +113,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	// After Docker's, which Docker may be waiting for.
 	const names = () => dockerNames(docker).catch(() => NO_NAMES)
 	const engine = () => engineVersion(docker).catch(() => null)
-	const admin = buildAdmin({ ...parts, names, engine })
+	const admin = buildAdmin({ ...parts, names, engine, settings: config.shown })
 	const stopAdmin = await listenOnSocket(admin, config.adminSocket).catch(async (error: unknown) => {
 		await stopServing()
 		throw error

@@ -11,6 +11,8 @@ export interface Setting {
 	readonly accepted: string
 	/** False, or an error that says more, for a value that is not accepted. */
 	readonly accepts: (value: string) => boolean
+	/** Shown to nobody. */
+	readonly secret?: true
 }
 
 const path = (fallback: string): Setting => ({
@@ -84,7 +86,7 @@ export const SETTINGS = {
 	WEFT_CLUSTER_CERT: file,
 	WEFT_CLUSTER_KEY: file,
 	WEFT_CLUSTER_USER: text('', 'any text on one line', /^.*$/),
-	WEFT_CLUSTER_PASSWORD: text('', 'any text on one line', /^.*$/),
+	WEFT_CLUSTER_PASSWORD: { ...text('', 'any text on one line', /^.*$/), secret: true },
 	WEFT_NODE: text(hostname(), 'letters, digits, dots, dashes and underscores', /^[\w.-]{1,253}$/),
 	WEFT_NODE_ADDRESS: {
 		fallback: '',
@@ -119,6 +121,12 @@ export const MEANING: Record<Name, string> = {
 	WEFT_NODE_ADDRESS: 'address of this host for the others',
 	WEFT_METRICS: 'where Prometheus asks by TCP; empty: nowhere',
 	WEFT_LOG_LEVEL: 'what is logged, as JSON lines on stdout',
+}
+
+/** As anybody may see it: of a secret only whether there is one. */
+export function shownValue(name: Name, value: string): string {
+	const setting: Setting = SETTINGS[name]
+	return setting.secret && value !== '' ? '***' : value
 }
 
 /** `--state-dir` for WEFT_STATE_DIR. */

@@ -193,12 +193,20 @@ for (const [name, { get, byDefault, good, bad, accepted }] of Object.entries(CAS
 					refusal({}, [`${flagOf(name)}=${text}`]),
 				]
 				assert.equal(new Set(messages).size, 1)
-				assert.ok(messages[0]?.startsWith(`${name}=${JSON.stringify(text)} is not accepted: it must be `), messages[0])
+				const shown = name.endsWith('_PASSWORD') ? '***' : text
+				assert.ok(messages[0]?.startsWith(`${name}=${JSON.stringify(shown)} is not accepted: it must be `), messages[0])
 				assert.match(messages[0] ?? '', accepted)
 			}
 		})
 	})
 }
+
+test('all settings can be shown, a secret only as one', () => {
+	const { shown } = readConfig({ WEFT_CLUSTER_PASSWORD: 'hush', WEFT_SOCKET: '/x' }, [])
+	assert.deepEqual(Object.keys(shown).toSorted(), Object.keys(CASES).toSorted())
+	assert.deepEqual([shown.WEFT_CLUSTER_PASSWORD, shown.WEFT_SOCKET], ['***', '/x'])
+	assert.equal(readConfig({}, []).shown.WEFT_CLUSTER_PASSWORD, '')
+})
 
 test('of pools, the part that is wrong is named, and why', () => {
 	const reasons: readonly [string, RegExp][] = [

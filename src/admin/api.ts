@@ -17,6 +17,9 @@ export interface Status {
 	readonly repairs: RepairCounts
 }
 
+/** GET /settings: all of them by name, as they are in force; of secrets `***` where there is one. */
+export type Settings = Readonly<Record<string, string>>
+
 export interface StatusSettings {
 	readonly socket: string
 	readonly stateDir: string

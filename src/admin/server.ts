@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { isCode, messageOf, WeftError } from '../errors.ts'
 import { type Difference, diff } from '../network/diff.ts'
-import type { Refusal, Status } from './api.ts'
+import type { Refusal, Settings, Status } from './api.ts'
 import type { Names } from './names.ts'
 import { buildScrapes, type ScrapeParts } from './scrapes.ts'
 import { statusOf } from './status.ts'
@@ -13,17 +13,20 @@ export interface AdminParts extends ScrapeParts {
 	readonly names: () => Promise<Names>
 	/** Version of the Docker Engine; null without an answer of its. */
 	readonly engine: () => Promise<string | null>
+	/** As anybody may see them. */
+	readonly settings: Settings
 }
 
 interface Named {
 	readonly Params: { readonly network: string }
 }
 
-export function buildAdmin({ names, engine, ...parts }: AdminParts): FastifyInstance {
+export function buildAdmin({ names, engine, settings, ...parts }: AdminParts): FastifyInstance {
 	const { host, daemon } = parts
 	const server = buildScrapes(parts)
 	answerErrors(server)
 	server.get('/status', async (): Promise<Status> => statusOf(host, daemon, await engine()))
+	server.get('/settings', async (): Promise<Settings> => settings)
 	server.get('/networks', async () => networkList(host, await names()))
 	server.get<Named>('/networks/:network', async ({ params }) => {
 		const known = await names()

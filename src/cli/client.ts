@@ -20,10 +20,14 @@ export class AdminClient {
 
 	/** @throws WeftError in words for the person at the terminal, where weftd does not run or refuses. */
 	async get<T>(path: string): Promise<T> {
+		return this.#read(await this.text(path)) as T
+	}
+
+	/** The answer as it is. @throws WeftError as `get` */
+	async text(path: string): Promise<string> {
 		const { status, text } = await this.#ask(path)
-		const answer = this.#read(text)
-		if (status === 200) return answer as T
-		throw new WeftError(status === 404 ? 'not-found' : 'system', (answer as Refusal).error)
+		if (status === 200) return text
+		throw new WeftError(status === 404 ? 'not-found' : 'system', (this.#read(text) as Refusal).error)
 	}
 
 	#read(text: string): unknown {

@@ -17,17 +17,19 @@ export function completion(commands: readonly Command[], options: readonly strin
 
 function scriptOf(commands: readonly Command[], options: readonly string[]): string {
 	const words = [...commands.map(({ name }) => name), 'completion', 'help', ...options].join(' ')
-	const onNetworks = commands.filter(({ argument }) => argument !== undefined).map(({ name }) => `2:${name}`)
+	const onNetworks = commands.filter(({ argument }) => argument === 'NETWORK').map(({ name }) => `2:${name}`)
+	const onFiles = commands.filter(({ argument }) => argument === 'FILE').map(({ name }) => `2:${name}`)
 	return `[ -z "\${ZSH_VERSION-}" ] || { autoload -Uz bashcompinit && bashcompinit; }
 _weft() {
 	local words
 	case $COMP_CWORD:\${COMP_WORDS[1]} in
 	1:*) words='${words}' ;;
 	${onNetworks.join(' | ')}) words=$(${NETWORKS}) ;;
+	${onFiles.join(' | ')}) words= ;;
 	*) words='${options.join(' ')}' ;;
 	esac
 	COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
-complete -F _weft weft
+complete -o default -F _weft weft
 `
 }

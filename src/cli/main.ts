@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { invalid, isCode, messageOf } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { ip } from './addresses.ts'
+import { bundle } from './bundle.ts'
 import { AdminClient } from './client.ts'
 import type { Command } from './command.ts'
 import { completion } from './completion.ts'
@@ -21,7 +22,7 @@ const OPTIONS = {
 	'admin-socket': { type: 'string' },
 } as const
 
-const LOOKS: readonly Command[] = [status, ls, inspect, ports, ip, diff, doctor]
+const LOOKS: readonly Command[] = [status, ls, inspect, ports, ip, diff, doctor, bundle]
 const FLAGS = Object.keys(OPTIONS).map((name) => `--${name}`)
 const COMMANDS: readonly Command[] = [...LOOKS, completion(LOOKS, FLAGS)]
 

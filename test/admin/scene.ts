@@ -9,6 +9,7 @@ import { buildScrapes } from '../../src/admin/scrapes.ts'
 import { buildAdmin } from '../../src/admin/server.ts'
 import { Daemon } from '../../src/admin/status.ts'
 import { AdminClient } from '../../src/cli/client.ts'
+import { readConfig } from '../../src/config.ts'
 import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
 import { listenOnSocket } from '../../src/listen.ts'
@@ -23,6 +24,7 @@ export const DB = idOf('endpoint 1 3')
 
 const NAMES: Names = { networks: new Map([[NET, 'front']]), containers: new Map([[WEB, 'web']]) }
 
+export const PASSWORD = 'hush-7a1c'
 export const ENGINE = '28.5.2'
 
 export interface Scene {
@@ -45,9 +47,10 @@ export async function openScene(ready: Promise<void> = Promise.resolve()): Promi
 	const restoration = new Restoration(() => undefined)
 	restoration.begin(() => ready)
 	const daemon = new Daemon(settings, 'libnftables', metrics, restoration)
+	const { shown } = readConfig({ WEFT_CLUSTER_PASSWORD: PASSWORD }, [])
 	const logger = pino({ level: 'silent' })
 	const parts = { host: world.host, daemon, logger }
-	const server = buildAdmin({ ...parts, names: async () => NAMES, engine: async () => ENGINE })
+	const server = buildAdmin({ ...parts, names: async () => NAMES, engine: async () => ENGINE, settings: shown })
 	const stop = await listenOnSocket(server, socket)
 	const close = async (): Promise<void> => {
 		await stop()

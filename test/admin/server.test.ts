@@ -3,7 +3,16 @@ import assert from 'node:assert/strict'
 import { lstat } from 'node:fs/promises'
 import { request } from 'node:http'
 import { after, before, describe, it } from 'node:test'
-import type { AddressesView, NetworkDetail, NetworkSummary, PoolView, PortView, Status } from '../../src/admin/api.ts'
+import type {
+	AddressesView,
+	NetworkDetail,
+	NetworkSummary,
+	PoolView,
+	PortView,
+	Settings,
+	Status,
+} from '../../src/admin/api.ts'
+import { SETTINGS } from '../../src/settings.ts'
 import { networkRequest } from '../network/host.ts'
 import { eventually } from '../support/eventually.ts'
 import { DB, ENGINE, NET, OTHER, openScene, populate, type Scene, WEB } from './scene.ts'
@@ -34,6 +43,13 @@ describe('the admin API', () => {
 		assert.equal(status.repairs.failed, 1)
 		assert.equal(status.repairs.last?.cause, 'nft deleted table inet weft')
 		assert.deepEqual([status.host.nftables, status.host.engine], ['libnftables', ENGINE])
+	})
+
+	it('has the settings in force, and of a secret only that there is one', async () => {
+		const settings = await get<Settings>('/settings')
+		assert.deepEqual(Object.keys(settings).toSorted(), Object.keys(SETTINGS).toSorted())
+		assert.equal(settings.WEFT_POOLS, SETTINGS.WEFT_POOLS.fallback)
+		assert.deepEqual([settings.WEFT_CLUSTER_PASSWORD, settings.WEFT_CLUSTER_USER], ['***', ''])
 	})
 
 	it('lists networks, with their names where Docker has told them', async () => {

@@ -22,6 +22,7 @@ import { removePair } from './pair.ts'
 const WEFTD = fileURLToPath(new URL('../../src/weftd.js', import.meta.url))
 const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
 
+const SECRET = 'hush-51f0'
 const WGET = ['busybox', 'wget', '-q', '-O', '-']
 
 onEngines('the command line of Docker', (engine) => {
@@ -29,7 +30,7 @@ onEngines('the command line of Docker', (engine) => {
 	let clean: Footprint
 	let id: string
 	before(async () => {
-		host = await startDockerHost(engine, { env: { WEFT_METRICS: '127.0.0.1:9474' } })
+		host = await startDockerHost(engine, { env: { WEFT_METRICS: '127.0.0.1:9474', WEFT_CLUSTER_PASSWORD: SECRET } })
 		clean = await footprint(host)
 		await createNetwork(host, 'net')
 		await runContainer(host, 'one', 'net', '-p', '8080:80')
@@ -182,6 +183,18 @@ onEngines('the command line of Docker', (engine) => {
 		)
 		assert.deepEqual([...byTcp.keys()], [...families.keys()])
 		assert.match((await host.attempt([...WGET, 'http://127.0.0.1:9474/status'])).stderr, /404/)
+	})
+
+	it('bundles what it and the host have for a report, but no secret', async () => {
+		const { code, stdout } = await weft('bundle', '/run/weft.tar.gz')
+		assert.equal(code, 0, stdout)
+		await host.exec(['tar', '-xzf', '/run/weft.tar.gz', '-C', '/run'])
+		const found = (words: string) => host.exec(['sh', '-c', `grep -rlF -- '${words}' /run/weft-bundle || true`])
+		assert.match(await found('table inet weft'), /host\/nftables\.txt$/m)
+		assert.match(await found('"container": "one"'), /weft\/ports\.json$/m)
+		assert.match(await found('WEFT_CLUSTER_PASSWORD'), /weft\/settings\.json$/m)
+		assert.match(await found(' net '), /host\/docker-networks\.txt$/m)
+		assert.equal(await found(SECRET), '')
 	})
 
 	it('does without names while Docker is away', async () => {
