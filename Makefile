@@ -43,7 +43,7 @@ test-fuzz: setup build ## WEFT_TEST_FUZZ calls of nonsense to a weftd on a real 
 	@$(NODE_TEST) dist/test/e2e/hostile.test.js
 
 soak: export WEFT_TEST_SOAK ?= 600
-soak: setup build ## WEFT_TEST_SOAK seconds of users at work on a real dockerd while weftd dies; in the end nothing is different
+soak: setup build ## WEFT_TEST_SOAK seconds of users at work on a real dockerd while weftd and dockerd die; in the end nothing is different
 	@$(NODE_TEST) dist/test/e2e/soak.test.js
 
 golden: export WEFT_UPDATE_GOLDEN = 1

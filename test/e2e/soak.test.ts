@@ -1,5 +1,5 @@
 /**
- * Users at work on a real dockerd for WEFT_TEST_SOAK seconds, while weftd is restarted and killed and the firewall flushed:
+ * Users at work on a real dockerd for WEFT_TEST_SOAK seconds, while weftd and dockerd are restarted and killed and the firewall flushed:
  * in the end nothing is different from what it was, and in five minutes or more memory has stayed what it was after the
  * first. WEFT_TEST_SEED repeats what the users do, but not the moments.
  */
@@ -19,7 +19,7 @@ import { createNetwork } from './networks.ts'
 const SECONDS = Number(process.env.WEFT_TEST_SOAK ?? 30)
 const SEED = Number(process.env.WEFT_TEST_SEED ?? Date.now() % 2 ** 31)
 const USERS = 3
-/** The share of the time in which weftd dies as well; memory is that of the process that lives after it. */
+/** The share of the time in which weftd and dockerd die as well; memory is that of the process that lives after it. */
 const DEADLY = 0.4
 /** Seconds for which memory is told of at least. */
 const LONG = 300
@@ -65,7 +65,10 @@ describe('users at work', { skip: noHost() }, () => {
 	const done = new Map<string, number>()
 
 	before(async () => {
-		host = await startHost({ env: { NODE_OPTIONS: `--import=${HASTEN.href}`, WEFT_LOG_LEVEL: 'warn' } })
+		host = await startHost({
+			dockerdArgs: ['--live-restore'],
+			env: { NODE_OPTIONS: `--import=${HASTEN.href}`, WEFT_LOG_LEVEL: 'warn' },
+		})
 		await makeNetworks()
 		for (const name of Object.keys(NETWORKS)) await host.docker('run', '--rm', '--net', name, IMAGE, 'true')
 		await removeNetworks()
@@ -121,7 +124,7 @@ describe('users at work', { skip: noHost() }, () => {
 			const [what, argv] = blows[round % blows.length] ?? ['', []]
 			await host.attempt(argv)
 			count(what)
-			if (deadly) await alone(() => replaceWeftd(round % 2 === 0))
+			if (deadly) await alone(() => (round % 3 === 2 ? replaceDockerd() : replaceWeftd(round % 2 === 0)))
 		}
 	}
 
@@ -130,6 +133,13 @@ describe('users at work', { skip: noHost() }, () => {
 		if (gently) await host.stopWeftd()
 		else await host.killWeftd()
 		await host.startWeftd()
+	}
+
+	/** Its containers go on. */
+	async function replaceDockerd(): Promise<void> {
+		count('killed dockerd')
+		await host.stopDockerd('SIGKILL')
+		await host.startDockerd()
 	}
 
 	/** One after the other. */
