@@ -42,6 +42,11 @@ ip link set eth0 up
 nsenter --net="/proc/$outside/ns/net" ip addr add ${OUTSIDE_V4}/24 dev up0
 nsenter --net="/proc/$outside/ns/net" ip addr add ${OUTSIDE_V6}/64 dev up0 nodad
 nsenter --net="/proc/$outside/ns/net" ip link set up0 up
+# The kernel adds it when it has noticed that both ends are up: a footprint taken before would lack it.
+for _ in {1..100}; do
+	ip -6 route show table local | grep -q "^local ${HOST_V6} " && break
+	sleep .05
+done
 ip route add default via ${OUTSIDE_V4}
 ip -6 route add default via ${OUTSIDE_V6}
 mount -t proc proc /proc
