@@ -59,8 +59,11 @@ function sortOf(options: LanOptions, mac: string): Sort {
 /** Without a gateway there is no way out, and dockerd adds none of its own. */
 function attachment(network: LanNetwork, endpoint: Endpoint): Attachment {
 	const { options, internal } = network
-	if (internal || options.parent === undefined) return { noGatewayService: true }
-	if (routesItself(options)) return { onLink: everywhere(endpoint), noGatewayService: true }
+	const leadsOut = !internal && options.parent !== undefined
+	if (routesItself(options)) {
+		return { onLink: leadsOut ? everywhere(endpoint) : otherSubnets(network, endpoint), noGatewayService: true }
+	}
+	if (!leadsOut) return { noGatewayService: true }
 	const gateway = gatewayOf(network.ipv4, endpoint.ipv4)
 	const gatewayIpv6 = gatewayOf(network.ipv6, endpoint.ipv6)
 	return {
@@ -77,6 +80,19 @@ function routesItself(options: LanOptions): boolean {
 
 function everywhere({ ipv4, ipv6 }: Endpoint): string[] {
 	return [...(ipv4 === undefined ? [] : ['0.0.0.0/0']), ...(ipv6 === undefined ? [] : ['::/0'])]
+}
+
+/** Its own is on the link already. */
+function otherSubnets(network: LanNetwork, { ipv4, ipv6 }: Endpoint): string[] {
+	const families = [
+		[network.ipv4, ipv4],
+		[network.ipv6, ipv6],
+	] as const
+	return families.flatMap(([subnets, address]) => {
+		if (address === undefined) return []
+		const others = subnets.filter(({ pool }) => !contains(parseCidr(pool), parseCidr(address)))
+		return others.map(({ pool }) => pool)
+	})
 }
 
 /** That of the subnet which the address is of. */

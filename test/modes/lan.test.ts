@@ -106,7 +106,7 @@ const IPVLAN_CASES: Readonly<Record<string, readonly [LanNetwork, Endpoint]>> = 
 	l3: [ipvlanNetwork({ ipvlanMode: 'l3' }), BOTH],
 	'l3-ipv4': [ipvlanNetwork({ ipvlanMode: 'l3' }, { ipv6: [] }), endpoint()],
 	'l3s-vepa': [ipvlanNetwork({ ipvlanMode: 'l3s', ipvlanFlag: 'vepa' }), BOTH],
-	'l3-internal': [ipvlanNetwork({ ipvlanMode: 'l3' }, { internal: true }), BOTH],
+	'l3-internal': [ipvlanNetwork({ ipvlanMode: 'l3' }, { internal: true, ipv4: [V4, SECOND] }), BOTH],
 	parentless: [network({ options: { ...IPVLAN_PARENTLESS, ipvlanMode: 'l3' }, parent: 'weft-0123456789' }), endpoint()],
 	'host-access-l2': [
 		ipvlanNetwork(
@@ -166,7 +166,7 @@ describe('the plan of an ipvlan network', () => {
 						ways.map((way) => (way.includes(':') ? 6 : 4)),
 						internal ? [] : families,
 					)
-					assert.equal(found.onLink !== undefined, ipvlanMode !== 'l2' && !internal)
+					assert.equal(found.onLink !== undefined, ipvlanMode !== 'l2')
 				},
 			),
 		)
