@@ -97,7 +97,7 @@ export class LevelStore implements Store {
 			this.#doubtful.clear()
 		} catch (error) {
 			for (const change of changes) this.#doubtful.set(nameOf(change), change)
-			const failure = new WeftError('system', `cannot write the state: ${messageOf(error)}`, { cause: error })
+			const failure = new WeftError('system', `cannot write the state: ${reasonOf(error)}`, { cause: error })
 			for (const each of group) each.failed(failure)
 			return
 		}
@@ -127,12 +127,17 @@ function operation(record: Pick<Change, 'kind' | 'group' | 'id'>, text: string |
 	return text === undefined ? { type: 'del', key } : { type: 'put', key, value: text }
 }
 
+/** Level's own error of a database that does not open says just that. */
+function reasonOf(error: unknown): string {
+	return messageOf(error instanceof Error && error.cause instanceof Error ? error.cause : error)
+}
+
 function openError(directory: string, error: unknown): WeftError {
 	const cause = error instanceof Error ? error.cause : undefined
 	if (cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED') {
 		return new WeftError('in-use', `the state in ${directory} is in use by another weftd`, { cause: error })
 	}
-	const why = messageOf(cause ?? error)
+	const why = reasonOf(error)
 	// The first file that LevelDB writes.
 	const advice = why.includes('/LOCK: ') ? `; ${ADVICE}` : ''
 	return new WeftError('system', `the state in ${directory} cannot be opened: ${why}${advice}`, { cause: error })
