@@ -14,6 +14,9 @@ import { loadImage } from '../support/image.ts'
 import { assertReaches, inContainer, onHost, outsideOf, reaches, type Server, serve } from '../support/traffic.ts'
 import { addressOf, createNetwork } from './networks.ts'
 import { assertTalking, PORT, removePair, runPair, setUpPair } from './pair.ts'
+import { PROMISE } from './repaired.ts'
+
+const WITHIN = { within: PROMISE }
 
 describe('a host with firewalld', { skip: noFirewalls() }, () => {
 	let host: Host
@@ -50,7 +53,7 @@ describe('a host with firewalld', { skip: noFirewalls() }, () => {
 	async function assertTalkingAgain(): Promise<void> {
 		await eventually(async () => {
 			return / DOCKER-USER .*--comment weft /.test(await host.exec(['iptables-save', '-t', 'filter']))
-		})
+		}, WITHIN)
 		await assertTalking(host)
 	}
 
@@ -100,14 +103,14 @@ describe('a host with firewalld', { skip: noFirewalls() }, () => {
 
 	it('has a bridge with a name of its own in the zone while its network lives, after a reload too', async () => {
 		await setUpPair(host, '-o', 'com.docker.network.bridge.name=tubes')
-		await eventually(() => isInZone('tubes'))
+		await eventually(() => isInZone('tubes'), WITHIN)
 		await assertTalking(host)
 		await firewallCmd('--reload')
-		await eventually(() => isInZone('tubes'))
+		await eventually(() => isInZone('tubes'), WITHIN)
 		await assertTalkingAgain()
 		assert.match(host.weftd.log, /"repairs":\d+,"msg":"repaired, because \S+ made inet firewalld: put tubes into/)
 		await removePair(host)
-		await eventually(async () => !(await isInZone('tubes')))
+		await eventually(async () => !(await isInZone('tubes')), WITHIN)
 	})
 
 	it('gets its zone when it starts after weft', async () => {
@@ -117,7 +120,7 @@ describe('a host with firewalld', { skip: noFirewalls() }, () => {
 		await createNetwork(host, 'net')
 		assert.equal((await host.attempt(['nft', 'list', 'table', 'inet', 'firewalld'])).code, 1)
 		await restartFirewalld(host, firewalld)
-		await eventually(() => isInZone('weft+'))
+		await eventually(() => isInZone('weft+'), WITHIN)
 		await runPair(host)
 		await assertTalkingAgain()
 	})

@@ -3,15 +3,12 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { eventually } from '../support/eventually.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4 } from '../support/host-namespaces.ts'
 import { converse, inContainer, outsideOf, type Server, serve } from '../support/traffic.ts'
 import { createNetwork, onEngines, startDockerHost } from './networks.ts'
 import { assertTalking, PORT, removePair, runPair, setUpPair } from './pair.ts'
-
-/** Milliseconds in which a repair is promised. */
-const PROMISE = 5_000
+import { placesOfRule, repaired } from './repaired.ts'
 
 onEngines('a network of Docker', (engine) => {
 	let host: Host
@@ -26,34 +23,6 @@ onEngines('a network of Docker', (engine) => {
 		await host?.stop()
 	})
 
-	/** What weftd says it has repaired, each with its number. */
-	function repairs(): { repairs: number; msg: string }[] {
-		const lines = host.weftd.log.split('\n').filter((line) => line.includes('"repairs":'))
-		return lines.map((line) => JSON.parse(line))
-	}
-
-	/** Waits until something is repaired that was not before, and all of `done` matches. */
-	async function repaired(work: () => Promise<unknown>, ...done: readonly RegExp[]): Promise<void> {
-		const before = repairs().length
-		await work()
-		const fresh = (): string[] =>
-			repairs()
-				.slice(before)
-				.map(({ msg }) => msg)
-		const all = (): boolean => done.every((each) => fresh().some((msg) => each.test(msg)))
-		await eventually(all, { what: () => `repaired was ${fresh().join('; ') || 'nothing'}`, within: PROMISE })
-		assert.deepEqual(
-			repairs().map((each) => each.repairs),
-			repairs().map((_, i) => i + 1),
-		)
-	}
-
-	/** The chains in which iptables has weft's rule. */
-	async function places(): Promise<string[]> {
-		const lines = (await host.exec(['iptables', '-S'])).split('\n')
-		return lines.filter((line) => line.includes('--comment weft')).map((line) => line.split(' ')[1] ?? '')
-	}
-
 	it('goes on after nft flush ruleset, with its connections', async (t) => {
 		await setUpPair(host)
 		const web = await serve(await inContainer(host, 'one'), 'tcp', 80)
@@ -64,6 +33,7 @@ onEngines('a network of Docker', (engine) => {
 		// The acknowledgement of that: a packet that comes in between is answered by the host, with a reset.
 		await sleep(200)
 		await repaired(
+			host,
 			() => host.exec(['nft', 'flush', 'ruleset']),
 			/because nft deleted \w+ weft: made weft's tables anew/,
 		)
@@ -77,8 +47,8 @@ onEngines('a network of Docker', (engine) => {
 		await createNetwork(host, 'net')
 		await host.stopDockerd()
 		await host.exec(['nft', 'flush', 'ruleset'])
-		await repaired(() => host.startDockerd(), /put the rule into iptables-nft DOCKER-USER/)
-		assert.deepEqual(await places(), ['DOCKER-USER'])
+		await repaired(host, () => host.startDockerd(), /put the rule into iptables-nft DOCKER-USER/)
+		assert.deepEqual(await placesOfRule(host), ['DOCKER-USER'])
 		await host.exec(['iptables', '-P', 'FORWARD', 'DROP'])
 		await runPair(host)
 		await assertTalking(host)
@@ -86,19 +56,23 @@ onEngines('a network of Docker', (engine) => {
 
 	it('goes on after iptables -F DOCKER-USER', async () => {
 		await setUpPair(host)
-		await repaired(() => host.exec(['iptables', '-F', 'DOCKER-USER']), /put the rule into iptables-nft DOCKER-USER/)
+		await repaired(
+			host,
+			() => host.exec(['iptables', '-F', 'DOCKER-USER']),
+			/put the rule into iptables-nft DOCKER-USER/,
+		)
 		await assertTalking(host)
 	})
 
 	it("goes on after iptables -F FORWARD, and has its one rule back in Docker's chain when dockerd starts again", async () => {
 		await setUpPair(host)
-		await repaired(() => host.exec(['iptables', '-F', 'FORWARD']), /put the rule into iptables-nft FORWARD/)
-		assert.deepEqual(await places(), ['FORWARD'])
+		await repaired(host, () => host.exec(['iptables', '-F', 'FORWARD']), /put the rule into iptables-nft FORWARD/)
+		assert.deepEqual(await placesOfRule(host), ['FORWARD'])
 		await assertTalking(host)
 		await host.docker('rm', '-f', 'one', 'two')
 		await host.stopDockerd()
-		await repaired(() => host.startDockerd(), /put the rule into iptables-nft DOCKER-USER/)
-		assert.deepEqual(await places(), ['DOCKER-USER'])
+		await repaired(host, () => host.startDockerd(), /put the rule into iptables-nft DOCKER-USER/)
+		assert.deepEqual(await placesOfRule(host), ['DOCKER-USER'])
 		await runPair(host)
 		await assertTalking(host)
 	})

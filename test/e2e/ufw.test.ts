@@ -6,10 +6,11 @@ import { eventually } from '../support/eventually.ts'
 import { installFirewalls, noFirewalls } from '../support/firewalls.ts'
 import { type Host, startHost } from '../support/host.ts'
 import { HOST_V4, INTERNET_V4, OUTSIDE_V4 } from '../support/host-namespaces.ts'
-import { loadImage } from '../support/image.ts'
+import { IMAGE, loadImage } from '../support/image.ts'
 import { assertReaches, inContainer, onHost, outsideOf, reaches, type Server, serve } from '../support/traffic.ts'
 import { addressOf } from './networks.ts'
 import { assertTalking, PORT, removePair, setUpPair } from './pair.ts'
+import { PROMISE } from './repaired.ts'
 
 async function startUfwHost(dockerdArgs: readonly string[]): Promise<Host> {
 	const host = await startHost({ dockerd: false, weftd: false, dockerdArgs })
@@ -51,7 +52,7 @@ for (const [what, dockerdArgs, chain] of [
 
 		function ruleIsAmong(where: string): Promise<void> {
 			const isOurs = (line: string): boolean => line.startsWith(`-A ${where} `) && line.includes('--comment weft')
-			return eventually(async () => (await rules()).some(isOurs))
+			return eventually(async () => (await rules()).some(isOurs), { within: PROMISE })
 		}
 
 		function ruleIsThere(): Promise<void> {
@@ -86,6 +87,19 @@ for (const [what, dockerdArgs, chain] of [
 			await host.exec(['ufw', 'allow', 'proto', 'tcp', 'from', address, 'to', 'any', 'port', String(PORT)])
 			await assertReaches(one, 'tcp', HOST_V4, PORT, 'a service of the host that the user has opened')
 			await server.stop()
+		})
+
+		it('lets containers on Docker’s own bridge reach published ports', async (t) => {
+			await setUpPair(host)
+			await ruleIsThere()
+			const server = await serve(await inContainer(host, 'one'), 'tcp', 80)
+			t.after(() => server.stop())
+			await host.docker('run', '-d', '--rm', '--name', 'dock', IMAGE)
+			t.after(() => host.docker('rm', '-f', 'dock'))
+			const dock = await inContainer(host, 'dock')
+			await assertReaches(dock, 'tcp', HOST_V4, 8080)
+			// Whether they get anywhere else is Docker's business, or the user's.
+			assert.equal(await reaches(dock, 'tcp', INTERNET_V4, PORT), chain === 'DOCKER-USER')
 		})
 
 		it('lets ufw’s rules for what is routed come first, unless Docker’s come before them', async (t) => {
