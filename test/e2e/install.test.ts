@@ -33,6 +33,15 @@ describe('an installed weft', { skip: noHost() || noSystemd() }, () => {
 	}
 
 	const restarts = async () => Number(await systemd.property(UNIT, 'NRestarts'))
+	/** Once more than `before`. */
+	async function startedAgain(before: number): Promise<void> {
+		let found = ''
+		const again = async () => {
+			found = await systemd.exec('systemctl', 'show', '-p', 'NRestarts,ActiveState,SubState,Result,Job', UNIT)
+			return (await restarts()) > before && /^ActiveState=active$/m.test(found)
+		}
+		await eventually(again, { what: () => `started again, after ${before} restarts: ${found}`, within: 30_000 })
+	}
 
 	it('is started by systemd before Docker, and at every boot', async () => {
 		assert.equal(await systemd.property(UNIT, 'ActiveState'), 'active')
@@ -80,15 +89,16 @@ describe('an installed weft', { skip: noHost() || noSystemd() }, () => {
 	it('is started again when it dies, and when it hangs', async () => {
 		const before = await restarts()
 		await systemd.exec('systemctl', 'kill', '--kill-who=main', '-s', 'KILL', UNIT)
-		await eventually(async () => (await restarts()) === before + 1, { within: 20_000 })
+		// Also served again: whoever restarts a service that systemd is about to start keeps the count of its restarts.
+		await startedAgain(before)
 		const short = `mkdir -p /run/systemd/system/${UNIT}.d
 			printf '[Service]\\nWatchdogSec=3\\n' >/run/systemd/system/${UNIT}.d/watchdog.conf`
 		await systemd.exec('sh', '-ec', short)
 		await systemd.exec('systemctl', 'daemon-reload')
 		await systemd.exec('systemctl', 'restart', UNIT)
+		const alive = await restarts()
 		await systemd.exec('systemctl', 'kill', '--kill-who=main', '-s', 'STOP', UNIT)
-		await eventually(async () => (await restarts()) > 0, { within: 30_000 })
-		await eventually(async () => (await systemd.property(UNIT, 'ActiveState')) === 'active', { within: 20_000 })
+		await startedAgain(alive)
 		await host.docker('run', '--rm', '--net', 'net', IMAGE, 'ping', '-c', '1', 'one')
 	})
 
