@@ -20,10 +20,14 @@ export function builtPlugin(): () => string {
 	let folder: string
 	before(async () => {
 		folder = await mkdtemp(join(tmpdir(), 'weft-plugin-'))
-		if (noHost() === false) await run([BUILD, folder])
+		if (noHost() === false) await buildPlugin(folder)
 	})
 	after(() => rm(folder, { recursive: true, force: true }))
 	return () => folder
+}
+
+export async function buildPlugin(folder: string): Promise<void> {
+	await run([BUILD, folder])
 }
 
 export async function enablePlugin(host: Host, folder: string, ...settings: readonly string[]): Promise<void> {

@@ -1,8 +1,12 @@
 /** weft as a managed plugin: what `make plugin` builds, made, enabled, used, set, disabled and removed by Docker. */
 
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { run } from '../support/command.ts'
 import { OWN_ENGINE } from '../support/engine.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Host, startHost } from '../support/host.ts'
@@ -11,7 +15,7 @@ import { IMAGE } from '../support/image.ts'
 import { noRegistry, REGISTRY, startRegistry } from '../support/registry.ts'
 import { assertPings, converse, dial, inContainer, outsideOf, pings, serve } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
-import { builtPlugin, DRIVER, enablePlugin, STATE } from './managed.ts'
+import { buildPlugin, builtPlugin, DRIVER, enablePlugin, STATE } from './managed.ts'
 import { addressOf, onEngines, refused, startDockerHost, subnetOf } from './networks.ts'
 
 const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
@@ -83,6 +87,28 @@ onEngines('weft as a managed plugin', (engine) => {
 		assert.equal(await weft('diff'), '')
 	})
 
+	it('writes the settings of the kernel, which are read-only in its own /proc', async () => {
+		const { bridge } = JSON.parse(await host.exec([process.execPath, WEFT, 'inspect', 'net', '--json'])).network
+		assert.equal(await host.exec(['cat', `/proc/sys/net/ipv4/conf/${bridge}/route_localnet`]), '1')
+		const [plugin = ''] = (await host.exec(['pgrep', '-f', '^/usr/bin/node /weftd.js'])).split('\n')
+		const write = ['nsenter', '-t', plugin, '-m', '/usr/bin/node', '-e']
+		const own = `require('fs').writeFileSync('/proc/sys/net/ipv4/conf/${bridge}/route_localnet', '1')`
+		assert.match((await host.attempt([...write, own])).stderr, /EROFS/)
+	})
+
+	it('has macvlan networks, whose containers reach the host and others on the network of its link', async () => {
+		await host.exec(['ip', 'addr', 'add', '192.168.9.2/24', 'dev', 'eth0'])
+		await host.outside(['ip', 'addr', 'add', '192.168.9.1/24', 'dev', 'up0'])
+		const words = ['-o', 'mode=macvlan', '-o', 'parent=eth0', '-o', 'host_access=true']
+		await createNetwork('lan', ...words, '--subnet', '192.168.9.0/24', '--gateway', '192.168.9.1')
+		await host.docker('run', '-d', '--name', 'three', '--net', 'lan', '--ip', '192.168.9.50', IMAGE)
+		for (const address of ['192.168.9.1', '192.168.9.2']) await assertPings(await inContainer(host, 'three'), address)
+		await assertPings(outsideOf(host), '192.168.9.50')
+		await host.docker('rm', '-f', 'three')
+		await host.docker('network', 'rm', 'lan')
+		await host.exec(['ip', 'addr', 'del', '192.168.9.2/24', 'dev', 'eth0'])
+	})
+
 	it('is not joined by a daemon on the host', async () => {
 		const env = { WEFT_SOCKET: '/run/own.sock', WEFT_ADMIN_SOCKET: '/run/own.admin', WEFT_STATE_DIR: '/run/data/own' }
 		const own = await host.attempt([process.execPath, WEFTD], { env })
@@ -112,17 +138,39 @@ onEngines('weft as a managed plugin', (engine) => {
 describe('weft as a managed plugin from a registry', { skip: noRegistry() }, () => {
 	const ref = (tag: string) => `${REGISTRY}/weft:${tag}`
 	let host: Host
+	let second: string
 
 	before(async () => {
 		host = await startHost({ weftd: false })
 		await startRegistry(host)
-		for (const tag of ['1', '2']) {
-			await host.docker('plugin', 'create', ref(tag), folder())
-			await host.docker('plugin', 'push', ref(tag))
-			await host.docker('plugin', 'rm', ref(tag))
-		}
+		second = await mkdtemp(join(tmpdir(), 'weft-plugin-'))
+		await buildPlugin(second)
+		await push('1', folder())
+		await push('2', second)
 	})
-	after(() => host?.stop())
+	after(async () => {
+		await host?.stop()
+		await rm(second, { recursive: true, force: true })
+	})
+
+	async function push(tag: string, from: string): Promise<void> {
+		await host.docker('plugin', 'create', ref(tag), from)
+		await host.docker('plugin', 'push', ref(tag))
+		await host.docker('plugin', 'rm', ref(tag))
+	}
+
+	/** What the registry has of it: digests of all that it consists of. */
+	function manifest(tag: string): Promise<string> {
+		const accept = 'Accept: application/vnd.docker.distribution.manifest.v2+json'
+		const url = `http://${REGISTRY}/v2/weft/manifests/${tag}`
+		return host.exec(['busybox', 'wget', '-q', '-O', '-', '--header', accept, url])
+	}
+
+	it('is the same, to the byte, each time that it is built, and has less than 130 MB', async () => {
+		assert.match(await manifest('1'), /"digest": *"sha256:/)
+		assert.equal(await manifest('1'), await manifest('2'))
+		assert.ok(Number.parseInt(await run(['du', '-s', '-BMB', folder()]), 10) < 130)
+	})
 
 	it('is installed with its settings, and upgraded under running containers', async () => {
 		const words = ['--alias', 'weft', '--grant-all-permissions']
