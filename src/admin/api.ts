@@ -110,6 +110,12 @@ export interface EndpointView {
 	readonly ports: readonly PortView[]
 }
 
+/** GET /containers/CONTAINER, by the name that Docker has for it. */
+export interface ContainerDetail {
+	readonly name: string
+	readonly endpoints: readonly { readonly network: NetworkSummary; readonly endpoint: EndpointView }[]
+}
+
 /** GET /ports */
 export interface PortView {
 	readonly protocol: Protocol

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { isCode, messageOf, WeftError } from '../errors.ts'
 import { type Difference, diff } from '../network/diff.ts'
 import type { Refusal, Settings, Status } from './api.ts'
+import { containerDetail } from './containers.ts'
 import type { Names } from './names.ts'
 import { buildScrapes, type ScrapeParts } from './scrapes.ts'
 import { statusOf } from './status.ts'
@@ -35,6 +36,9 @@ export function buildAdmin({ names, engine, settings, ...parts }: AdminParts): F
 	server.get<Named>('/networks/:network/addresses', async ({ params }) => {
 		const known = await names()
 		return addressesOf(host, known, findNetwork(host, known, params.network))
+	})
+	server.get<{ readonly Params: { readonly container: string } }>('/containers/:container', async ({ params }) => {
+		return containerDetail(host, await names(), params.container)
 	})
 	server.get('/ports', async () => portList(host, await names()))
 	server.get('/pools', async () => poolList(host, await names()))

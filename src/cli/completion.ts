@@ -17,7 +17,7 @@ export function completion(commands: readonly Command[], options: readonly strin
 
 function scriptOf(commands: readonly Command[], options: readonly string[]): string {
 	const words = [...commands.map(({ name }) => name), 'completion', 'help', ...options].join(' ')
-	const onNetworks = commands.filter(({ argument }) => argument === 'NETWORK').map(({ name }) => `2:${name}`)
+	const onNetworks = commands.filter(({ argument }) => argument?.startsWith('NETWORK')).map(({ name }) => `2:${name}`)
 	const onFiles = commands.filter(({ argument }) => argument === 'FILE').map(({ name }) => `2:${name}`)
 	return `[ -z "\${ZSH_VERSION-}" ] || { autoload -Uz bashcompinit && bashcompinit; }
 _weft() {

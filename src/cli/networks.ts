@@ -1,5 +1,6 @@
 /** `weft ls` and `weft inspect` */
-import type { EndpointView, NetworkDetail, NetworkSummary } from '../admin/api.ts'
+import type { ContainerDetail, EndpointView, NetworkDetail, NetworkSummary } from '../admin/api.ts'
+import { isCode, WeftError } from '../errors.ts'
 import { type Command, shown } from './command.ts'
 import { portOf } from './ports.ts'
 import { called, facts, short, table } from './table.ts'
@@ -18,15 +19,29 @@ marks those without a way out, UNSETTLED those that are being made or taken away
 
 export const inspect: Command = {
 	name: 'inspect',
-	argument: 'NETWORK',
-	summary: 'a network with its options, endpoints and ports',
+	argument: 'NETWORK|CONTAINER',
+	summary: 'a network with its options, endpoints and ports, or a container on its networks',
 	help: `Shows a network, named by its name, its id or the beginning of its id: the options that are in force, and
 each endpoint with its addresses, its MAC, its link on this host and its ports. Of an endpoint that is not
-attached, no container has the link: it is starting, or has lost it.`,
-	run: async (client, network) => {
-		const detail = await client.get<NetworkDetail>(`/networks/${encodeURIComponent(network)}`)
-		return shown(detail, detailOf(detail))
+attached, no container has the link: it is starting, or has lost it. Where no network is called so, shows the
+container of that name, on each network of weft's that it is on.`,
+	run: async (client, name) => {
+		const detail = await found(client.get<NetworkDetail>(`/networks/${encodeURIComponent(name)}`))
+		if (detail !== undefined) return shown(detail, detailOf(detail))
+		const container = await found(client.get<ContainerDetail>(`/containers/${encodeURIComponent(name)}`))
+		if (container !== undefined) return shown(container, containerOf(container))
+		throw new WeftError('not-found', `weft has no network ${JSON.stringify(name)}, and no container of that name`)
 	},
+}
+
+/** Undefined where there is none of that name. */
+async function found<T>(answer: Promise<T>): Promise<T | undefined> {
+	try {
+		return await answer
+	} catch (error) {
+		if (isCode(error, 'not-found')) return undefined
+		throw error
+	}
 }
 
 export function listOf(networks: readonly NetworkSummary[]): string {
@@ -63,6 +78,17 @@ export function detailOf({ network, options, mtu, adopted, endpoints }: NetworkD
 		...optionsOf(options),
 	])
 	return `${head}\n${endpointsOf(endpoints)}`
+}
+
+export function containerOf({ endpoints }: ContainerDetail): string {
+	const blocks = endpoints.map(({ network: { id, name, mode }, endpoint }) => {
+		const head = facts([
+			['Network', called(name, id)],
+			['Mode', mode],
+		])
+		return `${head}\n${endpointsOf([endpoint])}`
+	})
+	return blocks.join('\n')
 }
 
 /** As for `-o`, one below the other. The mode is said already. */

@@ -5,6 +5,7 @@ import { request } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import type {
 	AddressesView,
+	ContainerDetail,
 	NetworkDetail,
 	NetworkSummary,
 	PoolView,
@@ -43,6 +44,16 @@ describe('the admin API', () => {
 		assert.equal(status.repairs.failed, 1)
 		assert.equal(status.repairs.last?.cause, 'nft deleted table inet weft')
 		assert.deepEqual([status.host.nftables, status.host.engine], ['libnftables', ENGINE])
+	})
+
+	it('shows a container by its name, on each of its networks', async () => {
+		const { name, endpoints } = await get<ContainerDetail>('/containers/web')
+		assert.equal(name, 'web')
+		assert.deepEqual(
+			endpoints.map(({ network, endpoint }) => [network.name, endpoint.id, endpoint.ipv4]),
+			[['front', WEB, '10.210.1.2/24']],
+		)
+		await assert.rejects(get('/containers/front'), /weft has no container "front"/)
 	})
 
 	it('has the settings in force, and of a secret only that there is one', async () => {

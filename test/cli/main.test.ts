@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test'
 import { main, type Outcome } from '../../src/cli/main.ts'
 import { adminSocketOf } from '../../src/config.ts'
 import { VERSION } from '../../src/version.ts'
-import { DB, ENGINE, NET, OTHER, openScene, populate, type Scene } from '../admin/scene.ts'
+import { DB, ENGINE, NET, OTHER, openScene, populate, type Scene, WEB } from '../admin/scene.ts'
 
 function weft(socket: string, ...args: readonly string[]): Promise<Outcome> {
 	return main('/usr/bin/weft', args, (flag) => adminSocketOf({ WEFT_ADMIN_SOCKET: socket }, flag))
@@ -59,6 +59,13 @@ describe('weft', () => {
 		assert.match(text, /web +10\.210\.1\.2\/24 +- +\S+ +wv\S+ +yes +0\.0\.0\.0:8080->80\/tcp$/m)
 	})
 
+	it('inspect CONTAINER', async () => {
+		const text = await printed('inspect', 'web')
+		assert.match(text, /^Network: +front\nMode: +bridge\n\nENDPOINT +CONTAINER /)
+		assert.match(text, new RegExp(`^${WEB.slice(0, 12)} +web +10\\.210\\.1\\.2/24 .* 0\\.0\\.0\\.0:8080->80/tcp$`, 'm'))
+		assert.deepEqual(JSON.parse(await printed('inspect', 'web', '--json')), await scene.client.get('/containers/web'))
+	})
+
 	it('ports', async () => {
 		assert.match(await printed('ports'), /^0\.0\.0\.0:8080 +10\.210\.1\.2:80 +tcp +web +front$/m)
 	})
@@ -94,7 +101,9 @@ describe('weft', () => {
 
 	it('refuses a network that there is not', async () => {
 		const outcome = await weft(scene.socket, 'inspect', 'back')
-		assert.deepEqual(outcome, { stdout: '', stderr: 'weft: weft has no network "back"\n', code: 1 })
+		const stderr = 'weft: weft has no network "back", and no container of that name\n'
+		assert.deepEqual(outcome, { stdout: '', stderr, code: 1 })
+		assert.match((await weft(scene.socket, 'ip', 'web')).stderr, /^weft: weft has no network "web"\n$/)
 	})
 
 	it('explains itself and each command', async () => {
@@ -109,7 +118,7 @@ describe('weft', () => {
 		['an unknown command', ['list'], 'there is no command "list"'],
 		['an unknown option', ['ls', '--all'], "Unknown option '--all'"],
 		['a missing argument', ['inspect'], 'weft inspect needs a NETWORK'],
-		['an argument too many', ['inspect', 'a', 'b'], 'weft inspect takes one NETWORK, not also b'],
+		['an argument too many', ['inspect', 'a', 'b'], 'weft inspect takes one NETWORK|CONTAINER, not also b'],
 		['an argument of a command without', ['ls', 'a'], 'weft ls takes no argument, not a'],
 		['a socket that is no path', ['ls', '--admin-socket', 'x'], 'it must be an absolute path'],
 	] as const) {

@@ -5,6 +5,7 @@ import { after, before, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type {
 	AddressesView,
+	ContainerDetail,
 	DifferenceView,
 	NetworkDetail,
 	NetworkSummary,
@@ -90,6 +91,10 @@ onEngines('the command line of Docker', (engine) => {
 		assert.equal(options['com.docker.network.bridge.enable_icc'], 'true')
 		assert.deepEqual(endpoints.map(({ container }) => container).sort(), ['one', 'two'])
 		assert.match((await weft('ports')).stdout, /^0\.0\.0\.0:8080 .*\bone\b/m)
+		assert.deepEqual(
+			(await read<ContainerDetail>('inspect', 'one')).endpoints.map((each) => each.network.name),
+			['net'],
+		)
 	})
 
 	it('shows the published port, and to whom it leads', async () => {
