@@ -33,7 +33,7 @@ export class Flows {
 		const isStale = staleness(change, addresses)
 		for (const filter of filtersOf(change)) {
 			await this.#sockets.use(async (socket) => {
-				const flows = (await socket.dump(getFlows(filter))).map(readFlow).filter((flow) => flow !== undefined)
+				const flows = await socket.dump(getFlows(filter), readFlow)
 				for (const flow of flows.filter(isStale)) await unlessGone(socket.request(deleteFlow(flow)))
 			})
 		}

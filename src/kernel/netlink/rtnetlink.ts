@@ -199,9 +199,8 @@ export class Rtnetlink {
 		return this.#sockets.use((socket) => socket.request(request))
 	}
 
-	async #list<T>(request: Request, read: (message: Message) => T | undefined): Promise<T[]> {
-		const messages = await this.#sockets.use((socket) => socket.dump(request))
-		return messages.map(read).filter((found) => found !== undefined)
+	#list<T>(request: Request, read: (message: Message) => T | undefined): Promise<T[]> {
+		return this.#sockets.use((socket) => socket.dump(request, read))
 	}
 }
 

@@ -25,18 +25,18 @@ const NETLINK_GET_STRICT_CHK = 12
 const RECEIVE_BYTES = 64 * 1024
 const DUMP_ATTEMPTS = 5
 
-export interface Dump {
-	readonly messages: Message[]
+export interface Dump<T> {
+	readonly found: T[]
 	/** Something changed while the kernel listed it. */
 	readonly interrupted: boolean
 }
 
 /** The first dump that was not interrupted, or the last of a few. */
-export async function untilWhole(dump: () => Promise<Dump>): Promise<Message[]> {
+export async function untilWhole<T>(dump: () => Promise<Dump<T>>): Promise<T[]> {
 	for (let attempt = 1; ; attempt++) {
 		try {
-			const { messages, interrupted } = await dump()
-			if (!interrupted || attempt === DUMP_ATTEMPTS) return messages
+			const { found, interrupted } = await dump()
+			if (!interrupted || attempt === DUMP_ATTEMPTS) return found
 		} catch (error) {
 			// The receive buffer ran over: what is left of this dump is worthless, a new one is not.
 			if (!isErrno(error, 'ENOBUFS') || attempt === DUMP_ATTEMPTS) throw error
@@ -84,23 +84,25 @@ export class NetlinkSocket {
 
 	/**
 	 * Asks for all objects of a kind. Where they changed while the kernel listed them, the list is taken anew; on a host
-	 * that never rests the last one stands, which can lack or repeat what came or went meanwhile.
+	 * that never rests the last one stands, which can lack or repeat what came or went meanwhile. What `read` makes of each
+	 * is kept, and not the message: those of ten thousand links are tens of megabytes.
 	 */
-	dump(request: Request): Promise<Message[]> {
-		return untilWhole(() => this.#dumpOnce(request))
+	dump<T>(request: Request, read: (message: Message) => T | undefined): Promise<T[]> {
+		return untilWhole(() => this.#dumpOnce(request, read))
 	}
 
-	async #dumpOnce(request: Request): Promise<Dump> {
+	async #dumpOnce<T>(request: Request, read: (message: Message) => T | undefined): Promise<Dump<T>> {
 		const sequence = await this.#send({ ...request, flags: request.flags | NLM_F_DUMP })
-		const messages: Message[] = []
+		const found: T[] = []
 		let interrupted = false
 		for (;;) {
 			for (const message of await this.#receiveMore(sequence)) {
 				interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0
 				if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
-					return { messages: accept(message, messages), interrupted }
+					return { found: accept(message, found), interrupted }
 				}
-				messages.push(message)
+				const one = read(message)
+				if (one !== undefined) found.push(one)
 			}
 		}
 	}
@@ -147,8 +149,8 @@ export class NetlinkSocket {
 	}
 }
 
-function accept(end: Message, messages: Message[]): Message[] {
+function accept<T>(end: Message, found: T[]): T[] {
 	const { errno, detail } = outcome(end)
 	if (errno !== 0) throw kernelError(errno, detail)
-	return messages
+	return found
 }

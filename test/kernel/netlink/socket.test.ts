@@ -12,10 +12,10 @@ function message(sequence: number): Message {
 /** Dumps that end as these words say, the last for ever; the message of each has its number. */
 function dumps(...ends: readonly ('whole' | 'interrupted' | 'ENOBUFS' | 'EPERM')[]) {
 	let count = 0
-	const dump = async (): Promise<Dump> => {
+	const dump = async (): Promise<Dump<Message>> => {
 		const end = ends[Math.min(count++, ends.length - 1)] ?? 'whole'
 		if (end === 'ENOBUFS' || end === 'EPERM') throw new WeftError('system', 'refused', { errno: end })
-		return { messages: [message(count)], interrupted: end === 'interrupted' }
+		return { found: [message(count)], interrupted: end === 'interrupted' }
 	}
 	const stands = async () => (await untilWhole(dump)).map(({ sequence }) => sequence)
 	return { stands, count: () => count }
