@@ -55,6 +55,7 @@ const getsockopt = call<[fd: number, level: number, option: number, value: Buffe
 )
 const inotifyInit = call<[flags: number]>('int inotify_init1(int flags)')
 const inotifyAdd = call<[fd: number, path: string, mask: number]>('int inotify_add_watch(int, const char *, uint32_t)')
+const mallocTrim = call<[pad: number]>('int malloc_trim(size_t)')
 const close = call<[fd: number]>('int close(int fd)')
 const setns = call<[fd: number, type: number]>('int setns(int fd, int type)')
 const prctl = call<[option: number, argument: number]>('int prctl(int option, unsigned long argument)')
@@ -293,6 +294,7 @@ function bindNftables(library: LibraryHandle): Nftables {
 		outputBuffer: library.func('const char *nft_ctx_get_output_buffer(void *context)'),
 		errorBuffer: library.func('const char *nft_ctx_get_error_buffer(void *context)'),
 		// -1 means that the command failed, with the reason in the error buffer and not in errno.
+		trim: async () => void (await pooled(mallocTrim, 0)),
 		runCommand: async (context, command) => (await pooled(run, context, Buffer.from(`${command}\0`))).result,
 	}
 }

@@ -14,4 +14,6 @@ export interface Nftables {
 	errorBuffer(context: NftContext): string
 	/** 0 for success; runs on the thread pool. */
 	runCommand(context: NftContext, command: string): Promise<number>
+	/** Gives memory that was freed back to the system: malloc_trim(3); on the thread pool. */
+	trim(): Promise<void>
 }

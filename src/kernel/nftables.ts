@@ -8,6 +8,12 @@ import { NETLINK_NETFILTER } from './netlink/nftables.ts'
 import { netlinkPorts } from './netlink/ports.ts'
 
 /** Calls must not overlap: a context serves one at a time, and firewall.ts sends one at a time. */
+/**
+ * Characters that were sent and printed, from which on memory is given back: libnftables takes some hundred megabytes for the
+ * elements of ten thousand containers, and frees them, but the C library would keep them.
+ */
+const LARGE = 1 << 19
+
 export class Nft {
 	readonly #library: Nftables
 	readonly #context: NftContext
@@ -37,6 +43,7 @@ export class Nft {
 		// The buffers are emptied by the call that follows; reading them keeps them small.
 		const said = this.#library.errorBuffer(this.#context)
 		const printed = this.#library.outputBuffer(this.#context)
+		if (commands.length + printed.length > LARGE) await this.#library.trim()
 		if (result !== 0) throw new WeftError('system', `nftables: ${firstLine(said)}`)
 		return printed
 	}
