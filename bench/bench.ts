@@ -6,11 +6,12 @@ import { machine } from './machine.ts'
 import { PARTS, type Part } from './parts.ts'
 import { type Section, table, verdicts } from './report.ts'
 
-const JSON_FILE = fileURLToPath(new URL('../bench.json', import.meta.url))
+/** Without its ending. */
+const RESULT = fileURLToPath(new URL('../bench', import.meta.url))
 const HELP = `make bench                       all parts, in less than ten minutes
 make bench PARTS="NAME NAME…"    some of them:
 ${PARTS.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`).join('\n')}
-The tables are also in dist/bench.json.`
+The tables are also in dist/bench.md, and for programs in dist/bench.json.`
 
 const words = process.argv.slice(2)
 if (words.some((word) => word === '--help' || word === '-h')) console.log(HELP)
@@ -29,14 +30,18 @@ async function measure(parts: readonly Part[]): Promise<void> {
 	const about = machine()
 	console.log(`${about}\n`)
 	const sections: Section[] = []
+	const tables: string[] = []
 	for (const { name, about, run } of parts) {
 		const begin = performance.now()
 		const rows = await run()
 		sections.push({ name, rows, seconds: Math.round((performance.now() - begin) / 1000) })
-		console.log([`## ${name}: ${about}`, '', ...table(rows), ''].join('\n'))
+		const lines = [`### ${name}: ${about}`, '', ...table(rows), '']
+		console.log(lines.join('\n'))
+		tables.push(...lines)
 	}
-	console.log(['## Targets', '', ...verdicts(sections.flatMap(({ rows }) => rows)), ''].join('\n'))
-	const seconds = sections.reduce((sum, section) => sum + section.seconds, 0)
-	console.log(`${seconds} s in all; the same as JSON is in dist/bench.json.`)
-	await writeFile(JSON_FILE, JSON.stringify({ machine: about, sections }, undefined, '\t'))
+	const targets = ['### Targets', '', ...verdicts(sections.flatMap(({ rows }) => rows)), '']
+	const end = `It took ${sections.reduce((sum, { seconds }) => sum + seconds, 0)} s.`
+	console.log([...targets, end].join('\n'))
+	await writeFile(`${RESULT}.md`, `${[`${about}. ${end}`, '', ...targets, ...tables].join('\n').trimEnd()}\n`)
+	await writeFile(`${RESULT}.json`, JSON.stringify({ machine: about, sections }, undefined, '\t'))
 }

@@ -2,24 +2,23 @@
 import { readFile } from 'node:fs/promises'
 import { performance } from 'node:perf_hooks'
 import type { Host } from '../test/support/host.ts'
-import { Wire } from '../test/support/wire.ts'
-import { ROOM, weftCrowd } from './crowds.ts'
+import { encode, Wire } from '../test/support/wire.ts'
+import { ROOM } from './crowds.ts'
 import { alone, type Row } from './figures.ts'
 import { withRig } from './rig.ts'
+import { storeEndpoints } from './stored.ts'
 
-/** Containers on each network, of which a bridge has room for 1,023. */
-const CONTAINERS = 125
 const STEPS = [0, 1000, 10_000]
 
 export function daemon(): Promise<Row[]> {
 	return withRig(
-		async ({ host }) => {
+		async (rig) => {
 			const rows: Row[] = []
 			let stored = 0
 			for (const count of STEPS) {
-				await weftCrowd(host, { networks: (count - stored) / CONTAINERS, containers: CONTAINERS, ports: 0 })
+				await storeEndpoints(rig, count - stored)
 				stored = count
-				rows.push(...(await starts(host, count)))
+				rows.push(...(await starts(rig.host, count)))
 			}
 			return rows
 		},
@@ -29,17 +28,15 @@ export function daemon(): Promise<Row[]> {
 
 async function starts(host: Host, count: number): Promise<Row[]> {
 	const [serving, restored, memory]: [number[], number[], number[]] = [[], [], []]
-	for (let i = 0; i < (count > 1000 ? 3 : 9); i++) {
-		await host.stopWeftd()
+	const last = count > 1000 ? 2 : 8
+	for (let i = 0; i <= last; i++) {
 		const begin = performance.now()
 		await host.startWeftd()
 		serving.push(performance.now() - begin)
-		const wire = new Wire(host.path('/run/docker/plugins/weft.sock'))
-		// Is answered when everything is restored.
-		await wire.call('NetworkDriver.EndpointOperInfo', { NetworkID: 'none', EndpointID: 'none' })
+		await isRestored(host)
 		restored.push(performance.now() - begin)
-		wire.close()
 		memory.push(await residentMemory(host))
+		if (i < last) await host.stopWeftd()
 	}
 	const of = `with ${count.toLocaleString('en')} endpoints`
 	return [
@@ -47,6 +44,14 @@ async function starts(host: Host, count: number): Promise<Row[]> {
 		alone(`weftd has all restored, ${of}`, 'ms', restored),
 		alone(`resident memory, ${of}`, 'MiB', memory),
 	]
+}
+
+/** A call of Docker's waits until all is restored, and for 9 s at most. */
+async function isRestored(host: Host): Promise<void> {
+	const wire = new Wire(host.path('/run/docker/plugins/weft.sock'))
+	const body = encode({ NetworkID: 'none', EndpointID: 'none' })
+	while ((await wire.raw('NetworkDriver.EndpointOperInfo', body)).status !== 200);
+	wire.close()
 }
 
 async function residentMemory(host: Host): Promise<number> {

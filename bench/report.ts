@@ -1,6 +1,6 @@
 /** Tables in Markdown. Pure. */
 import type { Row } from './figures.ts'
-import { isMet, TARGETS, type Target } from './targets.ts'
+import { bound, isMet, TARGETS, type Target } from './targets.ts'
 
 export interface Section {
 	readonly name: string
@@ -21,7 +21,11 @@ export function table(rows: readonly Row[]): string[] {
 		const between = spread === undefined ? '' : `${spread[0].toFixed(2)} to ${spread[1].toFixed(2)}`
 		return [...cells, ...(compared ? [ratio?.toFixed(2) ?? '', between] : []), String(runs)]
 	})
-	return [heads, heads.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`)
+	return [line(heads), `|${heads.map(() => '---|').join('')}`, ...lines.map(line)]
+}
+
+function line(cells: readonly string[]): string {
+	return `| ${cells.join(' | ')} |`
 }
 
 /** Three digits that mean something. */
@@ -37,12 +41,10 @@ export function verdicts(rows: readonly Row[]): string[] {
 		const value = target.of === 'ratio' ? row?.ratio : row?.medians.weft
 		return row === undefined || value === undefined ? [] : [verdict(target, row, value)]
 	})
-	return ['| target | bound | measured | |', '|---|---|---|---|', ...lines]
+	return ['| target | bound | measured | result |', '|---|---|---|---|', ...lines]
 }
 
 function verdict(target: Target, { name, unit }: Row, value: number): string {
-	const bound = 'atMost' in target ? `<= ${target.atMost}` : `>= ${target.atLeast}`
-	const isRatio = target.of === 'ratio'
-	const cells = [name, `${bound} ${isRatio ? 'of Docker’s' : unit}`, isRatio ? value.toFixed(2) : figure(value)]
-	return `| ${cells.join(' | ')} | ${isMet(target, value) ? 'met' : 'missed'} |`
+	const measured = target.of === 'ratio' ? value.toFixed(2) : `${figure(value)} ${unit}`
+	return line([name, bound(target), measured, isMet(target, value) ? 'met' : (target.why ?? 'missed')])
 }

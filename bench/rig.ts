@@ -13,20 +13,23 @@ const FLOOR = fileURLToPath(new URL('./floor.js', import.meta.url))
 export interface Rig {
 	readonly host: Host
 	readonly api: Engine
+	/** weft's. */
+	readonly stateDir: string
 }
 
 /** A host for as long as `work` takes. */
 export async function withRig<T>(work: (rig: Rig) => Promise<T>, options: HostOptions = {}): Promise<T> {
 	const state = await mkdtemp(join(tmpdir(), 'weft-bench-'))
 	try {
+		const stateDir = join(state, 'weft')
 		const host = await startHost({
 			dockerdArgs: ['--data-root', join(state, 'docker')],
 			...options,
-			env: { WEFT_LOG_LEVEL: 'info', WEFT_STATE_DIR: join(state, 'weft'), ...options.env },
+			env: { WEFT_LOG_LEVEL: 'info', WEFT_STATE_DIR: stateDir, ...options.env },
 		})
 		const api = engine(host.path('/run/docker.sock'))
 		try {
-			return await work({ host, api })
+			return await work({ host, api, stateDir })
 		} finally {
 			api.close()
 			await host.stop()
