@@ -1,8 +1,10 @@
 /**
- * A kernel that has no memory, no room or is busy, at each change that a verb makes: the error says what it was about, nothing
- * is left in the kernel, and the next try succeeds.
+ * A kernel that has no memory, no room or is busy, at each change that a verb makes, or lets nobody at nftables: the error says
+ * what it was about, nothing is left in the kernel, and the next try succeeds.
  */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import { messageOf } from '../../src/errors.ts'
 import { kernelError } from '../../src/kernel/ffi.ts'
@@ -93,4 +95,26 @@ describe('a kernel that refuses', { skip: noBed() }, () => {
 			})
 		}
 	}
+
+	it('with EPERM, as another process owns the table of that name, leaves nothing of a network, and says so', async (t) => {
+		await bed.host.run('nft', 'delete', 'table', 'inet', 'weft')
+		const owner = spawn('nft', ['-i'], { stdio: ['pipe', 'pipe', 'inherit'] })
+		const ended = once(owner, 'close')
+		t.after(() => owner.kill())
+		owner.stdin.write('add table inet weft { flags owner; }\nlist tables\n')
+		for await (const text of owner.stdout.iterator({ destroyOnReturn: false })) {
+			if (/table inet weft\n/.test(String(text))) break
+		}
+		const before = await look()
+		const refused = /firewall: nftables: .*Operation not permitted/
+		await assert.rejects(weft.verbs.createNetwork(networkRequest(1)), (error) => refused.test(messageOf(error)))
+		assert.deepEqual(await look(), before)
+		assert.notDeepEqual(await weft.differences(), [], 'it tells of what is left half made')
+		// Its table goes with it.
+		owner.stdin.end()
+		await ended
+		await weft.verbs.createNetwork(networkRequest(1))
+		assert.deepEqual(await weft.differences(), [])
+		await weft.verbs.deleteNetwork(idOf('network 1'))
+	})
 })
