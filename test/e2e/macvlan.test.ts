@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, afterEach, before, it } from 'node:test'
+import { isSince } from '../support/engine.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, INTERNET_V4, OUTSIDE_V4, OUTSIDE_V6 } from '../support/host-namespaces.ts'
@@ -202,6 +203,20 @@ onEngines('a macvlan network', (engine) => {
 		await runContainer(host, 'one', 'lan', '--ip', '10.66.1.7')
 		assert.match(await host.docker('exec', 'one', 'ip', 'route'), /default via 10\.66\.1\.254/)
 	})
+
+	// An older one takes an address for a gateway that nobody has named.
+	if (isSince(engine, 28)) {
+		it('has two containers on a subnet of two addresses, with Docker 28 and newer', async () => {
+			const parent = ['-o', 'mode=macvlan', '-o', 'parent=eth0']
+			await createNetwork(host, 'lan', ...parent, '--subnet', '192.168.135.0/31')
+			await runPair()
+			const addresses = [await endpointOf(host, 'one', 'lan'), await endpointOf(host, 'two', 'lan')]
+			const plain = addresses.map(({ IPAddress }) => IPAddress)
+			assert.deepEqual(plain.toSorted(), ['192.168.135.0', '192.168.135.1'])
+			await assertPings(await inContainer(host, 'one'), plain[1] ?? '')
+			await assertPings(await inContainer(host, 'two'), plain[0] ?? '')
+		})
+	}
 
 	it('is refused in words, and leaves nothing', async () => {
 		const create = (...words: readonly string[]) => {
