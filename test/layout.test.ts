@@ -30,8 +30,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 	'kernel/': ['model/', 'mutex.ts', 'errors.ts'],
 	'modes/': ['model/', 'kernel/resource.ts', 'errors.ts'],
 	'store/': ['model/', 'directory.ts', 'errors.ts'],
-	'cluster/': ['model/', 'errors.ts'],
-	'ipam/': ['store/store.ts', 'model/', 'mutex.ts', 'errors.ts'],
+	'cluster/': ['store/store.ts', 'model/', 'errors.ts'],
+	'ipam/': ['store/store.ts', 'cluster/cluster.ts', 'cluster/member.ts', 'model/', 'mutex.ts', 'errors.ts'],
 	'network/': [
 		'modes/',
 		'kernel/verbs.ts',

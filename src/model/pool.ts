@@ -25,3 +25,29 @@ export interface Lease {
 	readonly address: string
 	readonly kind: LeaseKind
 }
+
+/** A part of a pool from which this host alone of a cluster gives addresses. */
+export interface Block {
+	readonly poolId: string
+	readonly block: string
+	/** The membership with which it was claimed: with another one it is nobody's until it was claimed again. */
+	readonly membership: string
+	/** It is being given back: nothing is given from it any more. */
+	readonly leaving: boolean
+}
+
+/** An address in a block of this host that another one has. */
+export interface Loan {
+	readonly poolId: string
+	readonly address: string
+	readonly node: string
+}
+
+/** An address outside of this host's blocks that it has all the same. */
+export interface Borrowed {
+	readonly poolId: string
+	readonly address: string
+	readonly membership: string
+	/** False before the cluster is asked for it, and again when it is no longer wanted: the cluster may or may not have it. */
+	readonly settled: boolean
+}

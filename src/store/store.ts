@@ -3,9 +3,13 @@
  * may change what, and when, is decided above.
  */
 import type { DockerBridge, Endpoint, Network, Sighting } from '../model/network.ts'
-import type { Lease, Pool } from '../model/pool.ts'
+import type { Membership } from '../model/node.ts'
+import type { Block, Borrowed, Lease, Loan, Pool } from '../model/pool.ts'
 
-/** The kinds of record. Endpoints are grouped by network and leases by pool; the others are all in the group ''. */
+/**
+ * The kinds of record. Endpoints are grouped by network, leases, blocks, loans and what is borrowed by pool; the others are
+ * all in the group ''.
+ */
 export interface Records {
 	network: Network
 	endpoint: Endpoint
@@ -13,6 +17,10 @@ export interface Records {
 	lease: Lease
 	dockerBridge: DockerBridge
 	sighting: Sighting
+	membership: Membership
+	block: Block
+	loan: Loan
+	borrowed: Borrowed
 }
 
 export type Kind = keyof Records

@@ -2,7 +2,6 @@
  * A cluster without etcd, for tests of what stands above it: the same answers, and faults on demand. A `MemoryServer` is what
  * all hosts share, with a clock of its own; a `MemoryCluster` is one host's connection to it.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Changes, Cluster, Condition, Entry, Snapshot, Write } from '../../src/cluster/cluster.ts'
 import { WeftError } from '../../src/errors.ts'
 
@@ -187,10 +186,10 @@ export class MemoryCluster implements Cluster {
 	}
 
 	async #call<T>(work: (server: MemoryServer) => T): Promise<T> {
-		await sleep(0)
+		await new Promise(setImmediate)
 		this.#check('cut')
 		const answer = work(this.#server)
-		await sleep(0)
+		await new Promise(setImmediate)
 		this.#check('deaf')
 		return answer
 	}

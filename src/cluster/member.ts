@@ -1,0 +1,160 @@
+/**
+ * This host as a member of the cluster. Two leases: a long one, with which goes all that the host claims, so that its end,
+ * or `forget`, gives all of it back in one moment; and a short one, which shows that it is there. No clock of the wall is
+ * asked: time is the host's since its boot, which no setting of the clock moves.
+ */
+import { WeftError } from '../errors.ts'
+import type { Membership, Node } from '../model/node.ts'
+import type { Store } from '../store/store.ts'
+import type { Cluster, Entry } from './cluster.ts'
+import { NODES, nodeOf, PRESENT } from './nodes.ts'
+
+/** Seconds after which a host that does not answer is shown as unreachable; its routes stay. */
+const PRESENCE = 30
+/** What of the long lease this host relies on: the cluster's clock may be faster, and the answer took a while. */
+const RELIANCE = 0.8
+/** How often the last contact is written down, in each long lease. */
+const NOTES = 50
+
+export interface Boot {
+	/** Another one after each boot of the host. */
+	readonly id: string
+	/** Seconds since then, also those that the host has slept. */
+	uptime(): number
+}
+
+export class Member {
+	readonly node: Node
+	readonly #cluster: Cluster
+	readonly #store: Store
+	readonly #boot: Boot
+	readonly #retirement: number
+	/** When the cluster confirmed the membership that is on record, in this process. */
+	#contact: number | undefined
+	#presence: string | undefined
+	#beating: Promise<void> | undefined
+	/** It was said, or shown, that the membership is over. */
+	#over = false
+
+	/** After `retirement` seconds without a word from it the host counts as gone for good. */
+	constructor(cluster: Cluster, store: Store, boot: Boot, node: Node, retirement: number) {
+		this.#cluster = cluster
+		this.#store = store
+		this.#boot = boot
+		this.node = node
+		this.#retirement = retirement
+	}
+
+	/**
+	 * The membership with which things are claimed, while what was claimed with it is certainly this host's; undefined before
+	 * the cluster has confirmed it since the host's boot, and when that was too long ago.
+	 */
+	get membership(): string | undefined {
+		const record = this.#record()
+		if (record === undefined || this.#over) return undefined
+		const contact = this.#contact ?? (record.boot === this.#boot.id ? record.contact : undefined)
+		if (contact === undefined) return undefined
+		return this.#boot.uptime() - contact < this.#retirement * RELIANCE ? record.lease : undefined
+	}
+
+	/** What to tell a person for whom there is no membership. */
+	refusal(): WeftError {
+		const why = this.#over ? 'was left out of the cluster, and joins again' : 'has not reached the cluster for too long'
+		const risk = 'its addresses may be another host’s by now'
+		return new WeftError('unreachable', `this host, ${this.node.name}, ${why} (WEFT_CLUSTER); ${risk}`)
+	}
+
+	/** Whoever was told by the cluster that a membership is over says so. */
+	isOver(membership: string): void {
+		if (membership === this.#record()?.lease) this.#over = true
+	}
+
+	/**
+	 * Tells the cluster that this host is there, and joins, or joins again, where it is no member. To be called every few seconds.
+	 * @throws WeftError `unreachable`; `in-use` where another host has its name
+	 */
+	async heartbeat(): Promise<void> {
+		this.#beating ??= this.#beat().finally(() => {
+			this.#beating = undefined
+		})
+		await this.#beating
+	}
+
+	async #beat(): Promise<void> {
+		const sent = this.#boot.uptime()
+		const record = this.#record()
+		if (record === undefined || this.#over || !(await this.#confirm(record.lease))) await this.#join()
+		else await this.#note(record.lease, sent)
+	}
+
+	#record(): Membership | undefined {
+		return this.#store.get('membership', '', '')
+	}
+
+	/** False where the membership is over. */
+	async #confirm(lease: string): Promise<boolean> {
+		if (!(await this.#cluster.keepAlive(lease))) return false
+		if (this.#presence !== undefined && (await this.#cluster.keepAlive(this.#presence))) return true
+		return await this.#show(lease, await this.#cluster.get(NODES + this.node.name))
+	}
+
+	/**
+	 * Only while the host is listed: whoever forgets it takes it off the list, and only while it does not show itself. So one of
+	 * the two comes first.
+	 */
+	async #show(lease: string, listed: Entry | undefined): Promise<boolean> {
+		if (listed?.lease !== lease) return false
+		const presence = await this.#cluster.grant(PRESENCE)
+		const conditions = [{ key: listed.key, revision: listed.revision }]
+		const shown = { key: PRESENT + this.node.name, value: '', lease: presence }
+		const writes = listed.value === this.#text() ? [shown] : [shown, { key: listed.key, value: this.#text(), lease }]
+		const done = await this.#cluster.transaction(conditions, writes)
+		this.#presence = done === undefined ? undefined : presence
+		return done !== undefined
+	}
+
+	async #join(): Promise<void> {
+		this.#over = true
+		this.#contact = undefined
+		const before = this.#record()
+		const former = before === undefined ? [] : [before.lease, ...before.former]
+		const key = NODES + this.node.name
+		const listed = await this.#cluster.get(key)
+		if (listed !== undefined && !former.includes(listed.lease ?? '')) throw taken(this.node.name, listed)
+		const sent = this.#boot.uptime()
+		const lease = await this.#cluster.grant(this.#retirement)
+		// On record first: one that is listed with a lease that nobody remembers would have the name for long.
+		await this.#write({ lease, former, boot: '', contact: 0 })
+		const entry = { key, value: this.#text(), lease }
+		const revision = await this.#cluster.transaction([{ key, revision: listed?.revision ?? 0 }], [entry])
+		if (revision === undefined || !(await this.#show(lease, { ...entry, revision }))) return
+		await this.#note(lease, sent)
+		this.#over = false
+	}
+
+	async #note(lease: string, contact: number): Promise<void> {
+		const record = this.#record()
+		// They may still have something, which is to be claimed again, by this host or another one.
+		for (const each of record?.former ?? []) await this.#cluster.revoke(each)
+		this.#contact = contact
+		const isRecent = record?.boot === this.#boot.id && contact - record.contact < this.#retirement / NOTES
+		if (!isRecent) await this.#write({ lease, former: [], boot: this.#boot.id, contact })
+	}
+
+	async #write(value: Membership): Promise<void> {
+		await this.#store.commit([{ kind: 'membership', group: '', id: '', value }])
+	}
+
+	#text(): string {
+		return JSON.stringify(this.node)
+	}
+}
+
+function taken(name: string, listed: Entry): WeftError {
+	const { address } = nodeOf(listed)
+	const advice = `if that host is gone, weft node forget ${name}`
+	return new WeftError(
+		'in-use',
+		`WEFT_NODE=${name} is the name of another host of the cluster, at ${address}; ${advice}`,
+	)
+}
