@@ -21,6 +21,7 @@ import {
 	u16be,
 	u32,
 } from './message.ts'
+import { NUMBER_OF, PROTOCOLS } from './protocol.ts'
 
 const NFNL_SUBSYS_CTNETLINK = 1
 export const CT_GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1
@@ -48,9 +49,6 @@ const CTA_IP_V6_DST = 4
 const CTA_PROTO_NUM = 1
 const CTA_PROTO_SRC_PORT = 2
 const CTA_PROTO_DST_PORT = 3
-
-const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'sctp']
-const NUMBER_OF: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 }
 
 export interface End {
 	readonly ip: Ip
