@@ -17,6 +17,11 @@ function isReadOnly(path: string): boolean {
 		accessSync(path, constants.W_OK)
 		return false
 	} catch (error) {
-		return error instanceof Error && 'code' in error && error.code === 'EROFS'
+		return isFileError(error, 'EROFS')
 	}
+}
+
+/** Whether it is one that the file system gave, of one of these names. */
+export function isFileError(error: unknown, ...names: string[]): boolean {
+	return error instanceof Error && 'code' in error && names.includes(String(error.code))
 }

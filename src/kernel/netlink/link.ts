@@ -2,6 +2,7 @@
 
 import { formatMac, type Ip, parseMac } from '../../model/address.ts'
 import {
+	type Attributes,
 	attributes,
 	bytes,
 	ip,
@@ -41,6 +42,7 @@ const IFLA_LINKINFO = 18
 const IFLA_STATS64 = 23
 const IFLA_GROUP = 27
 const IFLA_EXT_MASK = 29
+const IFLA_LINK_NETNSID = 37
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
 const IFLA_INFO_SLAVE_KIND = 4
@@ -77,6 +79,8 @@ export interface LinkInfo {
 	readonly loopback?: true
 	/** A veth's peer or the device that this one sits on, as an index of that device's own namespace. */
 	readonly linkIndex?: number
+	/** The number of that namespace, where it is another one. */
+	readonly peerNamespace?: number
 	readonly group: number
 	/** Whether it ever had a carrier, which a veth's end has while the other one is up. */
 	readonly carried?: true
@@ -236,7 +240,6 @@ export function readLink(message: Message): LinkInfo {
 	const flags = message.body.readUInt32LE(8)
 	const mac = found.get(IFLA_ADDRESS)
 	const masterIndex = readU32(found, IFLA_MASTER)
-	const linkIndex = readU32(found, IFLA_LINK)
 	return {
 		index: message.body.readInt32LE(4),
 		name: readText(found, IFLA_IFNAME) ?? '',
@@ -248,10 +251,19 @@ export function readLink(message: Message): LinkInfo {
 		...(masterKind === undefined ? {} : { masterKind }),
 		...(readU8(port, IFLA_BRPORT_MODE) === 1 ? { hairpin: true as const } : {}),
 		...((flags & IFF_LOOPBACK) === 0 ? {} : { loopback: true }),
-		...(linkIndex === undefined || linkIndex === 0 ? {} : { linkIndex }),
+		...otherEnd(found),
 		group: readU32(found, IFLA_GROUP) ?? 0,
 		...((readU32(found, IFLA_CARRIER_UP_COUNT) ?? 0) > 0 ? { carried: true as const } : {}),
 		...(packets(found.get(IFLA_STATS64)) > 0n ? { passed: true as const } : {}),
+	}
+}
+
+function otherEnd(found: Attributes): Pick<LinkInfo, 'linkIndex' | 'peerNamespace'> {
+	const linkIndex = readU32(found, IFLA_LINK)
+	const peerNamespace = readU32(found, IFLA_LINK_NETNSID)
+	return {
+		...(linkIndex === undefined || linkIndex === 0 ? {} : { linkIndex }),
+		...(peerNamespace === undefined ? {} : { peerNamespace }),
 	}
 }
 

@@ -8,6 +8,7 @@ import { closeFd, interfaceIndex, openProbe } from '../ffi.ts'
 import * as address from './address.ts'
 import * as link from './link.ts'
 import type { Message, Request } from './message.ts'
+import * as namespace from './namespace.ts'
 import * as neighbour from './neighbour.ts'
 import { SocketPool } from './pool.ts'
 import * as route from './route.ts'
@@ -47,6 +48,12 @@ export class Rtnetlink {
 			if (isErrno(error, 'ENODEV')) return undefined
 			throw error
 		}
+	}
+
+	/** By which links of this namespace name the one of `fd`; undefined where none of them leads there. */
+	async namespaceId(fd: number): Promise<number | undefined> {
+		const [answer] = await this.#ask(namespace.getNamespaceId(fd))
+		return answer === undefined ? undefined : namespace.readNamespaceId(answer)
 	}
 
 	/** At once and without the RTNL lock, however busy the kernel is with links. */

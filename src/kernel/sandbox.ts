@@ -1,0 +1,127 @@
+/**
+ * The sockets in a container's network namespace, looked at from outside. sock_diag tells which there are, and goes through
+ * the kernel's tables of all namespaces for it (0.5 ms here); so it is asked only after the namespace's own counts of
+ * sockets have changed, which are read in some microseconds.
+ */
+import { closeSync, openSync, readSync } from 'node:fs'
+import { isErrno } from '../errors.ts'
+import type { Family } from '../model/address.ts'
+import type { Protocol } from '../model/network.ts'
+import { isFileError, PROC } from './host-files.ts'
+import type { Message } from './netlink/message.ts'
+import { getListeners, type Listener, NETLINK_SOCK_DIAG, readListener } from './netlink/sock-diag.ts'
+import { NetlinkSocket } from './netlink/socket.ts'
+import { withNetns } from './netns.ts'
+
+/** SCTP has no count, but a list, which there is only where the kernel has been asked for such a socket. */
+const COUNTS = ['sockstat', 'sockstat6', 'sctp/eps']
+/** Bytes; the counts have some 200, and a list that is longer shows what is new at its beginning. */
+const LONGEST = 4096
+const LISTS: readonly (readonly [Family, Protocol])[] = [
+	[4, 'tcp'],
+	[6, 'tcp'],
+	[4, 'udp'],
+	[6, 'udp'],
+	[4, 'sctp'],
+	[6, 'sctp'],
+]
+
+const buffer = Buffer.alloc(LONGEST)
+
+/** Holds the namespace, also when all that was in it has ended, until it is closed. */
+export class SandboxSockets {
+	/** The index there of the link by which it was found. */
+	readonly link: number
+	readonly #namespace: number
+	readonly #diag = new NetlinkSocket(NETLINK_SOCK_DIAG)
+	/** Descriptors of the counts, those that there are. */
+	readonly #counts = new Map<string, number>()
+	#seen = ''
+	#looking: Promise<unknown> = Promise.resolve()
+
+	/** `namespace` is a descriptor of a network namespace, and closed with it. */
+	constructor(namespace: number, link: number) {
+		this.#namespace = namespace
+		this.link = link
+		try {
+			this.#visit(() => this.#diag.open())
+		} catch (error) {
+			closeSync(namespace)
+			throw error
+		}
+	}
+
+	/** Whether there are more or fewer sockets than at the last call. What ended and began in between it does not see. */
+	stirred(): boolean {
+		let seen = ''
+		for (const fd of this.#counts.values()) seen += readCounts(fd)
+		const stirred = seen === '' || seen !== this.#seen
+		this.#seen = seen
+		return stirred
+	}
+
+	/** All that wait for others. */
+	listeners(): Promise<readonly Listener[]> {
+		const looked = this.#looking.then(() => this.#look())
+		this.#looking = looked.catch(() => undefined)
+		return looked
+	}
+
+	/** After the look under way. */
+	async close(): Promise<void> {
+		await this.#looking
+		this.#diag.close()
+		for (const fd of [...this.#counts.values(), this.#namespace]) closeSync(fd)
+	}
+
+	async #look(): Promise<Listener[]> {
+		const found: Listener[] = []
+		for (const [family, protocol] of LISTS) {
+			const read = (message: Message) => readListener(protocol, message)
+			found.push(...(await unlessUnknown(this.#diag.dump(getListeners(family, protocol), read))))
+		}
+		this.#openCounts()
+		return found
+	}
+
+	#openCounts(): void {
+		const missing = COUNTS.filter((name) => !this.#counts.has(name))
+		if (missing.length === 0) return
+		this.#visit(() => {
+			for (const name of missing) {
+				const fd = openCount(name)
+				if (fd !== undefined) this.#counts.set(name, fd)
+			}
+		})
+	}
+
+	#visit(work: () => void): void {
+		withNetns(`/proc/self/fd/${this.#namespace}`, work)
+	}
+}
+
+/** The counts of the calling thread's network namespace, wherever they are read. */
+function openCount(name: string): number | undefined {
+	try {
+		return openSync(`${PROC}/thread-self/net/${name}`, 'r')
+	} catch (error) {
+		if (isFileError(error, 'ENOENT')) return undefined
+		throw error
+	}
+}
+
+/** Without the kernel's memory for sockets, which is counted for all namespaces together. */
+function readCounts(fd: number): string {
+	const text = buffer.toString('latin1', 0, readSync(fd, buffer, 0, LONGEST, 0))
+	return text.includes('inuse') ? (text.match(/used? \d+/g) ?? []).join() : text
+}
+
+/** A kernel without a protocol, or without its list, says that there is no such thing. */
+async function unlessUnknown(dump: Promise<Listener[]>): Promise<Listener[]> {
+	try {
+		return await dump
+	} catch (error) {
+		if (isErrno(error, 'ENOENT', 'EOPNOTSUPP', 'EPROTONOSUPPORT')) return []
+		throw error
+	}
+}
