@@ -38,6 +38,7 @@ import { Repairs } from './network/repairs.ts'
 import { Restoration } from './network/restoration.ts'
 import { resync } from './network/resync.ts'
 import { Rounds } from './network/rounds.ts'
+import { SharedPorts } from './network/shared-ports.ts'
 import { forgottenLog, repairLog } from './repair-log.ts'
 import { LevelStore } from './store/level.ts'
 
@@ -90,9 +91,10 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const rules = watch.openRules(nft).catch((error: unknown) => {
 		warn(error, 'changes of firewall rules will not be noticed')
 	})
+	const sharedPorts = new SharedPorts(host)
 	const rounds = new Rounds([repairs, forgotten])
 	const server = buildServer({
-		network: networkDriver(host, () => repairs.firewallDue()),
+		network: networkDriver(host, () => repairs.firewallDue(), sharedPorts),
 		ipam,
 		ready: () => restoration.attempt(),
 		scope: config.scope,
@@ -113,7 +115,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	// After Docker's, which Docker may be waiting for.
 	const names = () => dockerNames(docker).catch(() => NO_NAMES)
 	const engine = () => engineVersion(docker).catch(() => null)
-	const admin = buildAdmin({ ...parts, names, engine, settings: config.shown })
+	const admin = buildAdmin({ ...parts, sharedPorts, names, engine, settings: config.shown })
 	const stopAdmin = await listenOnSocket(admin, config.adminSocket).catch(async (error: unknown) => {
 		await stopServing()
 		throw error
@@ -125,12 +127,14 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		log.info(counts, 'restored')
 		void keepPassage(host)
 		dockers.look()
+		sharedPorts.followAll()
 	})
 	return async () => {
 		await Promise.all([stopServing(), stopAdmin(), stopScrapes?.()])
 		await restoration.close()
 		watch.close()
 		rounds.close()
+		await sharedPorts.close()
 		// Breaks off what Docker is being asked.
 		await dockers.close()
 		await forgotten.close()

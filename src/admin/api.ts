@@ -108,6 +108,8 @@ export interface EndpointView {
 	/** False where its link is in no container: one that is starting, or that has lost it. */
 	readonly attached: boolean
 	readonly ports: readonly PortView[]
+	/** Ports that it listens on and that are not on the host: more than a container may have. */
+	readonly beyond: number
 }
 
 /** GET /containers/CONTAINER, by the name that Docker has for it. */
@@ -128,6 +130,10 @@ export interface PortView {
 	readonly network: string | null
 	readonly endpointId: string
 	readonly container: string | null
+	/** Whether it is there because the container listens on it, and not because it was asked for. */
+	readonly found: boolean
+	/** Why it is not on the host although the container listens on it, as where somebody else has it; null where it is. */
+	readonly refused: string | null
 }
 
 /** GET /pools. Numbers of addresses are rounded above 2^53. */

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { isCode, messageOf, WeftError } from '../errors.ts'
 import { type Difference, diff } from '../network/diff.ts'
+import type { SharedPorts } from '../network/shared-ports.ts'
 import type { Refusal, Settings, Status } from './api.ts'
 import { containerDetail } from './containers.ts'
 import type { Names } from './names.ts'
@@ -10,6 +11,7 @@ import { statusOf } from './status.ts'
 import { addressesOf, differenceView, findNetwork, networkDetail, networkList, poolList, portList } from './views.ts'
 
 export interface AdminParts extends ScrapeParts {
+	readonly sharedPorts: Pick<SharedPorts, 'of'>
 	/** Never fails: without an answer of Docker's there are none. */
 	readonly names: () => Promise<Names>
 	/** Version of the Docker Engine; null without an answer of its. */
@@ -22,7 +24,7 @@ interface Named {
 	readonly Params: { readonly network: string }
 }
 
-export function buildAdmin({ names, engine, settings, ...parts }: AdminParts): FastifyInstance {
+export function buildAdmin({ names, sharedPorts, engine, settings, ...parts }: AdminParts): FastifyInstance {
 	const { host, daemon } = parts
 	const server = buildScrapes(parts)
 	answerErrors(server)
@@ -31,16 +33,16 @@ export function buildAdmin({ names, engine, settings, ...parts }: AdminParts): F
 	server.get('/networks', async () => networkList(host, await names()))
 	server.get<Named>('/networks/:network', async ({ params }) => {
 		const known = await names()
-		return networkDetail(host, known, findNetwork(host, known, params.network))
+		return networkDetail(host, known, findNetwork(host, known, params.network), sharedPorts)
 	})
 	server.get<Named>('/networks/:network/addresses', async ({ params }) => {
 		const known = await names()
 		return addressesOf(host, known, findNetwork(host, known, params.network))
 	})
 	server.get<{ readonly Params: { readonly container: string } }>('/containers/:container', async ({ params }) => {
-		return containerDetail(host, await names(), params.container)
+		return containerDetail(host, await names(), params.container, sharedPorts)
 	})
-	server.get('/ports', async () => portList(host, await names()))
+	server.get('/ports', async () => portList(host, await names(), sharedPorts))
 	server.get('/pools', async () => poolList(host, await names()))
 	const differences = shared(async () => {
 		await daemon.restoration.attempt().catch(() => undefined)

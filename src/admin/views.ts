@@ -2,12 +2,13 @@
 import { WeftError } from '../errors.ts'
 import { usageOf } from '../ipam/usage.ts'
 import { plainAddress } from '../model/address.ts'
-import { type Endpoint, hasBridge, hasParent, type Network, type Subnet } from '../model/network.ts'
+import { type Endpoint, hasBridge, hasParent, type Network, type PublishedPort, type Subnet } from '../model/network.ts'
 import type { Pool } from '../model/pool.ts'
 import type { Difference } from '../network/diff.ts'
 import { isAlive } from '../network/endpoints.ts'
 import type { Host } from '../network/host.ts'
 import { formatOptions } from '../network/options.ts'
+import type { SharedPorts } from '../network/shared-ports.ts'
 import type {
 	AddressesView,
 	AddressView,
@@ -20,6 +21,9 @@ import type {
 	PortView,
 } from './api.ts'
 import { containerName, type Names, networkName } from './names.ts'
+
+/** What is known of ports that are not on the host. */
+export type Shared = Pick<SharedPorts, 'of'>
 
 export function countsOf({ store }: Host): Counts {
 	const networks = store.list('network', '')
@@ -51,19 +55,21 @@ export function findNetwork({ store }: Host, names: Names, text: string): Networ
 	return network
 }
 
-export function networkDetail(host: Host, names: Names, network: Network): NetworkDetail {
+export function networkDetail(host: Host, names: Names, network: Network, shared: Shared): NetworkDetail {
 	return {
 		network: summaryOf(host, names, network),
 		options: formatOptions(network.options),
 		mtu: hasBridge(network) ? network.mtu : null,
 		adopted: hasBridge(network) && network.adopted !== undefined,
-		endpoints: host.store.list('endpoint', network.id).map((endpoint) => endpointView(host, names, network, endpoint)),
+		endpoints: host.store
+			.list('endpoint', network.id)
+			.map((endpoint) => endpointView(host, names, network, endpoint, shared)),
 	}
 }
 
-export function portList({ store }: Host, names: Names): PortView[] {
+export function portList({ store }: Host, names: Names, shared: Shared): PortView[] {
 	const endpoints = store.list('network', '').flatMap(({ id }) => store.list('endpoint', id))
-	return endpoints.flatMap((endpoint) => portsOf(names, endpoint))
+	return endpoints.flatMap((endpoint) => portsOf(names, endpoint, shared))
 }
 
 export function poolList(host: Host, names: Names): PoolView[] {
@@ -130,7 +136,7 @@ function summaryOf({ store }: Host, names: Names, network: Network): NetworkSumm
 	}
 }
 
-function endpointView(host: Host, names: Names, network: Network, endpoint: Endpoint): EndpointView {
+function endpointView(host: Host, names: Names, network: Network, endpoint: Endpoint, shared: Shared): EndpointView {
 	const { id, mac, link, ipv4, ipv6 } = endpoint
 	return {
 		id,
@@ -140,14 +146,22 @@ function endpointView(host: Host, names: Names, network: Network, endpoint: Endp
 		mac,
 		link: hasBridge(network) ? link : null,
 		attached: isAlive(host, network, endpoint),
-		ports: portsOf(names, endpoint),
+		ports: portsOf(names, endpoint, shared),
+		beyond: shared.of(id).beyond,
 	}
 }
 
-function portsOf(names: Names, { id, networkId, published }: Endpoint): PortView[] {
-	const network = networkName(names, networkId)
-	const container = containerName(names, id)
-	return published.map((port) => ({ ...port, networkId, network, endpointId: id, container }))
+/** Also those that are refused. */
+function portsOf(names: Names, { id, networkId, published }: Endpoint, shared: Shared): PortView[] {
+	const [network, container] = [networkName(names, networkId), containerName(names, id)]
+	const about = { networkId, network, endpointId: id, container }
+	const view = (port: PublishedPort, refused: string | null) => {
+		return { ...port, ...about, found: port.found === true, refused }
+	}
+	return [
+		...published.map((port) => view(port, null)),
+		...shared.of(id).refused.map(({ port, why }) => view(port, why)),
+	]
 }
 
 function poolView({ store }: Host, names: Names, pool: Pool, network: Network | undefined): PoolView {

@@ -24,7 +24,8 @@ export const inspect: Command = {
 	help: `Shows a network, named by its name, its id or the beginning of its id: the options that are in force, and
 each endpoint with its addresses, its MAC, its link on this host and its ports. Of an endpoint that is not
 attached, no container has the link: it is starting, or has lost it. Where no network is called so, shows the
-container of that name, on each network of weft's that it is on.`,
+container of that name, on each network of weft's that it is on. REFUSED are ports that a container of a network of mode
+host listens on and that are not on the host: "weft ports" says why.`,
 	run: async (client, name) => {
 		const detail = await found(client.get<NetworkDetail>(`/networks/${encodeURIComponent(name)}`))
 		if (detail !== undefined) return shown(detail, detailOf(detail))
@@ -99,7 +100,7 @@ function optionsOf(options: Readonly<Record<string, string>>): (readonly [string
 
 function endpointsOf(endpoints: readonly EndpointView[]): string {
 	const titles = ['ENDPOINT', 'CONTAINER', 'IPV4', 'IPV6', 'MAC', 'LINK', 'ATTACHED', 'PORTS']
-	const rows = endpoints.map(({ id, container, ipv4, ipv6, mac, link, attached, ports }) => [
+	const rows = endpoints.map(({ id, container, ipv4, ipv6, mac, link, attached, ports, beyond }) => [
 		short(id),
 		called(container, '-'),
 		ipv4 ?? '-',
@@ -107,7 +108,7 @@ function endpointsOf(endpoints: readonly EndpointView[]): string {
 		mac,
 		link ?? '-',
 		attached ? 'yes' : 'NO',
-		ports.map(portOf).join(' ') || '-',
+		[...ports.map(portOf), ...(beyond === 0 ? [] : [`REFUSED:${beyond} more`])].join(' ') || '-',
 	])
 	return table(titles, rows)
 }

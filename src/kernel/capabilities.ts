@@ -9,6 +9,8 @@ import { denyToPrograms, setCapabilities, setPooledCapabilities } from './ffi.ts
 export const NEEDED = { CAP_NET_BIND_SERVICE: 10, CAP_NET_ADMIN: 12, CAP_NET_RAW: 13 } as const
 /** To name the process that has a port: others' /proc/PID/fd. Without them the refusal does not name it. */
 const FOR_NAMES = { CAP_DAC_READ_SEARCH: 2, CAP_SYS_PTRACE: 19 } as const
+/** To open sockets in the network namespace of a container (setns(2)), and to see which that is: others' /proc/PID/ns. */
+export const FOR_SANDBOXES = { CAP_SYS_PTRACE: 19, CAP_SYS_ADMIN: 21 } as const
 
 /** Above the last one that kernels have. */
 const NUMBERS = 64
@@ -24,15 +26,13 @@ const ROUNDS = 100
 export async function dropCapabilities(environment: NodeJS.ProcessEnv = {}): Promise<void> {
 	const programs = Object.values<number>(NEEDED)
 	for (let number = 0; number < NUMBERS; number++) if (!programs.includes(number)) denyToPrograms(number)
-	const kept = [...programs, ...Object.values<number>(FOR_NAMES)].reduce(
-		(mask, number) => mask | (1n << BigInt(number)),
-		0n,
-	)
-	const mask = kept & permittedOf('self')
-	const sets = setsOf(mask)
-	setCapabilities(sets)
+	const permitted = permittedOf('self')
+	const ofPool = maskOf([...programs, ...Object.values(FOR_NAMES)]) & permitted
+	// The pool does its work on sockets that are open already.
+	setCapabilities(setsOf((ofPool | maskOf(Object.values(FOR_SANDBOXES))) & permitted))
+	const sets = setsOf(ofPool)
 	const threads = pooledThreads(environment.UV_THREADPOOL_SIZE)
-	for (let round = 0; round < ROUNDS && reducedThreads(mask) <= threads; round++) {
+	for (let round = 0; round < ROUNDS && reducedThreads(ofPool) < threads; round++) {
 		// Which thread takes which is not ours to say.
 		await Promise.all(Array.from({ length: threads }, () => setPooledCapabilities(sets)))
 	}
@@ -45,14 +45,20 @@ export function pooledThreads(setting: string | undefined): number {
 	return asked < 0 ? MOST_THREADS : Math.min(Math.max(asked, 1), MOST_THREADS)
 }
 
+function maskOf(numbers: readonly number[]): bigint {
+	return numbers.reduce((mask, number) => mask | (1n << BigInt(number)), 0n)
+}
+
 /** Effective and permitted alike, nothing inheritable: programs of root's get theirs from what they are not denied. */
 function setsOf(mask: bigint): Buffer {
 	const [low, high] = [Number(mask & 0xffffffffn), Number(mask >> 32n)]
 	return Buffer.from(Uint32Array.of(low, low, 0, high, high, 0).buffer)
 }
 
+/** But for this one. */
 function reducedThreads(mask: bigint): number {
-	return readdirSync('/proc/self/task').filter((thread) => permittedOf(`self/task/${thread}`) === mask).length
+	const others = readdirSync('/proc/self/task').filter((thread) => thread !== String(process.pid))
+	return others.filter((thread) => permittedOf(`self/task/${thread}`) === mask).length
 }
 
 function permittedOf(thread: string): bigint {

@@ -21,8 +21,9 @@ import {
 	type VethLink,
 } from './resource.ts'
 import { SETS } from './ruleset.ts'
+import { openSandboxes, Stir } from './sandboxes.ts'
 import { SparePairs } from './spare-pairs.ts'
-import type { Kernel, PortHolder } from './verbs.ts'
+import type { Kernel, PortHolder, Sandbox } from './verbs.ts'
 
 export class LinuxKernel implements Kernel {
 	readonly #rtnetlink: Rtnetlink
@@ -31,6 +32,7 @@ export class LinuxKernel implements Kernel {
 	readonly #ports: HostPorts
 	readonly #flows: Flows
 	readonly #spares: SparePairs
+	readonly #stir = new Stir()
 	readonly #effects: Effects
 
 	constructor(rtnetlink: Rtnetlink, firewall: Firewall, ports: HostPorts, flows: Flows) {
@@ -160,6 +162,14 @@ export class LinuxKernel implements Kernel {
 
 	keepSpares(wanted: boolean): Promise<void> {
 		return this.#spares.keep(wanted)
+	}
+
+	openSandboxes(links: readonly string[]): Promise<ReadonlyMap<string, Sandbox>> {
+		return openSandboxes(this.#rtnetlink, links)
+	}
+
+	stirred(): boolean {
+		return this.#stir.stirred()
 	}
 
 	async holderOf(port: HostPort): Promise<PortHolder | undefined> {

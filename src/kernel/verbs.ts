@@ -1,10 +1,15 @@
 /** What is done on this host for those above: the verbs of kernel.ts, as they are called. */
 import type { AcceptPlace } from './iptables.ts'
+import type { Listener } from './netlink/sock-diag.ts'
 import type { Gate } from './passage.ts'
 import type { Process } from './port-holder.ts'
 import type { HostPort, PortChange, Resource } from './resource.ts'
+import type { SandboxSockets } from './sandbox.ts'
 
-export type { Gate }
+export type { Gate, Listener }
+
+/** The network namespace of a container, whose sockets can be looked at until it is closed. */
+export type Sandbox = Pick<SandboxSockets, 'link' | 'stirred' | 'listeners' | 'close'>
 
 export interface Kernel {
 	/**
@@ -44,6 +49,13 @@ export interface Kernel {
 	adoptSpares(onRecord: ReadonlySet<string>): Promise<void>
 	/** From now on has spare pairs ready, or takes away those that there are. */
 	keepSpares(wanted: boolean): Promise<void>
+	/**
+	 * The namespaces that have the other ends of these links, by link; those of which no process is seen are not among them.
+	 * Goes through all processes of the machine.
+	 */
+	openSandboxes(links: readonly string[]): Promise<ReadonlyMap<string, Sandbox>>
+	/** Whether a socket can have come to any namespace since the last call. Costs next to nothing. */
+	stirred(): boolean
 	/** Who keeps a port from being held, as far as that can be seen. Slow: for the words of a refusal. */
 	holderOf(port: HostPort): Promise<PortHolder | undefined>
 	/**

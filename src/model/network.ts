@@ -1,5 +1,5 @@
 /** Networks and endpoints as they are stored and passed about. Addresses are canonical text; nothing here has an effect. */
-import type { BridgeOptions, LanOptions, NoneOptions } from './options.ts'
+import type { BridgeOptions, HostOptions, LanOptions, NoneOptions } from './options.ts'
 
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -44,7 +44,7 @@ export interface NoneNetwork extends AnyNetwork {
 }
 
 export interface BridgeNetwork extends AnyNetwork {
-	readonly options: BridgeOptions
+	readonly options: BridgeOptions | HostOptions
 	/** The device that containers hang on, chosen once: see names.ts. */
 	readonly bridge: string
 	/** Only where the bridge was there before the network: it is not taken away, and what it had neither. */
@@ -89,6 +89,15 @@ export function hasBridge(network: Network): network is BridgeNetwork {
 	return 'bridge' in network
 }
 
+/** Where what containers listen on is on the host. */
+export interface HostNetwork extends BridgeNetwork {
+	readonly options: HostOptions
+}
+
+export function isHostNetwork(network: Network): network is HostNetwork {
+	return network.options.mode === 'host'
+}
+
 /** A bridge to which a network of Docker's own gave this name, as Docker said. */
 export interface DockerBridge {
 	readonly name: string
@@ -124,6 +133,8 @@ export interface PublishedPort {
 	readonly hostPort: number
 	readonly containerIp: string
 	readonly containerPort: number
+	/** Because the container listens there, on a network where that is enough, and not because it was asked for. */
+	readonly found?: true
 }
 
 export interface Endpoint {

@@ -1,5 +1,6 @@
 /** The options of a network after validation: every one has its value, defaults filled in. */
 import type { Family } from './address.ts'
+import type { Protocol } from './network.ts'
 
 /** The modes that can be chosen with `-o mode=`; each has a planner in modes/. */
 export type ModeName = NetworkOptions['mode']
@@ -24,7 +25,7 @@ export type IpvlanFlag = 'bridge' | 'private' | 'vepa'
 export type PerFamily<T> = { readonly [F in Family]: T }
 
 /** By mode: each has its own. */
-export type NetworkOptions = BridgeOptions | NoneOptions | LanOptions
+export type NetworkOptions = BridgeOptions | HostOptions | NoneOptions | LanOptions
 
 /** Of the modes whose containers sit on a link of this host. */
 export type LanOptions = MacvlanOptions | IpvlanOptions
@@ -33,8 +34,28 @@ export interface NoneOptions {
 	readonly mode: 'none'
 }
 
-export interface BridgeOptions {
+export interface BridgeOptions extends BridgedOptions {
 	readonly mode: 'bridge'
+}
+
+/** Containers are on a bridge, and what they listen on is on the host. */
+export interface HostOptions extends BridgedOptions {
+	readonly mode: 'host'
+	/** What may be; absent: all. */
+	readonly ports?: readonly PortRange[]
+	/** What may not be. */
+	readonly exclude: readonly PortRange[]
+}
+
+/** From `first` to `last`, both included, of one protocol or of all. */
+export interface PortRange {
+	readonly first: number
+	readonly last: number
+	readonly protocol?: Protocol
+}
+
+/** Of the modes whose containers are on a bridge of this host. */
+export interface BridgedOptions {
 	/** Bytes; absent: measured from the default route's link when the network is made. */
 	readonly mtu?: number
 	/** Name prefix of interfaces inside the container. */

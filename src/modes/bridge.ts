@@ -6,7 +6,7 @@ import { type Element, element, LOOPBACK6_ALIAS, type Resource, type Sysctl } fr
 import { type Family, parseCidr, plainAddress } from '../model/address.ts'
 import { macFor, peerName } from '../model/names.ts'
 import type { BridgeNetwork, Endpoint, Subnet } from '../model/network.ts'
-import type { BridgeOptions, PerFamily } from '../model/options.ts'
+import type { BridgedOptions, PerFamily } from '../model/options.ts'
 import { gatewayKey, LEAST_MTU6, validate } from './bridge-checks.ts'
 import { guarded } from './bridge-guard.ts'
 import { published } from './bridge-ports.ts'
@@ -86,7 +86,7 @@ function ways({ bridge, options, ipv4, ipv6 }: BridgeNetwork): Element[] {
 	]
 }
 
-function waysOf(bridge: string, options: BridgeOptions, family: Family): Element[] {
+function waysOf(bridge: string, options: BridgedOptions, family: Family): Element[] {
 	const key = [bridge, `ipv${family}`]
 	const mode = options.gatewayModes[family]
 	if (mode === 'routed') return [element('routed', key)]
@@ -140,7 +140,7 @@ function gatewayOf(subnets: readonly Subnet[], family: Family): string | undefin
 }
 
 /** An address that nothing would have: the bridge has none, and containers have no way out that would lead to it. */
-function skipsGateway({ gatewayModes, inhibitIpv4 }: BridgeOptions, internal: boolean): PerFamily<boolean> {
+function skipsGateway({ gatewayModes, inhibitIpv4 }: BridgedOptions, internal: boolean): PerFamily<boolean> {
 	return {
 		4: gatewayModes[4] === 'isolated' || (inhibitIpv4 && internal),
 		6: gatewayModes[6] === 'isolated',

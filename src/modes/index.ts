@@ -2,12 +2,13 @@
 import type { Network } from '../model/network.ts'
 import type { ModeName } from '../model/options.ts'
 import { bridge } from './bridge.ts'
+import { host } from './host.ts'
 import { ipvlan, macvlan } from './lan.ts'
 import type { Mode } from './mode.ts'
 import { none } from './none.ts'
 
 /** Each is called with networks of its own only: a network's is modeOf(network). */
-export const modes: Readonly<Record<ModeName, Mode>> = { bridge, none, macvlan, ipvlan }
+export const modes: Readonly<Record<ModeName, Mode>> = { bridge, none, macvlan, ipvlan, host }
 
 export function modeOf(network: Network): Mode {
 	return modes[network.options.mode]

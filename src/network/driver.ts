@@ -3,22 +3,33 @@ import { createEndpoint, deleteEndpoint, join, leave } from './endpoints.ts'
 import type { Host } from './host.ts'
 import { createNetwork, deleteNetwork, networkAnswered, skipsGateway } from './networks.ts'
 import { publish, unpublish } from './publish.ts'
+import type { SharedPorts } from './shared-ports.ts'
 import type { NetworkVerbs } from './verbs.ts'
 
+/** Who has to know of containers that come and go. */
+type Onlooker = Pick<SharedPorts, 'joined' | 'left'>
+
 /** `firewallDue` waits until what was told of others' changes to the firewall is looked into. */
-export function networkDriver(host: Host, firewallDue: () => Promise<void>): NetworkVerbs {
+export function networkDriver(host: Host, firewallDue: () => Promise<void>, onlooker: Onlooker): NetworkVerbs {
 	return {
 		skipsGateway,
 		createNetwork: (request) => createNetwork(host, request),
 		networkAnswered: (networkId) => void networkAnswered(host, networkId),
 		deleteNetwork: (networkId) => deleteNetwork(host, networkId),
 		createEndpoint: (request) => createEndpoint(host, request),
-		deleteEndpoint: (networkId, endpointId) => deleteEndpoint(host, networkId, endpointId),
+		deleteEndpoint: (networkId, endpointId) => {
+			onlooker.left(endpointId)
+			return deleteEndpoint(host, networkId, endpointId)
+		},
 		join: async (networkId, endpointId) => {
 			const [answer] = await Promise.all([join(host, networkId, endpointId), firewallDue()])
+			onlooker.joined(networkId, endpointId)
 			return answer
 		},
-		leave: (networkId, endpointId) => leave(host, networkId, endpointId),
+		leave: (networkId, endpointId) => {
+			onlooker.left(endpointId)
+			return leave(host, networkId, endpointId)
+		},
 		publish: (networkId, endpointId, ports) => publish(host, networkId, endpointId, ports),
 		unpublish: (networkId, endpointId) => unpublish(host, networkId, endpointId),
 	}

@@ -61,6 +61,7 @@ async function design(host: Host, request: NetworkRequest): Promise<Network> {
 	const asked = { id, internal, ipv4, ipv6, settled: false }
 	switch (options.mode) {
 		case 'bridge':
+		case 'host':
 			return designBridge(host, { ...asked, options })
 		case 'macvlan':
 		case 'ipvlan':

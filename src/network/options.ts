@@ -2,6 +2,7 @@
 import { invalid } from '../errors.ts'
 import type { ModeName, NetworkOptions, PerFamily } from '../model/options.ts'
 import { BRIDGE_KNOWN, formatBridge, parseBridge } from './bridge-options.ts'
+import { formatHost, HOST_KNOWN, parseHost } from './host-options.ts'
 import { formatLan, IPVLAN_KNOWN, MACVLAN_KNOWN, parseIpvlan, parseMacvlan } from './lan-options.ts'
 import { given, parseBoolean, quote, type Raw, read } from './option-values.ts'
 
@@ -15,17 +16,18 @@ const READINGS: Readonly<Record<ModeName, Reading>> = {
 	bridge: { known: BRIDGE_KNOWN, parse: parseBridge },
 	macvlan: { known: MACVLAN_KNOWN, parse: parseMacvlan },
 	ipvlan: { known: IPVLAN_KNOWN, parse: parseIpvlan },
+	host: { known: HOST_KNOWN, parse: parseHost },
 	none: { known: [], parse: () => ({ mode: 'none' }) },
 }
 
 /** Modes that are named in the documentation and not there yet. */
-const PLANNED_MODES = ['host', 'container', 'overlay']
+const PLANNED_MODES = ['container', 'overlay']
 
 const ENABLED = { 4: 'com.docker.network.enable_ipv4', 6: 'com.docker.network.enable_ipv6' }
 
 /** weft's own options, to say whose they are. */
 const OWNERS: Raw = {
-	mtu: 'bridge, macvlan, ipvlan and overlay',
+	mtu: 'bridge, host, macvlan, ipvlan and overlay',
 	antispoof: 'bridge and overlay',
 	parent: 'macvlan and ipvlan',
 	macvlan_mode: 'macvlan',
@@ -53,6 +55,7 @@ export function parseOptions(raw: Raw): NetworkOptions {
 export function formatOptions(options: NetworkOptions): Raw {
 	const { mode } = options
 	if (mode === 'bridge') return { mode, ...formatBridge(options) }
+	if (mode === 'host') return { mode, ...formatHost(options) }
 	return mode === 'none' ? { mode } : { mode, ...formatLan(options) }
 }
 

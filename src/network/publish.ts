@@ -41,7 +41,6 @@ async function replace(
 	before: Endpoint,
 	ports: readonly PortRequest[],
 ): Promise<void> {
-	const { published: plan } = modeOf(network)
 	if (ports.length === 0 && before.published.length === 0) return
 	let after: Endpoint = { ...before, published: [] }
 	try {
@@ -49,20 +48,29 @@ async function replace(
 			const chosen = await choose(host, network, before, after, request)
 			after = { ...after, published: [...after.published, ...chosen] }
 		}
-		await host.store.commit([put(after)])
-		await host.kernel.remove(missing(plan(network, before), plan(network, after), identity))
-		await host.kernel.ensure(plan(network, after))
-		const closed = missing(before.published, after.published, JSON.stringify)
-		// Also what was open before: a crash may have come between the record and this.
-		void forgetFlows(host, { closed, opened: after.published })
+		// What is asked for goes before what was found.
+		const found = before.published.filter((each) => each.found === true)
+		after = { ...after, published: [...after.published, ...missing(found, after.published, hostPortOf)] }
+		await change(host, network, before, after)
 	} catch (error) {
 		await putBack(host, network, after, before)
 		throw error
 	}
 }
 
+/** From one record of an endpoint to another with other ports, which are held already. */
+export async function change(host: Host, network: BridgeNetwork, before: Endpoint, after: Endpoint): Promise<void> {
+	const { published: plan } = modeOf(network)
+	await host.store.commit([put(after)])
+	await host.kernel.remove(missing(plan(network, before), plan(network, after), identity))
+	await host.kernel.ensure(plan(network, after))
+	const closed = missing(before.published, after.published, JSON.stringify)
+	// Also what was open before: a crash may have come between the record and this.
+	void forgetFlows(host, { closed, opened: after.published })
+}
+
 /** Goes on to the end: the error that led here is the one to tell, and what cannot be put back now is logged. */
-async function putBack(host: Host, network: BridgeNetwork, after: Endpoint, before: Endpoint): Promise<void> {
+export async function putBack(host: Host, network: BridgeNetwork, after: Endpoint, before: Endpoint): Promise<void> {
 	const { published: plan } = modeOf(network)
 	const warn = (error: unknown) => host.warn(error, `the ports of endpoint ${before.id} are not as they were`)
 	await host.kernel.remove(missing(plan(network, after), plan(network, before), identity)).catch(warn)
@@ -71,9 +79,14 @@ async function putBack(host: Host, network: BridgeNetwork, after: Endpoint, befo
 }
 
 /** Those of `from` that `to` does not have. */
-function missing<T>(from: readonly T[], to: readonly T[], key: (each: T) => string): T[] {
+export function missing<T>(from: readonly T[], to: readonly T[], key: (each: T) => string): T[] {
 	const kept = new Set(to.map(key))
 	return from.filter((each) => !kept.has(key(each)))
+}
+
+/** What two endpoints, or two ports of one, cannot have both. */
+export function hostPortOf({ protocol, hostIp, hostPort }: PublishedPort): string {
+	return `${protocol} ${hostIp} ${hostPort}`
 }
 
 async function choose(
@@ -108,7 +121,11 @@ async function choose(
 }
 
 /** In words, who has one of these ports that `endpoint` wants; undefined where nobody can be seen. */
-async function holderOf(host: Host, endpoint: Endpoint, ports: readonly HostPort[]): Promise<string | undefined> {
+export async function holderOf(
+	host: Host,
+	endpoint: Endpoint,
+	ports: readonly HostPort[],
+): Promise<string | undefined> {
 	for (const port of ports) {
 		const holder = await host.kernel.holderOf(port)
 		if (holder === undefined) continue

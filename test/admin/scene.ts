@@ -50,7 +50,13 @@ export async function openScene(ready: Promise<void> = Promise.resolve()): Promi
 	const { shown } = readConfig({ WEFT_CLUSTER_PASSWORD: PASSWORD }, [])
 	const logger = pino({ level: 'silent' })
 	const parts = { host: world.host, daemon, logger }
-	const server = buildAdmin({ ...parts, names: async () => NAMES, engine: async () => ENGINE, settings: shown })
+	const server = buildAdmin({
+		...parts,
+		sharedPorts: world.sharedPorts,
+		names: async () => NAMES,
+		engine: async () => ENGINE,
+		settings: shown,
+	})
 	const stop = await listenOnSocket(server, socket)
 	const close = async (): Promise<void> => {
 		await stop()

@@ -58,6 +58,16 @@ onEngines('weft as a managed plugin', (engine) => {
 		assert.ok(!(await pings(await inContainer(host, 'far'), await addressOf(host, 'one', 'net'))))
 	})
 
+	it('has on the host what a container listens on', async () => {
+		await createNetwork('ports', '-o', 'mode=host')
+		await host.docker('run', '-d', '--name', 'open', '--net', 'ports', IMAGE)
+		const server = await serve(await inContainer(host, 'open'), 'tcp', 8081)
+		assert.equal(await dial(outsideOf(host), 'tcp', HOST_V4, 8081), OUTSIDE_V4)
+		await server.stop()
+		await host.docker('rm', '-f', 'open')
+		await host.docker('network', 'rm', 'ports')
+	})
+
 	it('stays while it has networks, and they go on while it is disabled by force and enabled again', async () => {
 		await refused(host, ['plugin', 'disable', 'weft'], /in use/)
 		await host.docker('plugin', 'disable', '-f', 'weft')

@@ -57,6 +57,11 @@ export class Place {
 		await this.#ask({ verb: 'listen', protocol, address, port, ...(says === undefined ? {} : { says }) })
 	}
 
+	/** Of a server that listens there. */
+	async close(protocol: Protocol, port: number, address = '::'): Promise<void> {
+		await this.#ask({ verb: 'close', protocol, address, port })
+	}
+
 	/** What the server there says: the address that it saw. Null when nobody answers in a long time. */
 	dial(protocol: Protocol, address: string, port: number, how: Manner = {}): Promise<Answer> {
 		return this.#ask({ verb: 'dial', protocol, address, port, patience: PATIENCE, ...how })

@@ -18,6 +18,8 @@ export type Call =
 			/** What clients are told; absent: the address that they came from. */
 			readonly says?: string
 	  }
+	/** A server of `listen`. */
+	| { readonly verb: 'close'; readonly protocol: Protocol; readonly address: string; readonly port: number }
 	| {
 			readonly verb: 'dial'
 			readonly protocol: Protocol
@@ -38,6 +40,7 @@ export type Answer = string | null
 
 export function answer(call: Call): Promise<Answer> {
 	if (call.verb === 'listen') return call.protocol === 'tcp' ? listenTcp(call) : listenUdp(call)
+	if (call.verb === 'close') return closeServer(call)
 	if (call.verb === 'dial') return call.protocol === 'tcp' ? dialTcp(call) : dialUdp(call)
 	if (call.verb === 'send') return sendFrames(call.link, call.frames)
 	if (call.verb === 'catch') return catchFrames(call.link)
@@ -46,14 +49,27 @@ export function answer(call: Call): Promise<Answer> {
 }
 
 type Listen = Extract<Call, { verb: 'listen' }>
+type Close = Extract<Call, { verb: 'close' }>
 type Dial = Extract<Call, { verb: 'dial' }>
 
 function plain(address: string | undefined): string {
 	return (address ?? '').replace(/^::ffff:/, '')
 }
 
-/** Tells each client the address that it came from. Never closed: goes with the process. */
-function listenTcp({ address, port, says }: Listen): Promise<Answer> {
+/** How each server of this process is closed; those that are not go with the process. */
+const servers = new Map<string, (closed: () => void) => void>()
+
+function nameOf({ protocol, address, port }: Listen | Close): string {
+	return `${protocol} ${address} ${port}`
+}
+
+function closeServer(call: Close): Promise<Answer> {
+	return new Promise((resolve) => servers.get(nameOf(call))?.(() => resolve('closed')))
+}
+
+/** Tells each client the address that it came from. */
+function listenTcp(call: Listen): Promise<Answer> {
+	const { address, port, says } = call
 	return new Promise((resolve, reject) => {
 		const server = createServer((socket) => {
 			socket.on('error', () => socket.destroy())
@@ -62,16 +78,19 @@ function listenTcp({ address, port, says }: Listen): Promise<Answer> {
 		server.on('error', reject)
 		server.listen({ port, host: address, ipv6Only: true }, () => resolve('listening'))
 		server.unref()
+		servers.set(nameOf(call), (closed) => server.close(closed))
 	})
 }
 
-function listenUdp({ address, port, says }: Listen): Promise<Answer> {
+function listenUdp(call: Listen): Promise<Answer> {
+	const { address, port, says } = call
 	return new Promise((resolve, reject) => {
 		const socket = isIPv6(address) ? createSocket({ type: 'udp6', ipv6Only: true }) : createSocket('udp4')
 		socket.on('message', (_, from) => socket.send(says ?? plain(from.address), from.port, from.address))
 		socket.on('error', reject)
 		socket.bind(port, address, () => resolve('listening'))
 		socket.unref()
+		servers.set(nameOf(call), (closed) => socket.close(closed))
 	})
 }
 

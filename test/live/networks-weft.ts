@@ -20,6 +20,7 @@ import type { Host } from '../../src/network/host.ts'
 import { Repairs } from '../../src/network/repairs.ts'
 import { resync } from '../../src/network/resync.ts'
 import { Rounds } from '../../src/network/rounds.ts'
+import { SharedPorts } from '../../src/network/shared-ports.ts'
 import type { EndpointRequest, NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
 import { LevelStore } from '../../src/store/level.ts'
 import { type Bed, Peer } from './networks-bed.ts'
@@ -27,6 +28,7 @@ import { answer } from './networks-talk.ts'
 
 export interface Weft {
 	readonly verbs: NetworkVerbs
+	readonly sharedPorts: SharedPorts
 	/** Done by createNetwork too, which does not wait for it. */
 	openForward(): Promise<unknown>
 	/** Makes the table anew. */
@@ -71,8 +73,10 @@ export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft
 		warn,
 		inform: () => undefined,
 	}
+	const sharedPorts = new SharedPorts(host)
 	return {
-		verbs: networkDriver(host, async () => undefined),
+		sharedPorts,
+		verbs: networkDriver(host, async () => undefined, sharedPorts),
 		openForward: () => kernel.keepPassage('iptables', () => ['weft0'], true),
 		renewTables: () => kernel.renewTables(),
 		watch: (round) => watch(host, rtnetlink, nft, round),
@@ -83,6 +87,7 @@ export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft
 			await resync(host, dockers.apart(await rtnetlink.links()))
 		},
 		end: async () => {
+			await sharedPorts.close()
 			await store.close()
 			await flows.close()
 			await rtnetlink.close()

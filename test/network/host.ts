@@ -15,6 +15,7 @@ import { KeyedMutex } from '../../src/mutex.ts'
 import { networkDriver } from '../../src/network/driver.ts'
 import type { Host } from '../../src/network/host.ts'
 import { type Resynced, resync } from '../../src/network/resync.ts'
+import { SharedPorts } from '../../src/network/shared-ports.ts'
 import type { EndpointRequest, NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'
 import { MemoryStore } from '../support/memory-store.ts'
@@ -27,6 +28,7 @@ export interface Bench {
 	readonly store: MemoryStore
 	readonly kernel: FakeKernel
 	readonly verbs: NetworkVerbs
+	readonly sharedPorts: SharedPorts
 	readonly warnings: string[]
 	/** What people are informed of. */
 	readonly told: string[]
@@ -56,11 +58,13 @@ export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filt
 		warn: (_, message) => warnings.push(message),
 		inform: (message) => told.push(message),
 	}
+	const sharedPorts = new SharedPorts(host)
 	return {
 		host,
 		store,
 		kernel,
-		verbs: networkDriver(host, async () => undefined),
+		sharedPorts,
+		verbs: networkDriver(host, async () => undefined, sharedPorts),
 		warnings,
 		told,
 		resync: () => resync(host, []),

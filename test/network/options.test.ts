@@ -174,8 +174,11 @@ describe('the options of a network', () => {
 	}
 
 	it('name a mode that is planned as that', () => {
-		for (const mode of ['host', 'container', 'overlay']) {
-			refused({ mode }, new RegExp(`mode=${mode} is not built yet; this version has bridge, macvlan, ipvlan, none`))
+		for (const mode of ['container', 'overlay']) {
+			refused(
+				{ mode },
+				new RegExp(`mode=${mode} is not built yet; this version has bridge, macvlan, ipvlan, host, none`),
+			)
 		}
 	})
 
@@ -314,10 +317,60 @@ describe('options of an ipvlan network', () => {
 	})
 })
 
+describe('options of a host network', () => {
+	const { hostBinding: _none, ...bridged } = { ...DEFAULTS, hostBinding: undefined }
+	const host = { ...bridged, mode: 'host', exclude: [] }
+
+	it('have defaults, and are taken as given', () => {
+		assert.deepEqual(parseOptions({ mode: 'host' }), host)
+		assert.deepEqual(parseOptions({ mode: 'host', ports: '', exclude: '' }), host)
+		const raw = { mode: 'host', ports: '80,443/tcp,5000-5010/udp', exclude: '1-65535/sctp', mtu: '1400' }
+		const ports = [
+			{ first: 80, last: 80 },
+			{ first: 443, last: 443, protocol: 'tcp' },
+			{ first: 5000, last: 5010, protocol: 'udp' },
+		]
+		const exclude = [{ first: 1, last: 65535, protocol: 'sctp' }]
+		assert.deepEqual(parseOptions(raw), { ...host, ports, exclude, mtu: 1400 })
+	})
+
+	it('are refused with the part that is wrong and what is accepted', () => {
+		const bad = [
+			'0',
+			'65536',
+			'80-79',
+			'80-',
+			'-80',
+			'80,',
+			',',
+			' 80',
+			'80/TCP',
+			'80/icmp',
+			'80/',
+			'http',
+			'1e2',
+			'+1',
+		]
+		for (const value of bad) {
+			for (const name of ['ports', 'exclude']) {
+				refused(
+					{ mode: 'host', [name]: value },
+					new RegExp(`^${name}=.* must be a list of ports from 1 to 65535 such as`),
+				)
+			}
+		}
+		refused({ mode: 'host', ports: '80,x,81' }, /ports="80,x,81" must be .*; "x" is none$/)
+		refused({ mode: 'host', parent: 'eth0' }, /parent belongs to mode macvlan and ipvlan; this network's mode is host/)
+		refused({ mode: 'host', antispoof: 'false' }, /antispoof belongs to mode bridge/)
+		refused({ mode: 'host', port: '80' }, /option "port" is unknown; mode host has mode, mtu, .*, ports, exclude/)
+	})
+})
+
 describe('options as they are shown', () => {
 	const asked: readonly Raw[] = [
 		{},
 		{ mode: 'none' },
+		{ mode: 'host', ports: '80,443/tcp,5000-5010/udp', exclude: '5005', mtu: '1400' },
 		{ mode: 'macvlan', parent: 'eth0.50', macvlan_mode: 'vepa', host_access: 'false', mtu: '1400' },
 		{ mode: 'ipvlan', ipvlan_mode: 'l3s', ipvlan_flag: 'private', [`${LABEL}.container_iface_prefix`]: 'lan' },
 		{

@@ -18,7 +18,7 @@ import {
 	type VethLink,
 } from '../../src/kernel/resource.ts'
 import { renderElements } from '../../src/kernel/ruleset.ts'
-import type { Kernel, PortHolder } from '../../src/kernel/verbs.ts'
+import type { Kernel, PortHolder, Sandbox } from '../../src/kernel/verbs.ts'
 import { formatIp, type Ip, parseCidr, parseIp } from '../../src/model/address.ts'
 import { peerName } from '../../src/model/names.ts'
 
@@ -32,6 +32,10 @@ export class FakeKernel implements Kernel {
 	readonly settings = new Map<string, string>()
 	/** Programs of the host by the port that they listen on. */
 	readonly processes = new Map<number, { readonly pid: number; readonly name: string }>()
+	/** Namespaces of containers by the host's ends of their links, as far as processes are seen in them. */
+	readonly sandboxes = new Map<string, Sandbox>()
+	/** Whether sockets may have come. */
+	isStirred = true
 	/** Calls of forgetFlows. */
 	readonly forgotten: PortChange[] = []
 	readonly #there = new Map<string, Resource>()
@@ -143,6 +147,15 @@ export class FakeKernel implements Kernel {
 	async adoptSpares(): Promise<void> {}
 
 	async keepSpares(): Promise<void> {}
+
+	async openSandboxes(links: readonly string[]): Promise<ReadonlyMap<string, Sandbox>> {
+		await turn()
+		return new Map([...this.sandboxes].filter(([link]) => links.includes(link)))
+	}
+
+	stirred(): boolean {
+		return this.isStirred
+	}
 
 	async holderOf(port: HostPort): Promise<PortHolder | undefined> {
 		const owner = this.#clashing(port)?.owner

@@ -1,0 +1,103 @@
+/** Publishes what a container listens on, and takes back what it listens on no more. A port that is taken stays with its owner. */
+import { isCode, messageOf } from '../errors.ts'
+import type { HostPort } from '../kernel/resource.ts'
+import { type BridgeNetwork, type Endpoint, hasBridge, type PublishedPort } from '../model/network.ts'
+import { modeOf } from '../modes/index.ts'
+import { isAlive } from './endpoints.ts'
+import { endpointKey, type Host } from './host.ts'
+import { change, holderOf, hostPortOf, missing, putBack } from './publish.ts'
+
+/** A port that a container listens on, and that is not on the host. */
+export interface RefusedPort {
+	readonly port: PublishedPort
+	/** For people. */
+	readonly why: string
+}
+
+/** Of so many refusals at once it is found out who has the port, which may take a second for each. */
+const MOST_NAMED = 8
+
+/**
+ * Those of `wanted` that are refused; those of them that were in `known` keep their reason. None where the container has
+ * left meanwhile.
+ */
+export function publishFound(
+	host: Host,
+	{ networkId, id }: Pick<Endpoint, 'networkId' | 'id'>,
+	wanted: readonly PublishedPort[],
+	known: readonly RefusedPort[],
+): Promise<readonly RefusedPort[]> {
+	return host.mutex.run(endpointKey(id), async () => {
+		const network = host.store.get('network', '', networkId)
+		const endpoint = host.store.get('endpoint', networkId, id)
+		if (network === undefined || endpoint === undefined || !hasBridge(network)) return []
+		if (!isAlive(host, network, endpoint)) return []
+		const asked = endpoint.published.filter((each) => each.found !== true)
+		const [held, refused] = await hold(host, network, endpoint, missing(wanted, asked, hostPortOf))
+		const after = { ...endpoint, published: [...asked, ...held] }
+		if (!isSame(endpoint.published, after.published)) await changeWhole(host, network, endpoint, after)
+		return reasonsOf(host, network, endpoint, refused, known)
+	})
+}
+
+function isSame(before: readonly PublishedPort[], after: readonly PublishedPort[]): boolean {
+	const [gone, fresh] = [missing(before, after, JSON.stringify), missing(after, before, JSON.stringify)]
+	return gone.length + fresh.length === 0
+}
+
+async function changeWhole(host: Host, network: BridgeNetwork, before: Endpoint, after: Endpoint): Promise<void> {
+	try {
+		await change(host, network, before, after)
+	} catch (error) {
+		await putBack(host, network, after, before)
+		throw error
+	}
+}
+
+/** Those that could be held, and what was said of the others. */
+async function hold(
+	host: Host,
+	network: BridgeNetwork,
+	endpoint: Endpoint,
+	wanted: readonly PublishedPort[],
+): Promise<[held: PublishedPort[], refused: RefusedPort[]]> {
+	const held: PublishedPort[] = []
+	const refused: RefusedPort[] = []
+	for (const port of wanted) {
+		try {
+			await host.kernel.ensure(hostPorts(network, endpoint, port))
+			held.push(port)
+		} catch (error) {
+			if (!isCode(error, 'in-use')) throw error
+			refused.push({ port, why: messageOf(error) })
+		}
+	}
+	return [held, refused]
+}
+
+async function reasonsOf(
+	host: Host,
+	network: BridgeNetwork,
+	endpoint: Endpoint,
+	refused: readonly RefusedPort[],
+	known: readonly RefusedPort[],
+): Promise<RefusedPort[]> {
+	const before = new Map(known.map((each) => [hostPortOf(each.port), each]))
+	let named = 0
+	const reasons: RefusedPort[] = []
+	for (const { port, why } of refused) {
+		const same = before.get(hostPortOf(port))
+		if (same !== undefined) reasons.push(same)
+		else if (named++ >= MOST_NAMED) reasons.push({ port, why })
+		else {
+			const holder = await holderOf(host, endpoint, hostPorts(network, endpoint, port))
+			reasons.push({ port, why: holder === undefined ? why : `${why} by ${holder}` })
+		}
+	}
+	return reasons
+}
+
+function hostPorts(network: BridgeNetwork, endpoint: Endpoint, port: PublishedPort): HostPort[] {
+	const plan = modeOf(network).published(network, { ...endpoint, published: [port] })
+	return plan.filter((each) => each.kind === 'port')
+}

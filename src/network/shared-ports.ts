@@ -1,0 +1,242 @@
+/**
+ * Follows what containers of host networks listen on, and has it on the host. A container's namespace is looked for once
+ * its link has left the host; then its counts of sockets are looked at all the time, and its sockets after they have changed.
+ */
+import { messageOf } from '../errors.ts'
+import type { Listener, Sandbox } from '../kernel/verbs.ts'
+import { type Endpoint, isHostNetwork } from '../model/network.ts'
+import { isHeld } from './endpoints.ts'
+import { publishFound, type RefusedPort } from './found-ports.ts'
+import { type Host, settledNetworks } from './host.ts'
+import { listeningOf, MOST_PORTS } from './listening.ts'
+
+/** Milliseconds between two looks at the counts: a socket is to be on the host within 250. */
+const PERIOD = 180
+/** For so long after sockets may have come to the host: a program listens soon after it has made one. */
+const STIRRED = 400
+/** Between two looks at the counts where none can have come. */
+const CALM = 900
+/** Milliseconds between two looks for a container that is starting, for so long after it has joined. */
+const STARTING = 50
+const START = 10_000
+/** Milliseconds for which a port of UDP has to be there whose number the kernel may have chosen: a client's ends soon. */
+const SETTLE = 40
+/** Milliseconds after which a port is tried again that somebody else has. */
+const RETRY = 1000
+/** Milliseconds after which sockets are looked at without a change of their counts. */
+const LONGEST = 60_000
+/** Milliseconds between two searches for a namespace, which double up to the longest. */
+const LONGEST_SEARCH = 5000
+
+type Followed = Pick<Endpoint, 'networkId' | 'id' | 'link'>
+
+class Follower {
+	readonly endpoint: Followed
+	readonly since = performance.now()
+	sandbox: Sandbox | undefined
+	/** The look under way. */
+	looking: Promise<void> | undefined
+	/** When the next look is due without a change, and when the next search. */
+	due = 0
+	searchDue = 0
+	searchPause = STARTING
+	/** Ports of UDP, seen at the last look, whose number the kernel may have chosen. */
+	passing: ReadonlySet<string> = new Set()
+	refused: readonly RefusedPort[] = []
+	beyond = 0
+	left = false
+
+	constructor(endpoint: Followed) {
+		this.endpoint = endpoint
+	}
+}
+
+/** What of a container is not on the host. */
+export interface Refusals {
+	readonly refused: readonly RefusedPort[]
+	/** How many ports there are beyond the most that a container may have. */
+	readonly beyond: number
+}
+
+export class SharedPorts {
+	readonly #host: Host
+	readonly #followers = new Map<string, Follower>()
+	#timer: NodeJS.Timeout | undefined
+	#wakesAt = Number.POSITIVE_INFINITY
+	#stirredAt = Number.NEGATIVE_INFINITY
+	#countedAt = Number.NEGATIVE_INFINITY
+	#searching: Promise<void> | undefined
+	#closed = false
+
+	constructor(host: Host) {
+		this.#host = host
+	}
+
+	/** Follows all containers that there are. */
+	followAll(): void {
+		for (const { id } of settledNetworks(this.#host).filter(isHostNetwork)) {
+			for (const endpoint of this.#host.store.list('endpoint', id)) this.#follow(endpoint)
+		}
+	}
+
+	/** A container has joined, or is about to. */
+	joined(networkId: string, endpointId: string): void {
+		const network = this.#host.store.get('network', '', networkId)
+		const endpoint = this.#host.store.get('endpoint', networkId, endpointId)
+		if (network !== undefined && endpoint !== undefined && isHostNetwork(network)) this.#follow(endpoint)
+	}
+
+	/** What it listens on is on the host no more. */
+	left(endpointId: string): void {
+		const follower = this.#followers.get(endpointId)
+		if (follower === undefined) return
+		this.#followers.delete(endpointId)
+		void this.#letGo(follower)
+	}
+
+	of(endpointId: string): Refusals {
+		return this.#followers.get(endpointId) ?? { refused: [], beyond: 0 }
+	}
+
+	/** Waits for the looks under way; there will be no others. */
+	async close(): Promise<void> {
+		this.#closed = true
+		clearTimeout(this.#timer)
+		await this.#searching
+		const followers = [...this.#followers.values()]
+		this.#followers.clear()
+		await Promise.all(followers.map((each) => this.#letGo(each)))
+	}
+
+	#follow({ networkId, id, link }: Endpoint): void {
+		const before = this.#followers.get(id)
+		if (before !== undefined) void this.#letGo(before)
+		this.#followers.set(id, new Follower({ networkId, id, link }))
+		this.#wake(0)
+	}
+
+	async #letGo(follower: Follower): Promise<void> {
+		follower.left = true
+		await follower.looking
+		await follower.sandbox?.close()
+	}
+
+	/** Looks again after so many milliseconds, if not before. */
+	#wake(wait: number): void {
+		const at = performance.now() + wait
+		if (this.#closed || this.#wakesAt <= at) return
+		clearTimeout(this.#timer)
+		this.#wakesAt = at
+		this.#timer = setTimeout(() => this.#tick(), wait)
+		this.#timer.unref()
+	}
+
+	#tick(): void {
+		this.#wakesAt = Number.POSITIVE_INFINITY
+		const now = performance.now()
+		const counts = this.#countsDue(now)
+		const lost: Follower[] = []
+		for (const follower of this.#followers.values()) {
+			const { sandbox, looking, due } = follower
+			if (sandbox === undefined) lost.push(follower)
+			else if (looking === undefined && (due <= now || (counts && sandbox.stirred()))) this.#look(follower, sandbox)
+		}
+		const due = lost.filter((each) => each.searchDue <= now && this.#isAway(each.endpoint))
+		if (due.length > 0) this.#searching ??= this.#search(due)
+		if (this.#followers.size > 0) this.#wake(lost.some(({ since }) => now - since < START) ? STARTING : PERIOD)
+	}
+
+	#countsDue(now: number): boolean {
+		if (this.#host.kernel.stirred()) this.#stirredAt = now
+		if (now - this.#stirredAt > STIRRED && now - this.#countedAt < CALM) return false
+		this.#countedAt = now
+		return true
+	}
+
+	#isAway({ networkId, id }: Followed): boolean {
+		const network = this.#host.store.get('network', '', networkId)
+		const endpoint = this.#host.store.get('endpoint', networkId, id)
+		if (endpoint === undefined) this.left(id)
+		return network !== undefined && endpoint !== undefined && isHeld(this.#host, network, endpoint)
+	}
+
+	async #search(lost: readonly Follower[]): Promise<void> {
+		for (const follower of lost) {
+			follower.searchDue = performance.now() + follower.searchPause
+			follower.searchPause = Math.min(LONGEST_SEARCH, follower.searchPause * 2)
+		}
+		try {
+			const found = await this.#host.kernel.openSandboxes(lost.map(({ endpoint }) => endpoint.link))
+			for (const follower of lost) {
+				const sandbox = found.get(follower.endpoint.link)
+				if (follower.left) await sandbox?.close()
+				else follower.sandbox = sandbox
+			}
+		} catch (error) {
+			this.#host.warn(error, `containers are not looked into: ${messageOf(error)}`)
+		}
+		this.#searching = undefined
+		this.#wake(0)
+	}
+
+	#look(follower: Follower, sandbox: Sandbox): void {
+		const { endpoint } = follower
+		const look = async (): Promise<void> => {
+			const listeners = await sandbox.listeners()
+			const wait = follower.left ? LONGEST : await this.#match(follower, sandbox.link, listeners)
+			follower.due = performance.now() + wait
+			this.#wake(wait)
+		}
+		follower.looking = look()
+			.catch((error: unknown) => {
+				this.#host.warn(error, `ports of endpoint ${endpoint.id} may not be on the host: ${messageOf(error)}`)
+				follower.due = performance.now() + LONGEST_SEARCH
+			})
+			.finally(() => {
+				follower.looking = undefined
+			})
+	}
+
+	/** Answers after how many milliseconds the next look is due. */
+	async #match(follower: Follower, link: number, listeners: readonly Listener[]): Promise<number> {
+		const { networkId, id } = follower.endpoint
+		const network = this.#host.store.get('network', '', networkId)
+		const endpoint = this.#host.store.get('endpoint', networkId, id)
+		if (network === undefined || endpoint === undefined || !isHostNetwork(network)) {
+			this.left(id)
+			return LONGEST
+		}
+		const settled = this.#settled(follower, endpoint, listeners)
+		const { ports, beyond } = listeningOf(network, endpoint, settled, link)
+		const refused = await publishFound(this.#host, endpoint, ports, follower.refused)
+		this.#tell(follower, refused, beyond)
+		follower.refused = refused
+		follower.beyond = beyond
+		if (settled.length < listeners.length) return SETTLE
+		return refused.length > 0 ? RETRY : LONGEST
+	}
+
+	/** Without those that a client may have for a moment, unless they have been there already. */
+	#settled(follower: Follower, endpoint: Endpoint, listeners: readonly Listener[]): Listener[] {
+		const [first, last] = this.#host.facts.ephemeralPorts()
+		const there = new Set(endpoint.published.map(({ protocol, containerPort }) => `${protocol} ${containerPort}`))
+		const isPassing = ({ protocol, port }: Listener) => protocol === 'udp' && port >= first && port <= last
+		const before = follower.passing
+		follower.passing = new Set(listeners.filter(isPassing).map(keyOf))
+		return listeners.filter((each) => !isPassing(each) || before.has(keyOf(each)) || there.has(keyOf(each)))
+	}
+
+	#tell({ endpoint, refused: before, beyond: was }: Follower, refused: readonly RefusedPort[], beyond: number): void {
+		const name = `endpoint ${endpoint.id.slice(0, 12)}`
+		const known = new Set(before)
+		for (const each of refused)
+			if (!known.has(each)) this.#host.inform(`${name} listens on a port of others: ${each.why}`)
+		if (beyond > 0 && was === 0) {
+			this.#host.inform(`${name} listens on ${MOST_PORTS + beyond} ports, of which ${MOST_PORTS} are on the host`)
+		}
+	}
+}
+
+function keyOf({ protocol, port }: Listener): string {
+	return `${protocol} ${port}`
+}
