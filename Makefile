@@ -85,6 +85,7 @@ programs: setup
 	@test/support/fetch-programs firewalls dbus-daemon firewalld ufw
 	@test/support/fetch-programs registry docker-registry
 	@test/support/fetch-programs compose docker-compose
+	@test/support/fetch-programs zsh zsh
 	@test/support/fetch-programs etcd etcd-server etcd-client
 	@test/support/fetch-programs vm qemu-system-x86 linux-image-amd64 kmod
 

@@ -1,9 +1,13 @@
-/** What a shell offers after `weft`, asked of a real bash. */
+/** What a shell offers after `weft`, asked of a real bash and a real zsh. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { main } from '../../src/cli/main.ts'
+import { noZsh, typeInZsh } from '../support/zsh.ts'
 
 /** Stands for weft where the shell asks it for networks. */
 const WEFT = `weft() { printf 'NETWORK NAME MODE\\n0123456789ab front bridge\\nba9876543210 - none\\n'; }`
@@ -28,4 +32,24 @@ test('it offers networks by id and name where a command wants one, and options e
 	assert.deepEqual(await offered('weft', 'inspect', ''), ['0123456789ab', 'front', 'ba9876543210'])
 	assert.deepEqual(await offered('weft', 'ip', 'f'), ['front'])
 	assert.deepEqual(await offered('weft', 'status', '--j'), ['--json'])
+})
+
+test('a command that wants a file is left to the shell, which offers files', async () => {
+	assert.deepEqual(await offered('weft', 'bundle', ''), [])
+})
+
+test('zsh completes the same: commands, networks and files', { skip: noZsh() }, async () => {
+	const { stdout } = await main('/usr/bin/weft', ['completion'], () => '/run/none')
+	const folder = await mkdtemp(join(tmpdir(), 'weft-completion-'))
+	const setup = join(folder, 'setup')
+	try {
+		await writeFile(setup, `${WEFT}\n${stdout}`)
+		await typeInZsh(setup, [
+			['weft insp\\t', 'inspect'],
+			['fro\\t', 'front'],
+			['\\025weft bundle /etc/os-rel\\t', 'os-release'],
+		])
+	} finally {
+		await rm(folder, { recursive: true })
+	}
 })
