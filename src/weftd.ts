@@ -9,7 +9,9 @@ setFlagsFromString('--semi-space-growth-factor=1')
 
 // Before modules are loaded, which takes a while: the first process of a container hears no signal that it does not ask for.
 const ended = new Promise<string>((resolve) => {
-	for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, resolve)
+	process.on('SIGTERM', resolve)
+	// Who interrupts again does not want to wait for calls in flight: then it ends as if it were killed, which loses nothing.
+	process.once('SIGINT', resolve)
 })
 
 try {

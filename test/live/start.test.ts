@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
@@ -126,5 +127,20 @@ describe('weftd', { skip: noNetns('nft') }, () => {
 		early.child.kill('SIGTERM')
 		assert.equal(await early.ended, 0, early.log())
 		assert.deepEqual(await readdir(early.folder), ['state'])
+	})
+
+	it('ends at once when it is interrupted again while it waits for a call', async (t) => {
+		const weftd = start(await openNetns(t))
+		await serving(weftd)
+		const caller = connect(weftd.socket)
+		t.after(() => caller.destroy())
+		// Without its body.
+		caller.on('error', () => undefined).write('POST /Plugin.Activate HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n')
+		await once(caller, 'connect')
+		weftd.child.kill('SIGINT')
+		await eventually(() => weftd.log().includes('"msg":"stopping'), { what: 'it stops' })
+		weftd.child.kill('SIGINT')
+		assert.equal(await weftd.ended, 'SIGINT', weftd.log())
+		await serving(start(await openNetns(t), weftd.folder))
 	})
 })
