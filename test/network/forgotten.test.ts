@@ -325,6 +325,21 @@ describe('of what Docker was without', () => {
 		)
 	})
 
+	it('an endpoint whose macvlan cannot be seen stays while it has that, and goes when it has not', async () => {
+		const host = await answered()
+		host.kernel.addForeignLink('eth0')
+		await host.verbs.createNetwork(networkRequest(2, { options: { mode: 'macvlan', parent: 'eth0' } }))
+		host.verbs.networkAnswered(idOf('network 2'))
+		await attach(host, endpointRequest(2, 2))
+		const reserved = ['10.210.2.1', 'fd00:2::1']
+		host.listed = [listing(), listing({ id: idOf('network 2'), subnets: ['10.210.2.0/24', 'fd00:2::/64'], reserved })]
+		host.members = { ids: [endpointRequest(2, 2).id], addresses: ['10.210.2.2/24', 'fd00:2::2/64'] }
+		assert.deepEqual(await host.looks(), [])
+		assert.equal(endpoints(host, 2).length, 1)
+		host.members = { ids: [], addresses: [] }
+		assert.deepEqual(await host.looks(), [`took away endpoint ${endpointRequest(2, 2).id.slice(0, 12)}`])
+	})
+
 	it('an endpoint that it has stays, though its link is gone', async () => {
 		const host = await answered()
 		await leaseOf(host, 2)
