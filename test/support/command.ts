@@ -40,7 +40,7 @@ export function attempt(argv: readonly string[], options: CommandOptions = {}): 
 		const timer = setTimeout(() => {
 			late = true
 			child.kill('SIGKILL')
-		}, options.timeout ?? 60_000)
+		}, options.timeout ?? 180_000)
 		child.on('error', reject)
 		child.on('close', (code) => {
 			clearTimeout(timer)

@@ -48,7 +48,7 @@ export class Daemon {
 	}
 
 	/** Polls until the program is ready; throws with the end of its log when it ends before that, or takes too long. */
-	async ready(probe: () => Promise<boolean>, timeout = 60_000): Promise<void> {
+	async ready(probe: () => Promise<boolean>, timeout = 180_000): Promise<void> {
 		const deadline = Date.now() + timeout
 		while (!(await probe())) {
 			if (!this.running) throw new Error(`${this.name} ended: ${this.tail()}`)
