@@ -78,7 +78,10 @@ onEngines('published ports', (engine) => {
 		servers.push(await serve(await inContainer(host, 'trunk'), 'sctp', 80))
 		assert.equal(await dial(outsideOf(host), 'sctp', HOST_V4, 8084), OUTSIDE_V4)
 		assert.ok(await dial(onHost(host), 'sctp', HOST_V4, 8084))
-		assert.ok(await dial(await inContainer(host, 'stranger'), 'sctp', HOST_V4, 8084))
+		assert.ok(await dial(onHost(host), 'sctp', '127.0.0.1', 8084))
+		for (const from of ['trunk', 'neighbour', 'stranger']) {
+			assert.ok(await dial(await inContainer(host, from), 'sctp', HOST_V4, 8084))
+		}
 		assert.ok(!(await reaches(outsideOf(host), 'sctp', HOST_V4, 80)))
 	})
 
