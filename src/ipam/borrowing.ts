@@ -49,11 +49,14 @@ export async function borrow(shared: SharedPool, ip: Ip, patience: Patience): Pr
 }
 
 /** False where nobody has it by itself. @throws WeftError `in-use` where another host has */
-async function has({ cluster, keys, member }: SharedPool, ip: Ip): Promise<boolean> {
+async function has(shared: SharedPool, ip: Ip): Promise<boolean> {
+	const { cluster, keys, member } = shared
 	const entry = await cluster.get(keys.address(ip))
 	if (entry === undefined) return false
-	if (entry.lease === member.membership) return true
-	throw inUse(ip, holderOf(entry).node)
+	const { key, value, revision, lease } = entry
+	if (lease === undefined || lease !== member.membership) throw inUse(ip, holderOf(entry).node)
+	// Written again, so that it is not given back by whoever saw before that nobody here used it.
+	return (await claim(shared, [{ key, revision }], [{ key, value, lease }])) !== undefined
 }
 
 async function ask(shared: SharedPool, ip: Ip, owner: string, patience: Patience): Promise<void> {

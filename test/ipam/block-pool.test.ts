@@ -210,3 +210,58 @@ test('a host that was cut off for too long gives nothing, and has its addresses 
 	assert.deepEqual(a.held().sort(), kept.filter((each) => !inBlock(each)).sort())
 	assert.deepEqual([...a.containers].sort(), a.held().sort())
 })
+
+/** Has something happen at the last moment before the host writes such a key, once. */
+function before(host: TestHost, key: string, event: () => Promise<unknown>): void {
+	const { cluster } = host
+	assert.ok(cluster)
+	const transaction = cluster.transaction.bind(cluster)
+	cluster.transaction = async (conditions, writes) => {
+		if (writes.some((each) => each.key.startsWith(key))) {
+			cluster.transaction = transaction
+			await event()
+		}
+		return await transaction(conditions, writes)
+	}
+}
+
+test('an address whose block was claimed at the last moment is asked for there', async () => {
+	const { a, b } = await scene()
+	const given: string[] = []
+	before(a, 'weft/address/', async () => {
+		given.push(...(await fill(b, 13)))
+		await b.tend()
+	})
+	assert.equal(await a.request('10.0.0.6'), undefined)
+	assert.ok(given.includes('10.0.0.6'))
+	assert.deepEqual(a.held(), [])
+})
+
+test('nothing is given from a block while it is given back', async () => {
+	const { world, a, b } = await scene()
+	await fill(a, 5)
+	while (a.containers.size > 0) await a.release(0)
+	let late: string | undefined
+	const [first = '', second = ''] = blocksOf(a)
+	assert.notEqual(second, '')
+	before(a, 'weft/block/', async () => {
+		late = await a.request()
+	})
+	await a.tend()
+	assert.ok(late !== undefined)
+	assert.equal(claimed(world).length, 1)
+	assert.deepEqual(a.held(), [late])
+	assert.ok([first, second].some((each) => contains(parseCidr(each), parseIp(late ?? ''))))
+	assert.ok(!(await fill(b, 13)).includes(late))
+})
+
+test('a single address that is asked for again while it is given back is had', async () => {
+	const { world, a, b } = await scene()
+	assert.equal(await a.request('10.0.0.6'), '10.0.0.6')
+	await a.release(0)
+	before(a, 'weft/address/', () => a.request('10.0.0.6'))
+	await a.tend()
+	assert.deepEqual(a.held(), ['10.0.0.6'])
+	assert.equal(world.server.entries('weft/address/').length, 1)
+	assert.ok(!(await fill(b, 13)).includes('10.0.0.6'))
+})
