@@ -91,7 +91,7 @@ export class BlockPool {
 		throw new WeftError('unreachable', `the block of ${formatIp(ip)} is changing hands; try again`)
 	}
 
-	/** On record before the cluster is asked, so that what it gives to a weftd that ends meanwhile is given back. */
+	/** On record when the cluster has it: what it gave to a weftd that ended meanwhile is found there, and given back. */
 	async #borrow(ip: Ip): Promise<boolean> {
 		const { local, member } = this.#shared
 		const address = formatIp(ip)
@@ -100,9 +100,8 @@ export class BlockPool {
 		local.take(ip)
 		this.#borrowing.add(address)
 		try {
-			await local.commit([local.borrow({ ...borrowed, settled: false })])
 			await borrow(this.#shared, ip, this.#patience)
-			await local.commit([local.borrow({ ...borrowed, settled: true }), local.lease(ip)])
+			await local.commit([local.borrow(borrowed), local.lease(ip)])
 		} catch (error) {
 			local.drop(ip)
 			throw error

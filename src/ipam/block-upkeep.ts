@@ -118,21 +118,18 @@ async function agreeOnBorrowed(
 	borrowing: ReadonlySet<string>,
 ): Promise<string[]> {
 	const { cluster, keys, local } = shared
-	// Before the cluster is asked, which then has all that is settled by now.
+	// Before the cluster is asked, which then has all that is on record by now.
 	const known = local.borrowed().filter(({ address }) => !borrowing.has(address))
 	const { entries } = await cluster.range(keys.addresses)
 	const mine = new Map(entries.filter(({ lease }) => lease === membership).map((entry) => [entry.key, entry]))
 	const lost: string[] = []
 	for (const each of known) {
-		const isThere = mine.has(keys.addresses + each.address)
-		if (each.settled && !isThere) lost.push(...(await borrowAgain(shared, each, membership)))
-		else if (!each.settled && !isThere) await local.endBorrowing(each)
+		if (!mine.has(keys.addresses + each.address)) lost.push(...(await borrowAgain(shared, each, membership)))
 	}
-	const settled = () => local.borrowed().flatMap((each) => (each.settled ? [each.address] : []))
 	for (const { key, revision } of mine.values()) {
 		const address = key.slice(keys.addresses.length)
-		// It is not wanted any more, or arrived when nobody waited for it.
-		const isIdle = !borrowing.has(address) && !settled().includes(address)
+		// It was released, or arrived when nobody waited for it.
+		const isIdle = !borrowing.has(address) && local.borrowed().every((each) => each.address !== address)
 		if (isIdle) await cluster.transaction([{ key, revision }], [{ key }])
 	}
 	return lost
@@ -149,11 +146,14 @@ async function borrowAgain(shared: SharedPool, borrowed: Borrowed, membership: s
 	const block = keys.block(blockOf(local.pool, shared.length, ip))
 	const entry = { key: keys.address(ip), value: holderText({ node: member.node.name }), lease: membership }
 	const conditions = [block, entry.key].map((key) => ({ key, revision: 0 }))
-	if ((await claim(shared, conditions, [entry])) !== undefined) {
-		// Unless it was released meanwhile.
-		if (local.borrowed().includes(borrowed)) await local.commit([local.borrow({ ...borrowed, membership })])
-		return []
+	const done = await claim(shared, conditions, [entry])
+	// An earlier claim may have arrived late.
+	const isMine = done !== undefined || (await shared.cluster.get(entry.key))?.lease === membership
+	if (!local.borrowed().includes(borrowed)) return []
+	if (!isMine) {
+		await local.lose(borrowed)
+		return [borrowed.address]
 	}
-	await local.lose(borrowed)
-	return [borrowed.address]
+	await local.commit([local.borrow({ ...borrowed, membership })])
+	return []
 }

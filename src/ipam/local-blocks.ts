@@ -61,7 +61,7 @@ export class LocalBlocks {
 	/** Whether a container of this host may have it: it was given, and is this host's as far as that knows. */
 	holds(ip: Ip, membership: string | undefined): boolean {
 		const borrowed = this.#store.get('borrowed', this.id, formatIp(ip))
-		const isBorrowed = borrowed?.settled === true && borrowed.membership === membership
+		const isBorrowed = borrowed !== undefined && borrowed.membership === membership
 		return membership !== undefined && this.#own.has(ip.value) && (isBorrowed || this.covers(ip, membership))
 	}
 
@@ -110,10 +110,10 @@ export class LocalBlocks {
 	}
 
 	async #release(ip: Ip): Promise<void> {
-		const borrowed = this.#store.get('borrowed', this.id, formatIp(ip))
+		const address = formatIp(ip)
 		try {
-			const kept = borrowed === undefined ? [] : [this.borrow({ ...borrowed, settled: false })]
-			await this.commit([this.#without('lease', formatIp(ip)), ...kept])
+			// Of one that was borrowed the cluster is told when it is seen there without a record here.
+			await this.commit([this.#without('lease', address), this.#without('borrowed', address)])
 			this.drop(ip)
 		} finally {
 			this.#releasing.delete(ip.value)

@@ -48,6 +48,4 @@ export interface Borrowed {
 	readonly poolId: string
 	readonly address: string
 	readonly membership: string
-	/** False before the cluster is asked for it, and again when it is no longer wanted: the cluster may or may not have it. */
-	readonly settled: boolean
 }
