@@ -1,5 +1,5 @@
 /** `weft doctor`: what weftd tells of itself, judged. */
-import type { DifferenceView, PoolView, Status } from '../admin/api.ts'
+import type { DifferenceView, NetworkSummary, PoolView, Status } from '../admin/api.ts'
 import { messageOf } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import type { AdminClient } from './client.ts'
@@ -17,6 +17,7 @@ export interface Check {
 /** What the checks judge. */
 export interface Findings {
 	readonly status: Status
+	readonly networks: readonly NetworkSummary[]
 	readonly pools: readonly PoolView[]
 	readonly differences: readonly DifferenceView[]
 }
@@ -25,8 +26,8 @@ export const doctor: Command = {
 	name: 'doctor',
 	summary: 'checks everything, and says what to do',
 	help: `Checks that weftd answers and is of this version, that the networks of the last run are there again, what
-the kernel and this host lack, that repairs succeed, that pools have addresses left, and that the kernel is
-as it should be (weft diff). Each check is a line, with what to do below it where it is not all well. Exit
+the kernel and this host lack, that repairs succeed, that Docker has the networks, that pools have addresses
+left, and that the kernel is as it should be (weft diff). Each check is a line, with what to do below it where it is not all well. Exit
 status 1 where there is a problem.`,
 	run: async (client) => {
 		const checks = await examine(client)
@@ -36,19 +37,20 @@ status 1 where there is a problem.`,
 
 async function examine(client: AdminClient): Promise<Check[]> {
 	try {
-		const [status, pools, differences] = await Promise.all([
+		const [status, networks, pools, differences] = await Promise.all([
 			client.get<Status>('/status'),
+			client.get<NetworkSummary[]>('/networks'),
 			client.get<PoolView[]>('/pools'),
 			client.get<DifferenceView[]>('/diff'),
 		])
-		return checksOf({ status, pools, differences })
+		return checksOf({ status, networks, pools, differences })
 	} catch (error) {
 		const advice = 'start weftd, or name its socket with --admin-socket; its log says why it ended'
 		return [{ level: 'problem', found: messageOf(error), advice }]
 	}
 }
 
-export function checksOf({ status, pools, differences }: Findings): Check[] {
+export function checksOf({ status, networks, pools, differences }: Findings): Check[] {
 	return [
 		{ level: 'ok', found: `weftd ${status.version} answers` },
 		versionOf(status),
@@ -56,6 +58,7 @@ export function checksOf({ status, pools, differences }: Findings): Check[] {
 		bridgesOf(status),
 		nftablesOf(status),
 		repairsOf(status),
+		...unknownOf(status, networks),
 		...poolsOf(pools),
 		differencesOf(differences),
 	]
@@ -114,6 +117,18 @@ function repairsOf({ repairs }: Status): Check {
 	if (last === null) return { level: 'ok', found: 'nothing had to be repaired since the start' }
 	const found = `${count(done, 'repair')} since the start; the last at ${last.at}, because ${last.cause}`
 	return { level: 'note', found, advice: 'where this goes on, find out which program does it' }
+}
+
+/** Networks that Docker, which answers, does not have. */
+function unknownOf({ host }: Status, networks: readonly NetworkSummary[]): Check[] {
+	if (host.engine === null) return []
+	return networks
+		.filter(({ name }) => name === null)
+		.map(({ id }) => ({
+			level: 'note',
+			found: `Docker does not tell of network ${id.slice(0, 12)}`,
+			advice: 'weft takes it away some minutes after this Docker forgot it; it stays where another Docker may have it',
+		}))
 }
 
 function poolsOf(pools: readonly PoolView[]): Check[] {

@@ -1,7 +1,7 @@
 /** What the doctor makes of the answers of weftd. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { PoolView, Status } from '../../src/admin/api.ts'
+import type { NetworkSummary, PoolView, Status } from '../../src/admin/api.ts'
 import { type Check, checksOf, type Findings, textOf } from '../../src/cli/doctor.ts'
 import { VERSION } from '../../src/version.ts'
 
@@ -32,7 +32,20 @@ const POOL: PoolView = {
 	networkId: 'n1',
 	network: 'front',
 }
-const WELL: Findings = { status: STATUS, pools: [POOL], differences: [] }
+const NETWORK: NetworkSummary = {
+	id: 'f'.repeat(64),
+	name: 'front',
+	mode: 'bridge',
+	subnets: ['10.0.0.0/24'],
+	gateways: ['10.0.0.1'],
+	internal: false,
+	bridge: 'weft0',
+	parent: null,
+	settled: true,
+	endpoints: 0,
+	ports: 0,
+}
+const WELL: Findings = { status: STATUS, networks: [NETWORK], pools: [POOL], differences: [] }
 
 function worst(findings: Findings): Check[] {
 	return checksOf(findings).filter(({ level }) => level !== 'ok')
@@ -42,6 +55,13 @@ describe('the doctor', () => {
 	it('has nothing to say where all is well', () => {
 		assert.deepEqual(worst(WELL), [])
 		assert.match(textOf(checksOf(WELL)), /^(ok {7}.+\n)+$/)
+	})
+
+	it('names a network that Docker does not have, unless Docker does not answer', () => {
+		const findings = { ...WELL, networks: [NETWORK, { ...NETWORK, id: 'e'.repeat(64), name: null }] }
+		const [check, ...others] = worst(findings)
+		assert.deepEqual([check?.level, check?.found, others], ['note', 'Docker does not tell of network eeeeeeeeeeee', []])
+		assert.deepEqual(worst({ ...findings, status: { ...STATUS, host: { ...STATUS.host, engine: null } } }), [])
 	})
 
 	const last = { at: '2026-01-01T00:00:00.000Z', cause: 'nft deleted table', done: ['made it anew'] }

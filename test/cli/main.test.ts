@@ -84,8 +84,10 @@ describe('weft', () => {
 		assert.deepEqual(JSON.parse(await printed('diff', '--json')), [])
 	})
 
-	it('doctor finds nothing to do where all is well', async () => {
-		assert.doesNotMatch(await printed('doctor'), /PROBLEM|->/)
+	it('doctor finds nothing to do where all is well, and names the network that Docker does not have', async () => {
+		const text = await printed('doctor')
+		assert.doesNotMatch(text, /PROBLEM/)
+		assert.deepEqual(text.match(/.*\n.*->/g), [text.match(/note.*Docker does not tell of network.*\n.*->/)?.[0]])
 	})
 
 	it('prints with --json all that weftd answers', async () => {
