@@ -48,6 +48,7 @@ export class Endpoints {
 	/** What is under way, and of those that listen to which endpoint. */
 	readonly #open = new Map<AbortController, string>()
 	#current = 0
+	#closed = false
 	#token: string | undefined
 
 	constructor({ endpoints, tls, login, patience }: EtcdOptions) {
@@ -67,14 +68,16 @@ export class Endpoints {
 
 	/** Each message of an answer that goes on, until `signal` aborts. @throws WeftError, `unreachable` where it breaks off */
 	async *stream(path: string, body: Fields, signal: AbortSignal): AsyncGenerator<Fields> {
-		const call = new AbortController()
+		let call = new AbortController()
 		const end = () => call.abort()
 		signal.addEventListener('abort', end)
-		if (signal.aborted) end()
 		let endpoint = ''
 		try {
 			const response = await this.#asking(true, async (each, token) => {
+				signal.throwIfAborted()
 				endpoint = each
+				// The one before may have been broken off, as too late.
+				call = new AbortController()
 				return await this.#inTime(call, () => this.#post(each, path, body, call.signal, token))
 			})
 			this.#open.set(call, endpoint)
@@ -97,12 +100,13 @@ export class Endpoints {
 	}
 
 	close(): void {
+		this.#closed = true
 		for (const call of this.#open.keys()) call.abort(new Error('weft is ending'))
 	}
 
 	async #asking<T>(repeatable: boolean, ask: (endpoint: string, token?: string) => Promise<T>): Promise<T> {
 		const silent: string[] = []
-		for (let n = 0; n < this.#endpoints.length; n++) {
+		for (let n = 0; n < this.#endpoints.length && !this.#closed; n++) {
 			const endpoint = this.#endpoints[this.#current] ?? ''
 			try {
 				return await this.#loggedIn(endpoint, ask)
@@ -113,7 +117,7 @@ export class Endpoints {
 				if (error.sent && !repeatable) break
 			}
 		}
-		throw new WeftError('unreachable', `etcd gives no answer: ${silent.join('; ')}`)
+		throw new WeftError('unreachable', `etcd gives no answer: ${silent.join('; ') || 'weft is ending'}`)
 	}
 
 	async #loggedIn<T>(endpoint: string, ask: (endpoint: string, token?: string) => Promise<T>): Promise<T> {

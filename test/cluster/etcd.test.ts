@@ -229,6 +229,40 @@ test('a change of which nobody knows whether it was done is not tried with anoth
 	assert.deepEqual(bodies, ['/v3/kv/txn', '/v3/kv/range', '/v3/kv/range'])
 })
 
+/** It takes what it is asked, and never answers; tells of each request. */
+async function silent(t: TestContext, asked: () => void = () => undefined): Promise<string> {
+	const server = createServer(asked).listen(0, '127.0.0.1')
+	await once(server, 'listening')
+	t.after(() => server.close().closeAllConnections())
+	return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test('a watch goes on to the next endpoint where one gives no answer', { skip }, async (t) => {
+	const cluster = client(t, [await silent(t), shared?.url ?? ''], { patience: 300 })
+	const other = client(t, [shared?.url ?? ''])
+	const { revision } = await other.range('silent/')
+	const told = listen(t, cluster, 'silent/', revision)
+	await other.transaction([], [{ key: 'silent/a', value: '1' }])
+	await eventually(() => told.length === 1)
+})
+
+test('what is asked when the cluster is closed is broken off, and nobody else is asked', async (t) => {
+	const ask = async (call: (cluster: Etcd) => Promise<unknown>) => {
+		let asked = 0
+		const count = () => {
+			asked++
+		}
+		const cluster = client(t, [await silent(t, count), await silent(t, count)], { patience: 60_000 })
+		const answer = assert.rejects(call(cluster), unreachableError)
+		await eventually(() => asked === 1)
+		await cluster.close()
+		await answer
+		assert.equal(asked, 1)
+	}
+	await ask((cluster) => cluster.get('a'))
+	await ask((cluster) => broken(cluster.watch('a', 1, new AbortController().signal), true))
+})
+
 function unreachableError(error: unknown): boolean {
 	return isCode(error, 'unreachable')
 }
