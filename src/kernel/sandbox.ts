@@ -54,7 +54,7 @@ export class SandboxSockets {
 	/** Whether there are more or fewer sockets than at the last call. What ended and began in between it does not see. */
 	stirred(): boolean {
 		let seen = ''
-		for (const fd of this.#counts.values()) seen += readCounts(fd)
+		for (const [name, fd] of this.#counts) seen += this.#read(name, fd)
 		const stirred = seen === '' || seen !== this.#seen
 		this.#seen = seen
 		return stirred
@@ -93,6 +93,17 @@ export class SandboxSockets {
 				if (fd !== undefined) this.#counts.set(name, fd)
 			}
 		})
+	}
+
+	/** One that cannot be read any more, as when its protocol was unloaded, is opened again with the next look. */
+	#read(name: string, fd: number): string {
+		try {
+			return readCounts(fd)
+		} catch {
+			this.#counts.delete(name)
+			closeSync(fd)
+			return ''
+		}
 	}
 
 	#visit(work: () => void): void {

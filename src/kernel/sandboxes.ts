@@ -14,13 +14,13 @@ const AT_ONCE = 500
 /** How many inodes there are on this machine, of which each socket is one. */
 const INODES = `${PROC}/sys/fs/inode-nr`
 
-/** Tells, in some microseconds, that no socket can have come to any namespace since the last call. */
+/** Tells, in some microseconds, that as a rule no socket has come to any namespace since the last call. */
 export class Stir {
 	readonly #buffer = Buffer.alloc(64)
 	#fd: number | undefined
 	#seen = ''
 
-	/** False where the machine has as many sockets as it had, and all else that has an inode. */
+	/** False where the machine has as many sockets as it had, and all else that has an inode: also where one came and one went. */
 	stirred(): boolean {
 		this.#fd ??= openSync(INODES, 'r')
 		const text = this.#buffer.toString('latin1', 0, readSync(this.#fd, this.#buffer, 0, this.#buffer.length, 0))
@@ -39,21 +39,26 @@ export async function openSandboxes(
 ): Promise<ReadonlyMap<string, SandboxSockets>> {
 	const wanted = await endsOf(rtnetlink, links)
 	const found = new Map<string, SandboxSockets>()
-	for await (const namespace of namespaces()) {
-		if (wanted.size === 0) {
-			closeSync(namespace)
-			break
+	try {
+		for await (const namespace of namespaces()) {
+			if (wanted.size === 0) {
+				closeSync(namespace)
+				break
+			}
+			const id = await rtnetlink.namespaceId(namespace).catch(() => undefined)
+			const end = id === undefined ? undefined : wanted.get(id)
+			if (id === undefined || end === undefined) {
+				closeSync(namespace)
+				continue
+			}
+			wanted.delete(id)
+			found.set(end.name, new SandboxSockets(namespace, end.linkIndex))
 		}
-		const id = await rtnetlink.namespaceId(namespace).catch(() => undefined)
-		const end = id === undefined ? undefined : wanted.get(id)
-		if (id === undefined || end === undefined) {
-			closeSync(namespace)
-			continue
-		}
-		wanted.delete(id)
-		found.set(end.name, new SandboxSockets(namespace, end.linkIndex))
+		return found
+	} catch (error) {
+		await Promise.all(Array.from(found.values(), (each) => each.close()))
+		throw error
 	}
-	return found
 }
 
 /** Of a pair, what the host knows of the other end. */

@@ -1,5 +1,5 @@
 /** Publishes what a container listens on, and takes back what it listens on no more. A port that is taken stays with its owner. */
-import { isCode, messageOf } from '../errors.ts'
+import { messageOf } from '../errors.ts'
 import type { HostPort } from '../kernel/resource.ts'
 import { type BridgeNetwork, type Endpoint, hasBridge, type PublishedPort } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
@@ -21,23 +21,27 @@ const MOST_NAMED = 8
  * Those of `wanted` that are refused; those of them that were in `known` keep their reason. None where the container has
  * left meanwhile.
  */
-export function publishFound(
+export async function publishFound(
 	host: Host,
 	{ networkId, id }: Pick<Endpoint, 'networkId' | 'id'>,
 	wanted: readonly PublishedPort[],
 	known: readonly RefusedPort[],
 ): Promise<readonly RefusedPort[]> {
-	return host.mutex.run(endpointKey(id), async () => {
+	const done = await host.mutex.run(endpointKey(id), async () => {
 		const network = host.store.get('network', '', networkId)
 		const endpoint = host.store.get('endpoint', networkId, id)
-		if (network === undefined || endpoint === undefined || !hasBridge(network)) return []
-		if (!isAlive(host, network, endpoint)) return []
+		if (network === undefined || endpoint === undefined || !hasBridge(network)) return undefined
+		if (!isAlive(host, network, endpoint)) return undefined
 		const asked = endpoint.published.filter((each) => each.found !== true)
 		const [held, refused] = await hold(host, network, endpoint, missing(wanted, asked, hostPortOf))
 		const after = { ...endpoint, published: [...asked, ...held] }
 		if (!isSame(endpoint.published, after.published)) await changeWhole(host, network, endpoint, after)
-		return reasonsOf(host, network, endpoint, refused, known)
+		return { network, endpoint, refused }
 	})
+	if (done === undefined) return []
+	const { network, endpoint, refused } = done
+	// While Docker's calls for this container need not wait.
+	return reasonsOf(host, network, endpoint, refused, known)
 }
 
 function isSame(before: readonly PublishedPort[], after: readonly PublishedPort[]): boolean {
@@ -54,7 +58,7 @@ async function changeWhole(host: Host, network: BridgeNetwork, before: Endpoint,
 	}
 }
 
-/** Those that could be held, and what was said of the others. */
+/** Those that could be held, and what was said of the others, for whatever reason: one port does not keep others away. */
 async function hold(
 	host: Host,
 	network: BridgeNetwork,
@@ -68,7 +72,6 @@ async function hold(
 			await host.kernel.ensure(hostPorts(network, endpoint, port))
 			held.push(port)
 		} catch (error) {
-			if (!isCode(error, 'in-use')) throw error
 			refused.push({ port, why: messageOf(error) })
 		}
 	}

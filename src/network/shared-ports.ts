@@ -45,6 +45,8 @@ class Follower {
 	refused: readonly RefusedPort[] = []
 	beyond = 0
 	left = false
+	/** What the last look failed with. */
+	trouble: string | undefined
 
 	constructor(endpoint: Followed) {
 		this.endpoint = endpoint
@@ -66,6 +68,8 @@ export class SharedPorts {
 	#stirredAt = Number.NEGATIVE_INFINITY
 	#countedAt = Number.NEGATIVE_INFINITY
 	#searching: Promise<void> | undefined
+	/** What all looks, or the search, failed with the last time. */
+	#trouble: string | undefined
 	#closed = false
 
 	constructor(host: Host) {
@@ -134,6 +138,16 @@ export class SharedPorts {
 	#tick(): void {
 		this.#wakesAt = Number.POSITIVE_INFINITY
 		const now = performance.now()
+		try {
+			this.#lookAround(now)
+		} catch (error) {
+			this.#failed(error)
+		}
+		const isStarting = ({ sandbox, since }: Follower) => sandbox === undefined && now - since < START
+		if (this.#followers.size > 0) this.#wake([...this.#followers.values()].some(isStarting) ? STARTING : PERIOD)
+	}
+
+	#lookAround(now: number): void {
 		const counts = this.#countsDue(now)
 		const lost: Follower[] = []
 		for (const follower of this.#followers.values()) {
@@ -143,7 +157,13 @@ export class SharedPorts {
 		}
 		const due = lost.filter((each) => each.searchDue <= now && this.#isAway(each.endpoint))
 		if (due.length > 0) this.#searching ??= this.#search(due)
-		if (this.#followers.size > 0) this.#wake(lost.some(({ since }) => now - since < START) ? STARTING : PERIOD)
+	}
+
+	/** The same goes on for long: once, until it is something else. */
+	#failed(error: unknown): void {
+		const trouble = messageOf(error)
+		if (trouble !== this.#trouble) this.#host.warn(error, `containers are not looked into: ${trouble}`)
+		this.#trouble = trouble
 	}
 
 	#countsDue(now: number): boolean {
@@ -172,8 +192,9 @@ export class SharedPorts {
 				if (follower.left) await sandbox?.close()
 				else follower.sandbox = sandbox
 			}
+			this.#trouble = undefined
 		} catch (error) {
-			this.#host.warn(error, `containers are not looked into: ${messageOf(error)}`)
+			this.#failed(error)
 		}
 		this.#searching = undefined
 		this.#wake(0)
@@ -185,11 +206,15 @@ export class SharedPorts {
 			const listeners = await sandbox.listeners()
 			const wait = follower.left ? LONGEST : await this.#match(follower, sandbox.link, listeners)
 			follower.due = performance.now() + wait
+			follower.trouble = undefined
 			this.#wake(wait)
 		}
 		follower.looking = look()
 			.catch((error: unknown) => {
-				this.#host.warn(error, `ports of endpoint ${endpoint.id} may not be on the host: ${messageOf(error)}`)
+				const trouble = messageOf(error)
+				const what = `ports of endpoint ${endpoint.id} may not be on the host: ${trouble}`
+				if (trouble !== follower.trouble) this.#host.warn(error, what)
+				follower.trouble = trouble
 				follower.due = performance.now() + LONGEST_SEARCH
 			})
 			.finally(() => {
@@ -230,7 +255,7 @@ export class SharedPorts {
 		const name = `endpoint ${endpoint.id.slice(0, 12)}`
 		const known = new Set(before)
 		for (const each of refused)
-			if (!known.has(each)) this.#host.inform(`${name} listens on a port of others: ${each.why}`)
+			if (!known.has(each)) this.#host.inform(`${name} listens on a port that is not on the host: ${each.why}`)
 		if (beyond > 0 && was === 0) {
 			this.#host.inform(`${name} listens on ${MOST_PORTS + beyond} ports, of which ${MOST_PORTS} are on the host`)
 		}

@@ -1,7 +1,10 @@
 /** Networks of mode host: what a container listens on is on the host at the same number, and goes when it goes. */
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { hostPortOf } from '../../src/network/publish.ts'
+import { scratch } from '../store/scratch.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Bed, makeBed, noBed, type Place } from './networks-bed.ts'
 import { EACH, FAMILIES, HOST, LOOPBACK, OUTSIDE, PROTOCOLS } from './networks-scene.ts'
@@ -173,12 +176,14 @@ describe('networks of mode host', { skip: noBed() }, () => {
 		assert.equal(await asks(7050), null)
 	})
 
-	it('have no more of a container than it may have, and what it had stays', async () => {
+	it('have no more of a container than it may have, and what it had stays', async (t) => {
+		const over = join(await scratch(t), 'over')
 		const script = `for (let i = 0; i < 1200; i++) require('node:net').createServer().listen(20000 + i, '0.0.0.0')
-			setTimeout(() => process.exit(), 3000)`
+			setInterval(() => require('node:fs').existsSync('${over}') && process.exit(), 20)`
 		const running = two.place.run(process.execPath, '-e', script)
 		await eventually(() => weft.sharedPorts.of(two.endpointId).beyond > 0, { what: 'more than it may have' })
 		await answers(7040, 'asked')
+		await writeFile(over, '')
 		await running
 		await eventually(() => weft.sharedPorts.of(two.endpointId).beyond === 0, { what: 'no more than it may have' })
 	})

@@ -1,11 +1,14 @@
 /** Containers' network namespaces are found by their links, and what listens in them is seen from outside. */
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import type { Listener } from '../../src/kernel/netlink/sock-diag.ts'
 import type { SandboxSockets } from '../../src/kernel/sandbox.ts'
 import { openSandboxes } from '../../src/kernel/sandboxes.ts'
 import { formatIp } from '../../src/model/address.ts'
+import { scratch } from '../store/scratch.ts'
 import { eventually } from '../support/eventually.ts'
 import { enterOwnNamespace, noBed, Peer, type Place } from './networks-bed.ts'
 
@@ -68,13 +71,15 @@ describe('sandboxes', { skip: noBed() }, () => {
 		assert.deepEqual(await listening(), ['tcp 0.0.0.0 80', 'tcp :: 80', 'udp 127.0.0.1 53', 'udp ::1 53'])
 	})
 
-	it('tell that a socket of IPv6 hears IPv4 as well', async () => {
+	it('tell that a socket of IPv6 hears IPv4 as well', async (t) => {
 		sandbox.stirred()
-		const script =
-			'require("node:net").createServer().listen(81, () => console.log()); setTimeout(() => process.exit(), 500)'
+		const over = join(await scratch(t), 'over')
+		const script = `require('node:net').createServer().listen(81)
+			setInterval(() => require('node:fs').existsSync('${over}') && process.exit(), 20)`
 		const server = place(0).run(process.execPath, '-e', script)
 		await eventually(async () => sandbox.stirred(), { what: 'a socket' })
 		await eventually(async () => (await listening()).includes('tcp :: 81 both'), { what: 'the server' })
+		await writeFile(over, '')
 		await server
 		assert.equal(sandbox.stirred(), true)
 		assert.ok(!(await listening()).includes('tcp :: 81 both'))

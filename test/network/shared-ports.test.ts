@@ -131,7 +131,7 @@ describe('ports of a host network', () => {
 		const why = () => host.sharedPorts.of(ONE).refused.map((each) => each.why)
 		await eventually(() => why().length > 0)
 		assert.deepEqual(why(), ['port 0.0.0.0:80/tcp is already allocated by nginx (pid 7)'])
-		assert.deepEqual(host.told, [`endpoint ${ONE.slice(0, 12)} listens on a port of others: ${why()[0]}`])
+		assert.deepEqual(host.told, [`endpoint ${ONE.slice(0, 12)} listens on a port that is not on the host: ${why()[0]}`])
 		host.kernel.processes.delete(80)
 		await assertPublished(host, ONE, 'tcp 80', 'tcp 81')
 		two.listen(['tcp', 80])
@@ -212,14 +212,50 @@ describe('ports of a host network', () => {
 		await host.sharedPorts.close()
 	})
 
-	it('stay where a container cannot be looked into, of which is told', async () => {
-		const { host, one } = await withTwo()
+	it('stay where a container cannot be looked into, of which is told once', async () => {
+		const { host, one, two } = await withTwo()
 		one.listen(['tcp', 80])
 		await assertPublished(host, ONE, 'tcp 80')
 		one.fails = true
 		one.listen(['tcp', 81])
-		await eventually(() => host.warnings.some((each) => each.includes('no memory')))
-		assert.deepEqual(publishedOf(host), ['tcp 80'])
+		const told = () => host.warnings.filter((each) => each.includes('no memory')).length
+		await eventually(() => told() > 0)
+		one.listen(['tcp', 81])
+		two.listen(['tcp', 82])
+		await assertPublished(host, TWO, 'tcp 82')
+		assert.deepEqual([publishedOf(host), told()], [['tcp 80'], 1])
+		one.fails = false
+		one.listen(['tcp', 81])
+		await assertPublished(host, ONE, 'tcp 81')
+		await host.sharedPorts.close()
+	})
+
+	it('come though one of them cannot be had, of which nothing is left when the container has gone', async () => {
+		const { host, one } = await withTwo()
+		host.kernel.before = (verb, what) => {
+			if (verb === 'ensure' && what === 'port tcp 0.0.0.0 81') throw new Error('too many open files')
+		}
+		one.listen(['tcp', 80], ['tcp', 81], ['tcp', 82])
+		await assertPublished(host, ONE, 'tcp 80', 'tcp 82')
+		const refused = () => host.sharedPorts.of(ONE).refused.map(({ why }) => why)
+		await eventually(() => refused().length > 0)
+		assert.deepEqual(refused(), ['port tcp 0.0.0.0 81: too many open files'])
+		await host.verbs.leave(NETWORK, ONE)
+		await host.verbs.deleteEndpoint(NETWORK, ONE)
+		assertTrue(host)
+		await host.sharedPorts.close()
+	})
+
+	it('go on to be followed where a look at all of them failed', async () => {
+		const { host, one } = await withTwo()
+		const { stirred } = one
+		one.stirred = () => {
+			throw new Error('input/output error')
+		}
+		await eventually(() => host.warnings.some((each) => each.includes('input/output error')))
+		one.stirred = stirred
+		one.listen(['tcp', 80])
+		await assertPublished(host, ONE, 'tcp 80')
 		await host.sharedPorts.close()
 	})
 })
