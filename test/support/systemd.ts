@@ -10,7 +10,7 @@ import type { Host } from './host.ts'
 
 /** What is written to /usr, /etc/systemd and /var/lib ends with the host. */
 const LAYERS = `
-mkdir /run/upper /run/work
+mkdir /run/upper /run/work /run/tmp-upper /run/tmp-work
 mount -t overlay overlay -o lowerdir=/usr,upperdir=/run/upper,workdir=/run/work /usr
 for folder in /usr/lib/systemd/system /etc/systemd/system /var/lib; do mount -t tmpfs tmpfs $folder; done
 for target in sysinit basic shutdown multi-user; do
@@ -30,7 +30,8 @@ for root in $(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/self/mounts | sort -u);
 done
 exec unshare --cgroup --mount --pid --fork --kill-child --mount-proc sh -c '
 	umount -R -l /sys/fs/cgroup
-	mount -t tmpfs tmpfs /tmp
+	# Its services write there; the project itself may lie there.
+	mount -t overlay overlay -o lowerdir=/tmp,upperdir=/run/tmp-upper,workdir=/run/tmp-work /tmp
 	mount -t tmpfs tmpfs /var/tmp
 	exec env -i container=weft-test PATH="$PATH" \\
 		/lib/systemd/systemd --system --unit=basic.target --log-target=console --show-status=false'
