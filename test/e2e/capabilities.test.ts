@@ -5,9 +5,11 @@ import { after, before, describe, it } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { type Host, noHost, startHost } from '../support/host.ts'
 
-/** CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE. */
-const OWN = '0000000000083404'
-/** Without the first and the last. */
+/** CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN. */
+const OF_MAIN = '0000000000283404'
+/** Without the last. */
+const OF_POOL = '0000000000083404'
+/** Without the first and the last two. */
 const OF_PROGRAMS = '0000000000003400'
 const POOL = 6
 
@@ -39,10 +41,10 @@ describe('weftd', { skip: noHost() }, () => {
 	}
 
 	it('has none but what it needs, where its own code runs, and leaves less to programs', async () => {
-		const reduced = async () => (await threads()).filter(({ CapEff, CapPrm }) => CapEff === OWN && CapPrm === OWN)
-		await eventually(async () => (await reduced()).length > POOL, { what: `its own thread and ${POOL} of the pool` })
+		const pool = async () => (await threads()).filter(({ CapEff, CapPrm }) => CapEff === OF_POOL && CapPrm === OF_POOL)
+		await eventually(async () => (await pool()).length === POOL, { what: `${POOL} threads of the pool` })
 		const [main] = await threads()
 		const none = '0'.repeat(16)
-		assert.deepEqual(main, { CapEff: OWN, CapPrm: OWN, CapInh: none, CapAmb: none, CapBnd: OF_PROGRAMS })
+		assert.deepEqual(main, { CapEff: OF_MAIN, CapPrm: OF_MAIN, CapInh: none, CapAmb: none, CapBnd: OF_PROGRAMS })
 	})
 })
