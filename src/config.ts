@@ -1,4 +1,4 @@
-/** Environment and flags as one validated value. No other file reads process.env; see the README for every setting. */
+/** Environment and flags as one validated value. No other file reads a setting of weft's; see the README for every one. */
 import { invalid, messageOf } from './errors.ts'
 import { type PoolBase, parsePoolBases } from './ipam/pools.ts'
 import {
@@ -47,7 +47,7 @@ function readFlags(args: readonly string[]): Partial<Record<Name, string>> {
 		const [flag, ...rest] = (args[i] ?? '').split('=')
 		const name = names.get(flag ?? '')
 		if (name === undefined) {
-			throw invalid(`unknown argument ${JSON.stringify(args[i])}; accepted are ${[...names.keys()].join(' ')}`)
+			throw invalid(`unknown argument ${JSON.stringify(flag)}; accepted are ${[...names.keys()].join(' ')}`)
 		}
 		const value = rest.length > 0 ? rest.join('=') : args[++i]
 		if (value === undefined) throw invalid(`${flag} needs a value: ${SETTINGS[name].accepted}`)

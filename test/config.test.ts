@@ -242,7 +242,9 @@ test('an unknown argument is named with those that are accepted', () => {
 		'--state_dir=/x',
 	]) {
 		const message = refusal({}, [argument])
-		assert.ok(message.startsWith(`unknown argument ${JSON.stringify(argument)}; accepted are --socket `), message)
+		// Without its value, which may be a password.
+		const [named] = argument.split('=')
+		assert.ok(message.startsWith(`unknown argument ${JSON.stringify(named)}; accepted are --socket `), message)
 		for (const name of Object.keys(CASES)) assert.ok(message.includes(` ${flagOf(name)}`))
 	}
 })
