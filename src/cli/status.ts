@@ -44,7 +44,7 @@ export function textOf({ version, pid, uptime, state, host, settings, counts, re
 }
 
 function clusterOf({ cluster, node }: Status['settings']): string {
-	return cluster.length === 0 ? 'none, this host only' : `${cluster.join(', ')}, as ${node}`
+	return cluster.length === 0 ? 'none, this host only' : `${cluster.join(', ')}, as ${node}; not used yet`
 }
 
 function repairsOf({ done, failed, last }: Status['repairs']): string {
