@@ -7,13 +7,13 @@ import type { Nftables, NftContext } from './libnftables.ts'
 import { NETLINK_NETFILTER } from './netlink/nftables.ts'
 import { netlinkPorts } from './netlink/ports.ts'
 
-/** Calls must not overlap: a context serves one at a time, and firewall.ts sends one at a time. */
 /**
  * Characters that were sent and printed, from which on memory is given back: libnftables takes some hundred megabytes for the
  * elements of ten thousand containers, and frees them, but the C library would keep them.
  */
 const LARGE = 1 << 19
 
+/** Calls must not overlap: a context serves one at a time, and firewall.ts sends one at a time. */
 export class Nft {
 	readonly #library: Nftables
 	readonly #context: NftContext

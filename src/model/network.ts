@@ -3,12 +3,12 @@ import type { BridgeOptions, HostOptions, LanOptions, NoneOptions } from './opti
 
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
-/** One address pool of a network. */
 /** Docker's own ids are 64 hex digits, those of networks that Swarm's manager made 25 digits to base 36. */
 export function isSwarmId(networkId: string): boolean {
 	return /^[0-9a-z]{25}$/.test(networkId)
 }
 
+/** One address pool of a network. */
 export interface Subnet {
 	/** The pool without host bits, such as 10.210.0.0/24; 0.0.0.0/0 or ::/0 means that Docker addresses nothing. */
 	readonly pool: string

@@ -59,13 +59,13 @@ test('the gateway, the network and its broadcast address are given to nobody', a
 test('without the cluster a host gives what it has claimed, one block ahead, and then says what is missing', async () => {
 	const { world, a } = await scene()
 	// Which block is the first depends on its name.
-	const first = (await fill(a, 1)).length
+	await fill(a, 1)
 	while (blocksOf(a).length < 2) {
 		await a.request()
 		await round(world)
 	}
 	setFault(a, 'cut')
-	assert.ok((await a.request()) !== undefined && first === 1)
+	assert.ok(await a.request())
 	await fill(a, 10)
 	assert.match(a.refusal, /^etcd gives no answer/)
 	const { size } = a.containers
