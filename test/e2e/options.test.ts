@@ -70,6 +70,15 @@ onEngines('the options of a bridge network', (engine) => {
 		assert.ok(!(await reaches(outside, 'tcp', plain, 80)) && !(await pings(outside, plain)))
 	})
 
+	it('let other networks in where they let the outside in, with gateway_mode_ipv4=routed', async () => {
+		await settle('open', option(`${BRIDGE}.gateway_mode_ipv4`, 'routed'), '-p', '8003:80')
+		const [address, plain] = [await addressOf(host, 'open', 'open'), await inContainer(host, 'plain')]
+		await assertReaches(plain, 'tcp', address, 80)
+		await assertPings(plain, address)
+		assert.ok(!(await reaches(plain, 'tcp', address, 81)))
+		assert.ok(!(await reaches(await inContainer(host, 'open'), 'tcp', await addressOf(host, 'plain', 'plain'), 80)))
+	})
+
 	it('move published ports from a network with NAT to a routed one and back, as the gateway moves', async () => {
 		await settle('nat', [], '-p', '8010:80')
 		// Docker takes one with both families as the gateway, and of those the first by name.
@@ -91,6 +100,7 @@ onEngines('the options of a bridge network', (engine) => {
 		await settle('bare', option(`${BRIDGE}.gateway_mode_ipv6`, 'nat-unprotected'), '-p', '8002:80')
 		const outside = outsideOf(host)
 		await assertReaches(outside, 'tcp', await address6('bare'), 81)
+		await assertReaches(await inContainer(host, 'plain'), 'tcp', await address6('bare'), 81)
 		assert.ok(!(await reaches(outside, 'tcp', await addressOf(host, 'bare', 'bare'), 81)))
 		assert.equal(await dial(outside, 'tcp', HOST_V6, 8002), OUTSIDE_V6)
 		assert.equal(await dial(await inContainer(host, 'bare'), 'tcp', INTERNET_V4, PORT), HOST_V4)

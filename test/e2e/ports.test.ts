@@ -133,6 +133,18 @@ onEngines('published ports', (engine) => {
 		assert.notEqual(await numberOf(host, 'any', 'shop', 'tcp', 80), await numberOf(host, 'all', 'shop', 'tcp', 80))
 	})
 
+	it('have different numbers where weft chooses one for all addresses and one for a single address', async () => {
+		const range = '/proc/sys/net/ipv4/ip_local_port_range'
+		const before = await host.exec(['cat', range])
+		await host.exec(['sh', '-c', `echo 40000 40001 >${range}`])
+		await runContainer(host, 'mixed', 'shop', '-p', '127.0.0.1::80', '-p', '81')
+		await host.exec(['sh', '-c', `echo ${before} >${range}`])
+		for (const port of [80, 81]) servers.push(await serve(await inContainer(host, 'mixed'), 'tcp', port))
+		for (const port of [40000, 40001]) await assertReaches(onHost(host), 'tcp', '127.0.0.1', port)
+		const outside = await Promise.all([40000, 40001].map((port) => reaches(outsideOf(host), 'tcp', HOST_V4, port)))
+		assert.deepEqual(outside.sort(), [false, true])
+	})
+
 	it('take the first free number of a range', async () => {
 		await settle('range-1', 'shop', 80, '-p', '8000-8010:80')
 		await settle('range-2', 'shop', 82, '-p', '8000-8010:82')
