@@ -6,6 +6,7 @@ import type { Row } from './figures.ts'
 import { kernel } from './kernel.ts'
 import { attach, crowded, lan, starts } from './parts-docker.ts'
 import { crowdedWays, ways } from './parts-traffic.ts'
+import { scale } from './scale.ts'
 
 export interface Part {
 	readonly name: string
@@ -27,6 +28,11 @@ export const PARTS: readonly Part[] = [
 	{ name: 'ports', about: 'the same among 1,000 networks with 5,000 published ports', run: crowdedWays },
 	{ name: 'calls', about: 'how long weftd works on each of Docker’s calls, and its event loop', run: calls },
 	{ name: 'daemon', about: 'weftd’s start and memory, with up to 10,000 endpoints', run: daemon },
+	{
+		name: 'scale',
+		about: 'one of the first and one of the last of 1,000 networks, and a start with all of them',
+		run: scale,
+	},
 	{ name: 'kernel', about: 'single calls of the kernel', run: kernel },
 	{ name: 'addresses', about: 'IPAM and store: what they decide, and write, in a second', run: addresses },
 ]
