@@ -38,7 +38,10 @@ async function addNetworks(host: Host): Promise<{ readonly members: readonly Mem
 		times.push(performance.now() - start)
 	}
 	wire.close()
-	await moveIn(host, members.flatMap(({ endpoints }) => endpoints))
+	await moveIn(
+		host,
+		members.flatMap(({ endpoints }) => endpoints),
+	)
 	return { members, times }
 }
 
