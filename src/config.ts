@@ -32,6 +32,7 @@ export interface Config {
 	readonly node: string
 	/** Empty: the source address of the default route. */
 	readonly nodeAddress: string
+	readonly vxlanPort: number
 	/** Where metrics are served by TCP; undefined: nowhere. */
 	readonly metrics: SocketAddress | undefined
 	/** All settings as text, for people; of secrets only whether there is one. */
@@ -105,6 +106,7 @@ export function readConfig(env: Environment, args: readonly string[]): Config {
 		},
 		node: get('WEFT_NODE'),
 		nodeAddress: get('WEFT_NODE_ADDRESS'),
+		vxlanPort: Number(get('WEFT_VXLAN_PORT')),
 		metrics: parseSocketAddress(get('WEFT_METRICS')),
 		shown: Object.fromEntries(names.map((name) => [name, shownValue(name, get(name))])),
 		logLevel: get('WEFT_LOG_LEVEL') as Config['logLevel'],

@@ -93,6 +93,11 @@ export const SETTINGS = {
 		accepted: 'empty or an IP address of this host',
 		accepts: (value) => value === '' || tryParseIp(value) !== undefined,
 	},
+	WEFT_VXLAN_PORT: {
+		fallback: '4789',
+		accepted: 'a port from 1 to 65535',
+		accepts: (value) => /^\d{1,5}$/.test(value) && isPort(Number(value)),
+	},
 	WEFT_METRICS: {
 		fallback: '',
 		accepted: 'empty or ADDRESS:PORT such as 127.0.0.1:9474 or [::1]:9474',
@@ -119,6 +124,7 @@ export const MEANING: Record<Name, string> = {
 	WEFT_CLUSTER_PASSWORD: 'password for etcd',
 	WEFT_NODE: 'name of this host in the cluster',
 	WEFT_NODE_ADDRESS: 'address of this host for the others',
+	WEFT_VXLAN_PORT: 'UDP port of tunnels, the same on all hosts',
 	WEFT_METRICS: 'where Prometheus asks by TCP; empty: nowhere',
 	WEFT_LOG_LEVEL: 'what is logged, as JSON lines on stdout',
 }

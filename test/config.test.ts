@@ -122,6 +122,17 @@ const CASES: Record<string, Case> = {
 		bad: ['host', '10.0.0', '10.0.0.1/24', '10.0.0.1\n', 'fe80::1%eth0'],
 		accepted: /empty or an IP address of this host/,
 	},
+	WEFT_VXLAN_PORT: {
+		get: (c) => c.vxlanPort,
+		byDefault: 4789,
+		good: [
+			['8472', 8472],
+			['1', 1],
+			['65535', 65535],
+		],
+		bad: ['', '0', '65536', '-1', '4789\n', '0x12b5', '4789.5'],
+		accepted: /a port from 1 to 65535/,
+	},
 	WEFT_METRICS: {
 		get: (c) => c.metrics,
 		byDefault: undefined,

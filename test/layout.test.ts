@@ -31,9 +31,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 	'modes/': ['model/', 'kernel/resource.ts', 'errors.ts'],
 	'store/': ['model/', 'directory.ts', 'errors.ts'],
 	'cluster/': ['store/store.ts', 'model/', 'errors.ts'],
-	'ipam/': ['store/store.ts', 'cluster/cluster.ts', 'cluster/member.ts', 'model/', 'mutex.ts', 'errors.ts'],
+	'ipam/': ['store/store.ts', 'cluster/', 'model/', 'mutex.ts', 'errors.ts'],
 	'network/': [
 		'modes/',
+		'cluster/verbs.ts',
 		'kernel/verbs.ts',
 		'kernel/host.ts',
 		'kernel/resource.ts',

@@ -3,26 +3,25 @@ import { WeftError } from '../errors.ts'
 import { tryParseIp } from '../model/address.ts'
 import type { Node } from '../model/node.ts'
 import type { Cluster, Entry } from './cluster.ts'
+import { fieldsIn } from './values.ts'
 
 /** A key for each host, which goes with its long lease; and one while it is there, which goes with its short one. */
 export const NODES = 'weft/node/'
 export const PRESENT = 'weft/present/'
 
 /** A node as another version of weft, or another program, may have written it. @throws WeftError `system` */
-export function nodeOf({ key, value }: Entry): Node {
-	const { name, address } = parse(value)
-	if (typeof name === 'string' && `${NODES}${name}` === key && typeof address === 'string' && tryParseIp(address)) {
-		return { name, address }
+export function nodeOf(entry: Entry): Node {
+	const { name, address, publicKey } = fieldsIn(entry)
+	const isNamed = typeof name === 'string' && `${NODES}${name}` === entry.key
+	if (!isNamed || typeof address !== 'string' || !tryParseIp(address) || !isKey(publicKey)) {
+		throw new WeftError('system', `the key ${entry.key} of the cluster has no host: ${entry.value.slice(0, 200)}`)
 	}
-	throw new WeftError('system', `the key ${key} of the cluster has no host: ${value.slice(0, 200)}`)
+	return publicKey === undefined ? { name, address } : { name, address, publicKey }
 }
 
-function parse(value: string): Readonly<Record<string, unknown>> {
-	try {
-		return Object(JSON.parse(value))
-	} catch {
-		return {}
-	}
+/** Of Curve25519: 32 bytes in base64. */
+function isKey(value: unknown): value is string | undefined {
+	return value === undefined || (typeof value === 'string' && /^[\w+/]{43}=$/.test(value))
 }
 
 /**

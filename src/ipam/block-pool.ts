@@ -9,7 +9,7 @@ import { KeyedMutex } from '../mutex.ts'
 import { claimBlock, tend } from './block-upkeep.ts'
 import { borrow, PATIENCE, type Patience } from './borrowing.ts'
 import { checkGivable } from './leases.ts'
-import { holderOf } from './shared-keys.ts'
+import { holderName } from './shared-keys.ts'
 import { membershipOf, type SharedPool } from './shared-pool.ts'
 
 /** How often others may be faster. */
@@ -76,9 +76,10 @@ export class BlockPool {
 	}
 
 	async #more(): Promise<void> {
-		const { local, cluster, keys } = this.#shared
+		const { local, cluster, keys, admit } = this.#shared
+		await admit()
 		if (local.next(membershipOf(this.#shared)) !== undefined || (await claimBlock(this.#shared))) return
-		const holders = new Set((await cluster.range(keys.blocks)).entries.map((entry) => holderOf(entry).node))
+		const holders = new Set((await cluster.range(keys.blocks)).entries.map(holderName))
 		const who = [...holders].sort().join(', ')
 		throw new WeftError('exhausted', `no block is left in the subnet ${formatCidr(local.pool)}: ${who} have them all`)
 	}
@@ -93,8 +94,11 @@ export class BlockPool {
 
 	/** On record when the cluster has it: what it gave to a weftd that ended meanwhile is found there, and given back. */
 	async #borrow(ip: Ip): Promise<boolean> {
-		const { local, member } = this.#shared
+		const { local, member, admit } = this.#shared
 		const address = formatIp(ip)
+		await admit()
+		// Meanwhile somebody else may have got it.
+		checkGivable(local.pool, local.used, ip)
 		const membership = membershipOf(this.#shared)
 		const borrowed = { poolId: local.id, address, membership }
 		local.take(ip)

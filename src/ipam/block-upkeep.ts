@@ -7,7 +7,7 @@ import { contains, formatCidr, formatIp, parseCidr, parseIp } from '../model/add
 import type { Block, Borrowed, Loan } from '../model/pool.ts'
 import { balance, blockOf, chooseBlock } from './blocks.ts'
 import { lend } from './lending.ts'
-import { addressIn, blockIn, holderOf, holderText } from './shared-keys.ts'
+import { addressIn, blockIn, holderName, holderText } from './shared-keys.ts'
 import { claim, membershipOf, type SharedPool } from './shared-pool.ts'
 
 /** All of it; `borrowing` has the addresses that are being borrowed at this moment. Answers the addresses that are lost. */
@@ -29,8 +29,8 @@ export async function claimBlock(shared: SharedPool): Promise<boolean> {
 	const { cluster, keys, local, member } = shared
 	const membership = membershipOf(shared)
 	const { entries } = await cluster.range(keys.blocks)
-	const taken = new Set(entries.map((entry) => blockIn(keys, entry).value))
-	const block = chooseBlock(local.pool, shared.length, taken, placeOf(member.node.name))
+	const taken = new Set(entries.flatMap((entry) => blockIn(keys, entry)?.value ?? []))
+	const block = chooseBlock(shared.range ?? local.pool, shared.length, taken, placeOf(member.node.name))
 	if (block === undefined) return false
 	const entry = { key: keys.block(block), value: holderText({ node: member.node.name }), lease: membership }
 	const done = await claim(shared, [{ key: entry.key, revision: 0 }], [entry])
@@ -50,11 +50,12 @@ async function record(shared: SharedPool, block: string, membership: string): Pr
 	const { cluster, keys, local } = shared
 	const { entries } = await cluster.range(keys.addresses)
 	const others = entries.filter(({ lease }) => lease !== membership)
-	const loans = others.map((entry): Loan => {
-		return { poolId: local.id, address: formatIp(addressIn(keys.addresses, entry)), node: holderOf(entry).node }
+	const loans = others.flatMap((entry): Loan[] => {
+		const ip = addressIn(keys.addresses, entry)
+		const isInside = ip !== undefined && contains(parseCidr(block), ip)
+		return isInside ? [{ poolId: local.id, address: formatIp(ip), node: holderName(entry) }] : []
 	})
-	const inside = loans.filter(({ address }) => contains(parseCidr(block), parseIp(address)))
-	return await local.record(block, membership, inside)
+	return await local.record(block, membership, loans)
 }
 
 async function agreeOnBlocks(shared: SharedPool, membership: string): Promise<string[]> {
@@ -68,8 +69,9 @@ async function agreeOnBlocks(shared: SharedPool, membership: string): Promise<st
 	// Claimed without an answer, or just before weft ended.
 	const known = new Set(local.blocks().map(({ block }) => keys.blocks + block))
 	for (const entry of claimed.values()) {
+		const block = blockIn(keys, entry)
 		const isMine = entry.lease === membership && !known.has(entry.key)
-		if (isMine) lost.push(...(await record(shared, formatCidr(blockIn(keys, entry)), membership)))
+		if (isMine && block !== undefined) lost.push(...(await record(shared, formatCidr(block), membership)))
 	}
 	return lost
 }

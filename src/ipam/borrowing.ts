@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { WeftError } from '../errors.ts'
 import { formatIp, type Ip } from '../model/address.ts'
 import { blockOf } from './blocks.ts'
-import { holderOf, holderText } from './shared-keys.ts'
+import { holderName, holderOf, holderText } from './shared-keys.ts'
 import { claim, membershipOf, type SharedPool } from './shared-pool.ts'
 
 /** How long the block's host is waited for, and how often it is looked whether it has answered. */
@@ -37,7 +37,7 @@ export async function borrow(shared: SharedPool, ip: Ip, patience: Patience): Pr
 			return
 		}
 		if (holder !== undefined && holder.lease !== membership) {
-			return await ask(shared, ip, holderOf(holder).node, patience)
+			return await ask(shared, ip, holderName(holder), patience)
 		}
 		const conditions = [block, keys.address(ip)].map((key) => ({ key, revision: 0 }))
 		const entry = { key: keys.address(ip), value: holderText({ node: member.node.name }), lease: membership }
@@ -54,7 +54,7 @@ async function has(shared: SharedPool, ip: Ip): Promise<boolean> {
 	const entry = await cluster.get(keys.address(ip))
 	if (entry === undefined) return false
 	const { key, value, revision, lease } = entry
-	if (lease === undefined || lease !== member.membership) throw inUse(ip, holderOf(entry).node)
+	if (lease === undefined || lease !== member.membership) throw inUse(ip, holderName(entry))
 	// Written again, so that it is not given back by whoever saw before that nobody here used it.
 	return (await claim(shared, [{ key, revision }], [{ key, value, lease }])) !== undefined
 }
@@ -70,7 +70,7 @@ async function ask(shared: SharedPool, ip: Ip, owner: string, patience: Patience
 		for (let n = 0; n < patience.looks; n++) {
 			if (await has(shared, ip)) return
 			const wanted = await cluster.get(key)
-			if (wanted !== undefined && holderOf(wanted).refused === true) throw inUse(ip, owner)
+			if (wanted !== undefined && holderOf(wanted)?.refused === true) throw inUse(ip, owner)
 			await sleep(patience.pause)
 		}
 	} finally {

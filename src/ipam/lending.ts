@@ -14,7 +14,8 @@ export async function lend(shared: SharedPool): Promise<void> {
 	const { cluster, keys, local } = shared
 	const wanted = (await cluster.range(keys.wanted)).entries
 	const had = (await cluster.range(keys.addresses)).entries
-	const still = new Set([...had, ...wanted].map((entry) => formatIp(addressIn(prefixOf(shared, entry), entry))))
+	const named = [...had, ...wanted].flatMap((entry) => addressIn(prefixOf(shared, entry), entry) ?? [])
+	const still = new Set(named.map(formatIp))
 	for (const { address } of local.loans()) if (!still.has(address)) await local.endLoan(address)
 	const lent = new Set(had.map(({ key }) => key))
 	for (const entry of wanted) await answer(shared, entry, lent)
@@ -26,10 +27,10 @@ function prefixOf({ keys }: SharedPool, { key }: Entry): string {
 
 async function answer(shared: SharedPool, entry: Entry, lent: ReadonlySet<string>): Promise<void> {
 	const { cluster, keys, local } = shared
-	const ip = addressIn(keys.wanted, entry)
-	const { node, membership, refused } = holderOf(entry)
-	const isMine = local.covers(ip, membershipOf(shared))
-	if (!isMine || refused === true || membership === undefined || entry.lease === undefined) return
+	const [ip, holder] = [addressIn(keys.wanted, entry), holderOf(entry)]
+	if (ip === undefined || holder?.membership === undefined || holder.refused || entry.lease === undefined) return
+	const { node, membership } = holder
+	if (!local.covers(ip, membershipOf(shared))) return
 	const condition = { key: entry.key, revision: entry.revision }
 	// One that is lent, and that nobody has, is the answer to this that did not arrive.
 	const isFree = local.isLent(ip.value) ? !lent.has(keys.address(ip)) : !local.used.has(ip.value)

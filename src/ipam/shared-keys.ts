@@ -3,11 +3,18 @@
  * them; what is wanted goes by itself after a while. The pool itself stays until it is given back.
  */
 import type { Entry } from '../cluster/cluster.ts'
-import { WeftError } from '../errors.ts'
-import { type Cidr, formatCidr, formatIp, type Ip, parseCidr, parseIp } from '../model/address.ts'
+import { fieldsIn } from '../cluster/values.ts'
+import { type Cidr, formatCidr, formatIp, type Ip, parseCidr, tryParseIp } from '../model/address.ts'
 
 /** The key of this name itself changes with each pool that is claimed: who claims one compares it. */
 export const POOLS = 'weft/pool/'
+export const BLOCKS = 'weft/block/'
+export const ADDRESSES = 'weft/address/'
+
+/** Networks by their ids. Each is written again, as it is, when a host comes or goes: who takes it away compares it. */
+export const NETWORKS = 'weft/network/'
+/** `ID/NODE` for each host that has a network; goes with the host's lease. */
+export const ON = 'weft/on/'
 
 export interface SharedKeys {
 	readonly pool: string
@@ -21,11 +28,7 @@ export interface SharedKeys {
 }
 
 export function keysOf(pool: string): SharedKeys {
-	const [blocks, addresses, wanted] = ['block', 'address', 'wanted'].map((kind) => `weft/${kind}/${pool}/`) as [
-		string,
-		string,
-		string,
-	]
+	const [blocks, addresses, wanted] = [`${BLOCKS}${pool}/`, `${ADDRESSES}${pool}/`, `weft/wanted/${pool}/`]
 	return {
 		pool: POOLS + pool,
 		blocks,
@@ -37,12 +40,20 @@ export function keysOf(pool: string): SharedKeys {
 	}
 }
 
-export function blockIn(keys: SharedKeys, { key }: Entry): Cidr {
-	return parseCidr(key.slice(keys.blocks.length))
+/** What a key behind `BLOCKS` or `ADDRESSES` is about, as text: a pool, and a block or an address of it. */
+export function placeIn(prefix: string, { key }: Pick<Entry, 'key'>): { readonly pool: string; readonly what: string } {
+	const [address = '', length = '', ...rest] = key.slice(prefix.length).split('/')
+	return { pool: `${address}/${length}`, what: rest.join('/') }
 }
 
-export function addressIn(prefix: string, { key }: Entry): Ip {
-	return parseIp(key.slice(prefix.length))
+/** Undefined for what weft does not write, as another program may, which must keep nobody from all else. */
+export function blockIn(keys: SharedKeys, { key }: Entry): Cidr | undefined {
+	return orNothing(() => parseCidr(key.slice(keys.blocks.length)))
+}
+
+/** The same of an address, or of one that is wanted. */
+export function addressIn(prefix: string, { key }: Entry): Ip | undefined {
+	return tryParseIp(key.slice(prefix.length))
 }
 
 /** Who has a block or an address, or wants one. */
@@ -58,20 +69,23 @@ export function holderText(holder: Holder): string {
 	return JSON.stringify(holder)
 }
 
-/** @throws WeftError `system` for what weft does not write */
-export function holderOf({ key, value }: Entry): Holder {
-	const { node, membership, refused } = parse(value)
+/** Undefined for what weft does not write. */
+export function holderOf(entry: Entry): Holder | undefined {
+	const { node, membership, refused } = fieldsIn(entry)
 	const isText = (each: unknown) => each === undefined || typeof each === 'string'
-	if (typeof node !== 'string' || !isText(membership)) {
-		throw new WeftError('system', `the key ${key} of the cluster names no host: ${value.slice(0, 200)}`)
-	}
+	if (typeof node !== 'string' || !isText(membership)) return undefined
 	return { node, ...(typeof membership === 'string' && { membership }), ...(refused === true && { refused }) }
 }
 
-function parse(value: string): Readonly<Record<string, unknown>> {
+/** Its name for people. */
+export function holderName(entry: Entry): string {
+	return holderOf(entry)?.node ?? `unknown, as ${entry.key} names none`
+}
+
+export function orNothing<T>(read: () => T): T | undefined {
 	try {
-		return Object(JSON.parse(value))
+		return read()
 	} catch {
-		return {}
+		return undefined
 	}
 }

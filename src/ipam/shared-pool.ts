@@ -2,6 +2,7 @@
 import type { Cluster, Condition, Write } from '../cluster/cluster.ts'
 import type { Member } from '../cluster/member.ts'
 import { isCode } from '../errors.ts'
+import type { Cidr } from '../model/address.ts'
 import type { LocalBlocks } from './local-blocks.ts'
 import type { SharedKeys } from './shared-keys.ts'
 
@@ -10,6 +11,13 @@ export interface SharedPool {
 	readonly member: Pick<Member, 'node' | 'membership' | 'isOver' | 'refusal'>
 	readonly local: LocalBlocks
 	readonly keys: SharedKeys
+	/** Where blocks are claimed, and not smaller than one; absent: anywhere in the pool. */
+	readonly range?: Cidr
+	/**
+	 * Before anything is claimed: resolves when this host has the network in the cluster, with its present membership.
+	 * @throws WeftError `unreachable`; `exists` where the pool is another network's by now
+	 */
+	readonly admit: () => Promise<void>
 	/** Mask length of the blocks. */
 	readonly length: number
 }

@@ -1,5 +1,5 @@
 /** Networks and endpoints as they are stored and passed about. Addresses are canonical text; nothing here has an effect. */
-import type { BridgeOptions, HostOptions, LanOptions, NoneOptions } from './options.ts'
+import type { BridgeOptions, HostOptions, LanOptions, NoneOptions, PerFamily } from './options.ts'
 
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -16,6 +16,18 @@ export interface Subnet {
 	readonly gateway?: string
 	/** Addresses set aside by name with `--aux-address`, with the pool's length. */
 	readonly reserved: Readonly<Record<string, string>>
+}
+
+/** A network that several hosts have, as all of them have it. */
+export interface ClusterNetwork {
+	/** Its identity in the cluster. */
+	readonly id: string
+	readonly subnets: readonly Subnet[]
+	/** As `-o key=value` gives them, but for the id, defaults filled in. */
+	readonly options: Readonly<Record<string, string>>
+	readonly internal: boolean
+	/** Mask lengths of the blocks that hosts claim. */
+	readonly blocks: PerFamily<number>
 }
 
 /** What a bridge had before it became a network's, and keeps when the network goes. */

@@ -14,4 +14,6 @@ export interface Node {
 	readonly name: string
 	/** In the underlay. */
 	readonly address: string
+	/** Of WireGuard, in base64; absent where it has none. */
+	readonly publicKey?: string
 }

@@ -1,5 +1,6 @@
 /** What the verbs of this folder work on, handed to each: the state and the effects of one host. */
 
+import type { ClusterVerbs } from '../cluster/verbs.ts'
 import { WeftError } from '../errors.ts'
 import type { HostFacts } from '../kernel/host.ts'
 import type { PortChange } from '../kernel/resource.ts'
@@ -20,6 +21,8 @@ export interface Host {
 	readonly store: Store
 	readonly kernel: Kernel
 	readonly facts: HostFacts
+	/** Absent without `WEFT_CLUSTER`. */
+	readonly cluster?: ClusterVerbs
 	/** Keys are ids of networks, endpointKey of endpoints, and CHOICE; a network's is taken before an endpoint's. */
 	readonly mutex: KeyedMutex
 	/** Names of the links that endpoints have on record, of all networks. */

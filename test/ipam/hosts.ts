@@ -104,7 +104,8 @@ export class TestHost {
 		this.store.death = death
 		const member = new Member(cluster, this.store, boot, { name: this.name, address: '192.0.2.1' }, RETIREMENT)
 		const local = new LocalBlocks(this.store, POOL, parseCidr(POOL), [parseIp(GATEWAY)])
-		const pool = new BlockPool({ cluster, member, local, keys: keysOf(POOL), length: LENGTH }, PATIENCE)
+		const admit = async () => undefined
+		const pool = new BlockPool({ cluster, member, local, keys: keysOf(POOL), length: LENGTH, admit }, PATIENCE)
 		this.#weftd = { cluster, member, local, pool, death }
 	}
 

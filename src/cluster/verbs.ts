@@ -1,0 +1,44 @@
+/**
+ * What a network of several hosts needs of the cluster, called by network/ and implemented in ipam/, which knows whose the
+ * addresses are. Types only: without `WEFT_CLUSTER` nothing else of this folder is loaded.
+ */
+import type { ClusterNetwork } from '../model/network.ts'
+import type { Node } from '../model/node.ts'
+
+/** What of a network's subnets leads to one host. */
+export interface Share {
+	/** Networks, of all subnets, in the order of their text. */
+	readonly blocks: readonly string[]
+	/** Single addresses, without a length, that it has in a block of another host, or of nobody. */
+	readonly addresses: readonly string[]
+}
+
+/** Another host on a network. Where it has nothing of it yet, no container of it has an address. */
+export interface Neighbour extends Node, Share {
+	/** False: it has not shown itself for a while. Its containers may be alive. */
+	readonly isPresent: boolean
+}
+
+export interface ClusterVerbs {
+	/** This host, as the others see it. */
+	readonly node: Node
+	/** UDP port of the tunnels of all hosts. */
+	readonly vxlanPort: number
+	/**
+	 * This host has the network from now on. It is made in the cluster where there is none of its id; this host's pools of its
+	 * subnets are shared from now on, with gateway and reserved addresses for nobody. May be repeated. There is no opposite:
+	 * what this host had goes with its pools.
+	 * @throws WeftError `exists` where the id has other settings, or a subnet overlaps with another network's; `invalid` where
+	 * a pool is not of weft's IPAM, or its blocks do not fit; `unreachable`
+	 */
+	enter(network: ClusterNetwork): Promise<void>
+	/**
+	 * The others that are on the network, in the order of their names; undefined before the cluster has been read since weftd's
+	 * start, when nothing is known of it. What was known last holds while the cluster does not answer.
+	 */
+	neighbours(networkId: string): readonly Neighbour[] | undefined
+	/** What this host has of it, on its own record. */
+	own(networkId: string): Share
+	/** Calls this each time that an answer of `neighbours` or `own` may be another one than before. */
+	watch(changed: () => void): void
+}
