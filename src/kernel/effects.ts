@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { isErrno, WeftError, within } from '../errors.ts'
 import { type Cidr, parseCidr, parseIp, width } from '../model/address.ts'
 import { PROC } from './host-files.ts'
+import type { MovedLinks } from './moved-links.ts'
+import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import type { HostPorts } from './ports.ts'
 import type {
@@ -40,7 +42,7 @@ export interface Effect<R> {
 
 export type Effects = { readonly [K in Single['kind']]: Effect<Extract<Single, { kind: K }>> }
 
-export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
+export function effects(rtnetlink: Rtnetlink, ports: HostPorts, moved: MovedLinks): Effects {
 	/** The index of a link that must be there. */
 	const indexOf = (name: string): number => {
 		const index = rtnetlink.indexOf(name)
@@ -58,7 +60,7 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 		if (index !== undefined) await unlessGone(work(index))
 	}
 	/** Asked for first without the RTNL lock, since a link is often gone with something else already. */
-	const deleteOwn = async ({ name }: VethLink | LanLink | ShimLink): Promise<void> => {
+	const deleteOwn = async ({ name }: VethLink | ShimLink): Promise<void> => {
 		if (rtnetlink.indexOf(name) !== undefined) await unlessGone(rtnetlink.deleteLink(name))
 	}
 	/** After a boot its name may have become that of a link of somebody else's. */
@@ -102,8 +104,20 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts): Effects {
 			},
 			remove: deleteOwn,
 		},
-		// One that is there is of a Join that is repeated: Docker has not moved it yet.
-		lan: { ensure: addOnParent, remove: deleteOwn },
+		lan: {
+			// One that is there is of a Join that is repeated: Docker has not moved it yet.
+			ensure: (link) => {
+				moved.follow(link.name)
+				return addOnParent(link)
+			},
+			// In the container, too: for dockerd to move it back first takes as long again.
+			remove: async (link) => {
+				const place = moved.forget(link.name)
+				if (rtnetlink.indexOf(link.name) !== undefined) await unlessGone(rtnetlink.deleteLink(link.name))
+				else if (place !== undefined && isOf(link, await rtnetlink.linkAt(place)))
+					await unlessGone(rtnetlink.deleteLinkAt(place))
+			},
+		},
 		shim: { ensure: addOnParent, remove: deleteOwn },
 		up: {
 			ensure: async ({ link }) => {
@@ -233,6 +247,11 @@ function refusalOf({ kind }: Sort, error: unknown): string | undefined {
 	return kind === 'macvlan'
 		? 'has a link in passthru, or others where this one is to be in passthru'
 		: 'is not of Ethernet, which an ipvlan needs'
+}
+
+/** A namespace that has gone leaves its number to another, in which the index may be another link's. */
+function isOf({ sort }: LanLink, found: LinkInfo | undefined): boolean {
+	return found?.kind === sort.kind && (sort.kind === 'ipvlan' || found.mac === sort.mac)
 }
 
 /** Kernels can be built without a kind of link. */

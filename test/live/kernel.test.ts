@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { Firewall, type NftRunner } from '../../src/kernel/firewall.ts'
 import { Flows } from '../../src/kernel/flows.ts'
 import { LinuxKernel } from '../../src/kernel/kernel.ts'
+import { MovedLinks } from '../../src/kernel/moved-links.ts'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { Nft, runNftProgram } from '../../src/kernel/nftables.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
@@ -74,7 +75,7 @@ async function open(runner?: NftRunner): Promise<KernelBed> {
 	rtnetlink.open()
 	const nft = Nft.open()
 	const firewall = new Firewall(runner ?? ((commands) => nft.run(commands)))
-	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), new Flows())
+	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), new Flows(), new MovedLinks())
 	opened.push(async () => {
 		await kernel.remove(
 			['one', 'two'].map((owner): Resource => {

@@ -23,7 +23,7 @@ import {
 
 export const RTM_NEWLINK = 16
 export const RTM_DELLINK = 17
-const RTM_GETLINK = 18
+export const RTM_GETLINK = 18
 const RTM_SETLINK = 19
 
 const AF_UNSPEC = 0
@@ -43,13 +43,15 @@ const IFLA_STATS64 = 23
 const IFLA_GROUP = 27
 const IFLA_EXT_MASK = 29
 const IFLA_LINK_NETNSID = 37
+const IFLA_NEW_NETNSID = 45
+const IFLA_CARRIER_UP_COUNT = 47
+const IFLA_NEW_IFINDEX = 49
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
 const IFLA_INFO_SLAVE_KIND = 4
 const IFLA_INFO_SLAVE_DATA = 5
 const VETH_INFO_PEER = 1
 const IFLA_BR_MULTI_BOOLOPT = 46
-const IFLA_CARRIER_UP_COUNT = 47
 const BR_BOOLOPT_NO_LL_LEARN = 1
 const IFLA_BRPORT_MODE = 4
 const IFLA_BRPORT_ISOLATED = 33
@@ -86,6 +88,15 @@ export interface LinkInfo {
 	readonly carried?: true
 	/** Whether a packet ever came or went; told of one link, not in the list of all. */
 	readonly passed?: true
+	/** Where it is from now on: of a link that was moved, told as it goes. Linux 4.16 and later. */
+	readonly movedTo?: Place
+}
+
+/** A link of another network namespace, which has no name that is known here. */
+export interface Place {
+	/** The number by which links of this namespace name that one. */
+	readonly namespace: number
+	readonly index: number
 }
 
 export interface NewBridge {
@@ -131,7 +142,7 @@ export interface BridgePortChange {
 }
 
 /** struct ifinfomsg; `up` undefined leaves the state alone. */
-function header(index: number, up?: boolean, family = AF_UNSPEC): Buffer {
+export function header(index: number, up?: boolean, family = AF_UNSPEC): Buffer {
 	const ifinfo = Buffer.alloc(HEADER)
 	ifinfo.writeUInt8(family, 0)
 	ifinfo.writeInt32LE(index, 4)
@@ -255,7 +266,14 @@ export function readLink(message: Message): LinkInfo {
 		group: readU32(found, IFLA_GROUP) ?? 0,
 		...((readU32(found, IFLA_CARRIER_UP_COUNT) ?? 0) > 0 ? { carried: true as const } : {}),
 		...(packets(found.get(IFLA_STATS64)) > 0n ? { passed: true as const } : {}),
+		...moved(found),
 	}
+}
+
+function moved(found: Attributes): Pick<LinkInfo, 'movedTo'> {
+	const namespace = readU32(found, IFLA_NEW_NETNSID)
+	const index = readU32(found, IFLA_NEW_IFINDEX)
+	return namespace === undefined || index === undefined ? {} : { movedTo: { namespace, index } }
 }
 
 function otherEnd(found: Attributes): Pick<LinkInfo, 'linkIndex' | 'peerNamespace'> {

@@ -50,6 +50,17 @@ export class Rtnetlink {
 		}
 	}
 
+	/** Undefined also where that namespace is no more. */
+	async linkAt(place: link.Place): Promise<link.LinkInfo | undefined> {
+		try {
+			const [answer] = await this.#ask(namespace.getLinkAt(place))
+			return answer === undefined ? undefined : link.readLink(answer)
+		} catch (error) {
+			if (isErrno(error, 'ENODEV', 'EINVAL')) return undefined
+			throw error
+		}
+	}
+
 	/** By which links of this namespace name the one of `fd`; undefined where none of them leads there. */
 	async namespaceId(fd: number): Promise<number | undefined> {
 		const [answer] = await this.#ask(namespace.getNamespaceId(fd))
@@ -105,6 +116,10 @@ export class Rtnetlink {
 	/** Of a veth pair, both ends. */
 	async deleteLink(name: string): Promise<void> {
 		await this.#ask(link.deleteLink(name))
+	}
+
+	async deleteLinkAt(place: link.Place): Promise<void> {
+		await this.#ask(namespace.deleteLinkAt(place))
 	}
 
 	async setLink(change: link.LinkChange): Promise<void> {

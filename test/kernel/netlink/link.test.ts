@@ -13,6 +13,7 @@ import {
 	setLink,
 	setMtuByName,
 } from '../../../src/kernel/netlink/link.ts'
+import { deleteLinkAt, getLinkAt } from '../../../src/kernel/netlink/namespace.ts'
 import { parseIp } from '../../../src/model/address.ts'
 import { hex } from './hex.ts'
 
@@ -82,6 +83,14 @@ test('a link is deleted by name', () => {
 	assert.equal(request.body.toString('hex'), hex(NOTHING, '0a00 0300 776566743100 0000'))
 })
 
+test('a link of another namespace is named by that and its index', () => {
+	const there = hex('00 00 0000 07000000 00000000 00000000', '0800 2e00 03000000')
+	assert.equal(deleteLinkAt({ namespace: 3, index: 7 }).type, 17)
+	assert.equal(deleteLinkAt({ namespace: 3, index: 7 }).body.toString('hex'), there)
+	assert.equal(getLinkAt({ namespace: 3, index: 7 }).type, 18)
+	assert.equal(getLinkAt({ namespace: 3, index: 7 }).body.toString('hex'), there)
+})
+
 test('a change carries what changes and nothing else', () => {
 	assert.equal(setLink({ index: 9 }).type, 19)
 	assert.equal(setLink({ index: 9 }).body.toString('hex'), hex('00 00 0000 09000000 00000000 00000000'))
@@ -143,4 +152,6 @@ test('a link is read with what it has', () => {
 	})
 	const tunnel = message('00 00 0003 06000000 80000000 00000000', '0900 0300 74756e6c00 000000', '0800 0100 00000000')
 	assert.deepEqual(readLink(tunnel), { index: 6, name: 'tunl', mac: '', mtu: 0, up: false, group: 0 })
+	const moved = message('00 00 0000 06000000 80000000 00000000', '0800 2d00 03000000', '0800 3100 09000000')
+	assert.deepEqual(readLink(moved).movedTo, { namespace: 3, index: 9 })
 })
