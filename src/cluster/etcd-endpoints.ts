@@ -26,6 +26,9 @@ type Fields = Readonly<Record<string, unknown>>
 const PATIENCE = 8_000
 const LONGEST = 3_000
 
+/** RFC 9110, 15.6.3 to 15.6.5. */
+const GATEWAY_ERRORS: readonly number[] = [502, 503, 504]
+
 /** Of gRPC: https://grpc.io/docs/guides/status-codes/ */
 const UNAVAILABLE = 14
 const UNAUTHENTICATED = 16
@@ -167,7 +170,13 @@ export class Endpoints {
 	async #post(endpoint: string, path: string, body: Fields, signal: AbortSignal, token?: string) {
 		const response = await post({ endpoint, path, body, tls: this.#tls, signal, ...(token && { token }) })
 		if (response.statusCode === 200) return response
-		throw refusalOf(failureOf(parse(await textOfAnswer(response, signal))))
+		const { statusCode = 0 } = response
+		const text = await textOfAnswer(response, signal)
+		// Of a proxy whose etcd is away; etcd's own have a reason in JSON.
+		if (GATEWAY_ERRORS.includes(statusCode) && !text.trimStart().startsWith('{')) {
+			throw new Unanswered(new Error(`a proxy in front of it says ${statusCode}`), true)
+		}
+		throw refusalOf(failureOf(parse(text)))
 	}
 
 	#leave(endpoint: string): void {

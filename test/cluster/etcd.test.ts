@@ -237,6 +237,31 @@ async function silent(t: TestContext, asked: () => void = () => undefined): Prom
 	return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
+/** A proxy whose etcd is away, or what else answers in HTML. */
+async function proxy(t: TestContext, status: number): Promise<string> {
+	const server = createServer((_, response) => {
+		response.writeHead(status, { 'content-type': 'text/html' }).end('<html><h1>Bad Gateway</h1></html>')
+	}).listen(0, '127.0.0.1')
+	await once(server, 'listening')
+	t.after(() => server.close().closeAllConnections())
+	return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test('a proxy whose etcd is away is left for the next endpoint, and said to be one', { skip }, async (t) => {
+	const there = client(t, [await proxy(t, 502), shared?.url ?? ''])
+	await there.transaction([], [{ key: 'proxy/a', value: '1' }]).catch(unreachable)
+	await there.transaction([], [{ key: 'proxy/a', value: '2' }])
+	assert.equal((await client(t, [await proxy(t, 503), shared?.url ?? '']).get('proxy/a'))?.value, '2')
+	const alone = client(t, [await proxy(t, 504)])
+	await assert.rejects(alone.get('a'), (error) => unreachableError(error) && /proxy .* says 504/.test(String(error)))
+	// Whoever has another server there has set it wrongly.
+	const other = client(t, [await proxy(t, 404), shared?.url ?? ''])
+	await assert.rejects(
+		other.get('a'),
+		(error) => isCode(error, 'system') && /not an answer of etcd/.test(error.message),
+	)
+})
+
 test('a watch goes on to the next endpoint where one gives no answer', { skip }, async (t) => {
 	const cluster = client(t, [await silent(t), shared?.url ?? ''], { patience: 300 })
 	const other = client(t, [shared?.url ?? ''])
