@@ -24,7 +24,7 @@ export interface Boot {
 }
 
 export class Member {
-	readonly node: Node
+	#node: Node
 	readonly #cluster: Cluster
 	readonly #store: Store
 	readonly #boot: Boot
@@ -35,14 +35,31 @@ export class Member {
 	#beating: Promise<void> | undefined
 	/** It was said, or shown, that the membership is over. */
 	#over = false
+	/** As the cluster has this host, as far as is known. */
+	#listed = ''
+	#isReached = false
 
 	/** After `retirement` seconds without a word from it the host counts as gone for good. */
 	constructor(cluster: Cluster, store: Store, boot: Boot, node: Node, retirement: number) {
 		this.#cluster = cluster
 		this.#store = store
 		this.#boot = boot
-		this.node = node
+		this.#node = node
 		this.#retirement = retirement
+	}
+
+	get node(): Node {
+		return this.#node
+	}
+
+	/** What the others are to see from the next heartbeat on; the name stays. */
+	present(as: Omit<Node, 'name'>): void {
+		this.#node = { name: this.#node.name, ...as }
+	}
+
+	/** Whether the last heartbeat arrived. */
+	get isReached(): boolean {
+		return this.#isReached
 	}
 
 	/**
@@ -74,10 +91,19 @@ export class Member {
 	 * @throws WeftError `unreachable`; `in-use` where another host has its name
 	 */
 	async heartbeat(): Promise<void> {
-		this.#beating ??= this.#beat().finally(() => {
-			this.#beating = undefined
-		})
+		this.#beating ??= this.#counted()
 		await this.#beating
+	}
+
+	async #counted(): Promise<void> {
+		let isReached = false
+		try {
+			await this.#beat()
+			isReached = true
+		} finally {
+			this.#isReached = isReached
+			this.#beating = undefined
+		}
 	}
 
 	async #beat(): Promise<void> {
@@ -94,7 +120,8 @@ export class Member {
 	/** False where the membership is over. */
 	async #confirm(lease: string): Promise<boolean> {
 		if (!(await this.#cluster.keepAlive(lease))) return false
-		if (this.#presence !== undefined && (await this.#cluster.keepAlive(this.#presence))) return true
+		const isShown = this.#presence !== undefined && (await this.#cluster.keepAlive(this.#presence))
+		if (isShown && this.#listed === this.#text()) return true
 		return await this.#show(lease, await this.#cluster.get(NODES + this.node.name))
 	}
 
@@ -107,9 +134,11 @@ export class Member {
 		const presence = await this.#cluster.grant(PRESENCE)
 		const conditions = [{ key: listed.key, revision: listed.revision }]
 		const shown = { key: PRESENT + this.node.name, value: '', lease: presence }
-		const writes = listed.value === this.#text() ? [shown] : [shown, { key: listed.key, value: this.#text(), lease }]
+		const text = this.#text()
+		const writes = listed.value === text ? [shown] : [shown, { key: listed.key, value: text, lease }]
 		const done = await this.#cluster.transaction(conditions, writes)
 		this.#presence = done === undefined ? undefined : presence
+		this.#listed = text
 		return done !== undefined
 	}
 

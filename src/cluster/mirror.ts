@@ -10,8 +10,8 @@ import type { Cluster, Entry } from './cluster.ts'
 const PAUSE = 1000
 
 export interface MirrorListener {
-	/** Something is different, or was read for the first time. */
-	changed(): void
+	/** These are different, come or gone; or all was read for the first time. */
+	changed(keys: readonly string[]): void
 	/** The first failure after it was well. */
 	failed(error: unknown): void
 }
@@ -79,10 +79,15 @@ export class Mirror {
 	#become(next: ReadonlyMap<string, Entry>): void {
 		const before = this.#entries
 		this.#entries = next
-		if (before === undefined || !isSame(before, next)) this.#listener.changed()
+		const keys = differences(before ?? new Map(), next)
+		if (before === undefined || keys.length > 0) this.#listener.changed(keys)
 	}
 }
 
-function isSame(a: ReadonlyMap<string, Entry>, b: ReadonlyMap<string, Entry>): boolean {
-	return a.size === b.size && Array.from(a.values()).every((entry) => b.get(entry.key)?.revision === entry.revision)
+function differences(a: ReadonlyMap<string, Entry>, b: ReadonlyMap<string, Entry>): string[] {
+	const gone = [...a.keys()].filter((key) => !b.has(key))
+	return [
+		...gone,
+		...[...b.values()].filter(({ key, revision }) => a.get(key)?.revision !== revision).map(({ key }) => key),
+	]
 }

@@ -18,8 +18,10 @@ import { isSwarmId, type Network } from '../model/network.ts'
 import { GLOBAL_SPACE, type Lease, type Pool } from '../model/pool.ts'
 import { KeyedMutex } from '../mutex.ts'
 import type { Change, Store } from '../store/store.ts'
+import { leaving, networkWith } from './entered.ts'
 import { checkGivable, choosable, nextFree } from './leases.ts'
 import { choosePool, type PoolBase, parsePool, parseRange } from './pools.ts'
+import type { SharedVerbs } from './shared-verbs.ts'
 import type { AddressRequest, IpamVerbs, PoolAnswer, PoolRequest } from './verbs.ts'
 
 /** A pool with what it takes to decide: everything here follows from the stored records. */
@@ -40,13 +42,21 @@ export class Ipam implements IpamVerbs {
 	readonly #bases: readonly PoolBase[]
 	/** Networks that this host reaches already: its routes and its nameservers. */
 	readonly #occupied: () => Promise<readonly Cidr[]>
+	/** Absent without `WEFT_CLUSTER`. */
+	readonly #shared: SharedVerbs | undefined
 	readonly #pools = new Map<string, OpenPool>()
 	readonly #mutex = new KeyedMutex()
 
-	constructor(store: Store, bases: readonly PoolBase[], occupied: () => Promise<readonly Cidr[]>) {
+	constructor(
+		store: Store,
+		bases: readonly PoolBase[],
+		occupied: () => Promise<readonly Cidr[]>,
+		shared?: SharedVerbs,
+	) {
 		this.#store = store
 		this.#bases = bases
 		this.#occupied = occupied
+		this.#shared = shared
 	}
 
 	/** Reads what is stored; to be called once, before the first verb. */
@@ -75,21 +85,31 @@ export class Ipam implements IpamVerbs {
 		})
 	}
 
-	releasePool(poolId: string): Promise<void> {
-		return this.#mutex.run('pools', async () => {
-			const pool = this.#pools.get(poolId)
-			if (pool === undefined) return
-			// Gone at once for new requests; `used` also has the addresses whose commit is still on its way before this one.
-			this.#pools.delete(poolId)
-			const addresses = Array.from(pool.used, (value) => formatIp({ family: pool.cidr.family, value }))
-			const leases = addresses.map((id): Change => ({ kind: 'lease', group: poolId, id }))
-			try {
-				await this.#store.commit([...leases, { kind: 'pool', group: '', id: poolId }, ...this.#unclaimed(poolId)])
-			} catch (error) {
-				this.#pools.set(poolId, pool)
-				throw error
-			}
-		})
+	async releasePool(poolId: string): Promise<void> {
+		const network = networkWith(this.#store, poolId)
+		await this.#mutex.run('pools', () => this.#releasePool(poolId))
+		if (network !== undefined) await this.#shared?.released(poolId)
+	}
+
+	async #releasePool(poolId: string): Promise<void> {
+		const pool = this.#pools.get(poolId)
+		if (pool === undefined) return
+		// Gone at once for new requests; `used` also has the addresses whose commit is still on its way before this one.
+		this.#pools.delete(poolId)
+		const addresses = Array.from(pool.used, (value) => formatIp({ family: pool.cidr.family, value }))
+		const leases = addresses.map((id): Change => ({ kind: 'lease', group: poolId, id }))
+		const ofCluster = leaving(this.#store, poolId)
+		try {
+			await this.#store.commit([
+				...leases,
+				...ofCluster,
+				{ kind: 'pool', group: '', id: poolId },
+				...this.#unclaimed(poolId),
+			])
+		} catch (error) {
+			this.#pools.set(poolId, pool)
+			throw error
+		}
 	}
 
 	/** The next network with this pool is another one than those that have had it. */
@@ -106,6 +126,8 @@ export class Ipam implements IpamVerbs {
 	async requestAddress(request: AddressRequest): Promise<string> {
 		const pool = this.#pools.get(request.poolId)
 		if (pool === undefined) throw new WeftError('not-found', `there is no address pool "${request.poolId}"`)
+		const network = networkWith(this.#store, request.poolId)
+		if (network !== undefined) return await this.#requestShared(pool, network.id, request.address)
 		const chosen = request.address === undefined ? choose(pool) : this.#asked(pool, request.address)
 		const ip = { family: pool.cidr.family, value: chosen }
 		const address = formatIp(ip)
@@ -130,8 +152,20 @@ export class Ipam implements IpamVerbs {
 		return `${address}/${pool.cidr.prefix}`
 	}
 
+	async #requestShared({ record, cidr }: OpenPool, networkId: string, address?: string): Promise<string> {
+		if (this.#shared === undefined) {
+			const why = `the subnet ${record.pool} is shared by hosts of a cluster, of which this one knows nothing`
+			throw new WeftError('unreachable', `${why}; set WEFT_CLUSTER as it was when it got network ${networkId}`)
+		}
+		return `${await this.#shared.requestAddress(record.id, address)}/${cidr.prefix}`
+	}
+
 	async releaseAddress(poolId: string, address: string): Promise<void> {
 		const pool = this.#pools.get(poolId)
+		if (networkWith(this.#store, poolId) !== undefined && this.#shared !== undefined) {
+			await this.#shared.releaseAddress(poolId, address)
+			return
+		}
 		const ip = tryParseIp(address)
 		// The same number in the other family is another address.
 		if (pool === undefined || ip?.family !== pool.cidr.family || !pool.used.has(ip.value)) return

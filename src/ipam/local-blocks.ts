@@ -2,6 +2,7 @@
  * What this host has of a pool that many share, on its own record: blocks, addresses it has given, lent and borrowed. An
  * address is taken in memory at once and answered when that is durable; nothing here asks the cluster.
  */
+import { WeftError } from '../errors.ts'
 import { type Cidr, contains, covers, formatIp, type Ip, parseCidr, parseIp, type Span } from '../model/address.ts'
 import type { Block, Borrowed, Loan } from '../model/pool.ts'
 import type { Change, Store } from '../store/store.ts'
@@ -21,6 +22,7 @@ export class LocalBlocks {
 	readonly #leaving = new Set<string>()
 	readonly #releasing = new Map<bigint, Promise<void>>()
 	#cursor = 0n
+	#closed = false
 
 	/** `reserved` is for nobody on any host: the gateway and what else is set aside. */
 	constructor(store: Store, id: string, pool: Cidr, reserved: readonly Ip[]) {
@@ -197,7 +199,13 @@ export class LocalBlocks {
 		return { kind: 'lease', group: this.id, id: address, value }
 	}
 
+	/** The pool is gone: what is still under way is not to be on record any more. */
+	close(): void {
+		this.#closed = true
+	}
+
 	async commit(changes: readonly Change[]): Promise<void> {
+		if (this.#closed) throw new WeftError('not-found', `there is no address pool "${this.id}" any more`)
 		await this.#store.commit(changes)
 	}
 

@@ -30,6 +30,12 @@ export interface ClusterNetwork {
 	readonly blocks: PerFamily<number>
 }
 
+/** One of them that this host has. */
+export interface EnteredNetwork extends ClusterNetwork {
+	/** Ids of this host's pools of its subnets. */
+	readonly pools: readonly string[]
+}
+
 /** What a bridge had before it became a network's, and keeps when the network goes. */
 export interface BridgeState {
 	/** With their mask length. */

@@ -114,6 +114,24 @@ test('a host with another address or another name is listed so, and not as befor
 	)
 })
 
+test('a host whose address changes is listed with the new one from the next heartbeat on', async () => {
+	const { server, host } = scene()
+	const { member, cluster } = host('a')
+	await member.heartbeat()
+	const { revision } = server
+	await member.heartbeat()
+	assert.equal(server.revision, revision)
+	const { membership } = member
+	member.present({ address: '192.0.2.9' })
+	await member.heartbeat()
+	assert.deepEqual(JSON.parse(server.entries(NODES)[0]?.value ?? ''), { name: 'a', address: '192.0.2.9' })
+	assert.equal(member.membership, membership)
+	assert.ok(member.isReached)
+	cluster.fault = 'cut'
+	await assert.rejects(member.heartbeat())
+	assert.equal(member.isReached, false)
+})
+
 test('a host that is there cannot be forgotten; one that is gone is, with all it has, and comes back as another one', async () => {
 	const { clock, host, admin, keys } = scene()
 	const { member, cluster } = host('a')
