@@ -6,6 +6,7 @@ import {
 	type LOG_LEVELS,
 	type Name,
 	parseSocketAddress,
+	parseTime,
 	type SCOPES,
 	SETTINGS,
 	type Setting,
@@ -32,6 +33,8 @@ export interface Config {
 	readonly node: string
 	/** Empty: the source address of the default route. */
 	readonly nodeAddress: string
+	/** Seconds without a word from a host until it counts as gone for good. */
+	readonly retirement: number
 	readonly vxlanPort: number
 	/** Where metrics are served by TCP; undefined: nowhere. */
 	readonly metrics: SocketAddress | undefined
@@ -106,6 +109,7 @@ export function readConfig(env: Environment, args: readonly string[]): Config {
 		},
 		node: get('WEFT_NODE'),
 		nodeAddress: get('WEFT_NODE_ADDRESS'),
+		retirement: parseTime(get('WEFT_NODE_RETIREMENT')) ?? 0,
 		vxlanPort: Number(get('WEFT_VXLAN_PORT')),
 		metrics: parseSocketAddress(get('WEFT_METRICS')),
 		shown: Object.fromEntries(names.map((name) => [name, shownValue(name, get(name))])),

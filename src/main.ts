@@ -7,6 +7,7 @@ import { NO_NAMES } from './admin/names.ts'
 import { buildScrapes } from './admin/scrapes.ts'
 import { buildAdmin } from './admin/server.ts'
 import { Daemon } from './admin/status.ts'
+import type { Clustered } from './clustered.ts'
 import { buildServer } from './cnm/server.ts'
 import type { Config } from './config.ts'
 import { DockerClient } from './docker/client.ts'
@@ -17,7 +18,7 @@ import { Ipam } from './ipam/ipam.ts'
 import { dropCapabilities } from './kernel/capabilities.ts'
 import { Firewall, type NftRunner } from './kernel/firewall.ts'
 import { Flows } from './kernel/flows.ts'
-import { hostFacts } from './kernel/host.ts'
+import { hostFacts, underlayAddress } from './kernel/host.ts'
 import { INET_TABLE } from './kernel/inet-table.ts'
 import { LinuxKernel } from './kernel/kernel.ts'
 import { lockNetns } from './kernel/lock.ts'
@@ -77,9 +78,12 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const warn: Host['warn'] = (error, message) => log.warn({ err: error }, message)
 	const inform: Host['inform'] = (message) => log.info(message)
 	const known = { links: new Set<string>(), prepared: new Set<string>() }
-	const host: Host = { store, kernel, facts, mutex: new KeyedMutex(), ...known, warn, inform }
+	const clustered = await openCluster(config, store, rtnetlink, log)
+	const ofCluster = clustered === undefined ? {} : { cluster: clustered.verbs }
+	const host: Host = { store, kernel, facts, ...ofCluster, mutex: new KeyedMutex(), ...known, warn, inform }
 	const metrics = new Metrics()
-	const ipam = new Ipam(store, config.pools, facts.occupied)
+	const occupied = async () => [...(await facts.occupied()), ...(clustered?.claimed() ?? [])]
+	const ipam = new Ipam(store, config.pools, occupied, clustered?.networks)
 	ipam.load()
 	const restoration = new Restoration((error) => log.error({ err: error }, messageOf(error)))
 	const repairs = new Repairs(host, restoration.done, repairLog(log, metrics))
@@ -94,7 +98,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		warn(error, 'changes of firewall rules will not be noticed')
 	})
 	const sharedPorts = new SharedPorts(host)
-	const rounds = new Rounds([repairs, forgotten])
+	const rounds = new Rounds([repairs, forgotten, ...(clustered === undefined ? [] : [clustered.networks])])
 	const server = buildServer({
 		network: networkDriver(host, () => repairs.firewallDue(), sharedPorts),
 		ipam,
@@ -109,7 +113,8 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	})
 	const { socket, stateDir, scope, node, cluster } = config
 	const settings = { socket, stateDir, scope, node, cluster: cluster.endpoints }
-	const daemon = new Daemon(settings, nft === undefined ? 'nft program' : 'libnftables', metrics, restoration)
+	const rulesBy = nft === undefined ? 'nft program' : 'libnftables'
+	const daemon = new Daemon(settings, rulesBy, metrics, restoration, clustered?.view)
 	const parts = { host, daemon, logger: log }
 	// First, since where it fails nothing of it is left to be taken away.
 	const stopScrapes = await (config.metrics && listenOnPort(buildScrapes(parts), config.metrics))
@@ -123,6 +128,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		throw error
 	})
 	log.info({ socket: config.socket, state: config.stateDir }, 'weft is serving')
+	clustered?.open()
 	restoration.begin(async () => {
 		await rules
 		const counts = await resync(host, dockers.apart(await rtnetlink.links()))
@@ -141,10 +147,23 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		await dockers.close()
 		await forgotten.close()
 		await repairs.close()
+		await clustered?.close()
 		await store.close()
 		await flows.close()
 		await rtnetlink.close()
 	}
+}
+
+/** Undefined without `WEFT_CLUSTER`: then nothing of it is loaded either. */
+async function openCluster(
+	config: Config,
+	store: LevelStore,
+	rtnetlink: Rtnetlink,
+	log: Logger,
+): Promise<Clustered | undefined> {
+	if (config.cluster.endpoints.length === 0) return undefined
+	const { joinCluster } = await import('./clustered.ts')
+	return await joinCluster(config, store, () => underlayAddress(rtnetlink), log)
 }
 
 function engineView(docker: DockerClient): EngineView {

@@ -65,6 +65,20 @@ function areEndpoints(value: string): boolean {
 	)
 }
 
+const UNITS: ReadonlyMap<string, number> = new Map([
+	['s', 1],
+	['min', 60],
+	['h', 3600],
+	['d', 86_400],
+])
+
+/** Seconds; undefined for anything but a whole number and a unit. */
+export function parseTime(value: string): number | undefined {
+	const [, digits, unit] = /^(\d{1,9})(s|min|h|d)$/.exec(value) ?? []
+	const size = UNITS.get(unit ?? '')
+	return size === undefined ? undefined : Number(digits) * size
+}
+
 export const SETTINGS = {
 	WEFT_SOCKET: path('/run/docker/plugins/weft.sock'),
 	WEFT_ADMIN_SOCKET: path('/run/weft/admin.sock'),
@@ -92,6 +106,14 @@ export const SETTINGS = {
 		fallback: '',
 		accepted: 'empty or an IP address of this host',
 		accepts: (value) => value === '' || tryParseIp(value) !== undefined,
+	},
+	WEFT_NODE_RETIREMENT: {
+		fallback: '7d',
+		accepted: 'a time such as 90min, 12h or 7d, from 5min to 365d',
+		accepts: (value) => {
+			const seconds = parseTime(value)
+			return seconds !== undefined && seconds >= 300 && seconds <= 365 * 86_400
+		},
 	},
 	WEFT_VXLAN_PORT: {
 		fallback: '4789',
@@ -124,6 +146,7 @@ export const MEANING: Record<Name, string> = {
 	WEFT_CLUSTER_PASSWORD: 'password for etcd',
 	WEFT_NODE: 'name of this host in the cluster',
 	WEFT_NODE_ADDRESS: 'address of this host for the others',
+	WEFT_NODE_RETIREMENT: 'silence after which a host counts as gone for good',
 	WEFT_VXLAN_PORT: 'UDP port of tunnels, the same on all hosts',
 	WEFT_METRICS: 'where Prometheus asks by TCP; empty: nowhere',
 	WEFT_LOG_LEVEL: 'what is logged, as JSON lines on stdout',

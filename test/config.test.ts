@@ -122,6 +122,18 @@ const CASES: Record<string, Case> = {
 		bad: ['host', '10.0.0', '10.0.0.1/24', '10.0.0.1\n', 'fe80::1%eth0'],
 		accepted: /empty or an IP address of this host/,
 	},
+	WEFT_NODE_RETIREMENT: {
+		get: (c) => c.retirement,
+		byDefault: 604_800,
+		good: [
+			['300s', 300],
+			['5min', 300],
+			['12h', 43_200],
+			['365d', 31_536_000],
+		],
+		bad: ['', '7', 'd', '299s', '4min', '366d', '1.5h', '7 d', '7d\n', '-7d'],
+		accepted: /a time such as 90min, 12h or 7d, from 5min to 365d/,
+	},
 	WEFT_VXLAN_PORT: {
 		get: (c) => c.vxlanPort,
 		byDefault: 4789,

@@ -49,8 +49,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 	'admin/': ['network/', 'ipam/', 'model/', 'metrics.ts', 'version.ts', 'errors.ts'],
 	'cli/': ['admin/api.ts', 'kernel/exec.ts', 'version.ts', 'errors.ts'],
 }
-/** The one file that constructs things may import all. */
+/** What constructs things may import all; the second is there, and loaded, with WEFT_CLUSTER only. */
 const ROOT = 'main.ts'
+const ROOTS = [ROOT, 'clustered.ts']
 /** The executables, which prepare the process before they load the rest. */
 const EXECUTABLES = ['weftd.ts', 'weft.ts']
 
@@ -134,7 +135,7 @@ test('the import lines are read in all their forms', () => {
 test('imports go in one direction', () => {
 	const wrong = offences((source) => {
 		const part = partOf(source.name)
-		if (part === ROOT) return []
+		if (ROOTS.includes(part)) return []
 		const allowed = [...(MAY_IMPORT[part] ?? []), ...(part.endsWith('/') ? [part] : [])]
 		return internal(source)
 			.filter((target) => !allowed.some((each) => target === each || (each.endsWith('/') && target.startsWith(each))))
@@ -143,8 +144,25 @@ test('imports go in one direction', () => {
 	assert.deepEqual(wrong, [])
 })
 
+test('without a cluster nothing is loaded that is for one', () => {
+	const loaded = new Set<string>()
+	const load = (name: string) => {
+		if (loaded.has(name)) return
+		loaded.add(name)
+		const source = sources.find((each) => each.name === name)
+		assert.ok(source, name)
+		// What is imported while it runs is loaded when it is needed.
+		const text = source.text.replaceAll(/^(import|export) type [^'"]*?from '[^']+'|\bimport\('[^']+'\)/gms, '')
+		for (const each of internal({ ...source, imports: importsOf(text) })) load(each)
+	}
+	load(ROOT)
+	assert.ok(loaded.has('ipam/ipam.ts') && loaded.size > 100)
+	const forClusters = [...loaded].filter((name) => name.startsWith('cluster/') || name === 'clustered.ts')
+	assert.deepEqual(forClusters, [])
+})
+
 test('every folder and every file beside the folders has its place in the table', () => {
-	const parts = [...new Set(sources.map(({ name }) => partOf(name)))].filter((part) => part !== ROOT)
+	const parts = [...new Set(sources.map(({ name }) => partOf(name)))].filter((part) => !ROOTS.includes(part))
 	assert.deepEqual(parts.sort(), Object.keys(MAY_IMPORT).sort())
 })
 

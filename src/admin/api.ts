@@ -15,6 +15,38 @@ export interface Status {
 	readonly settings: StatusSettings
 	readonly counts: Counts
 	readonly repairs: RepairCounts
+	/** Null without `WEFT_CLUSTER`. */
+	readonly cluster: ClusterStatus | null
+}
+
+/** Of the cluster as this host knows it. */
+export interface ClusterStatus {
+	/** Whether it answered the last time that it was asked, as it is every few seconds. */
+	readonly reached: boolean
+	/** Why it is not reached, or this host no member; null where all is well. */
+	readonly problem: string | null
+	/** Whether this host may give addresses of its blocks. */
+	readonly member: boolean
+	/** Of this host for the others; null as long as none is known. */
+	readonly address: string | null
+	/** Numbers of hosts, and of those that show themselves; null before they were read. */
+	readonly hosts: number | null
+	readonly present: number | null
+}
+
+/** GET /nodes: the hosts of the cluster, this one too. */
+export interface NodeView {
+	readonly name: string
+	/** For the other hosts. */
+	readonly address: string
+	/** False: it has not shown itself for 30 s; its containers may be alive. */
+	readonly present: boolean
+	/** Whether it is this host. */
+	readonly self: boolean
+	/** Networks of the cluster that it has, blocks of addresses, and single addresses in blocks of others. */
+	readonly networks: number
+	readonly blocks: number
+	readonly addresses: number
 }
 
 /** GET /settings: all of them by name, as they are in force; of secrets `***` where there is one. */

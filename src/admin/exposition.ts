@@ -58,9 +58,22 @@ export function exposition({ counted, pools, calls, memory }: Exposed): string {
 		),
 		family('weft_repairs_total', 'counter', 'Times that changes by others were put right.', [{ value: repairs.done }]),
 		family('weft_failed_repairs_total', 'counter', 'Times that this failed.', [{ value: repairs.failed }]),
+		...clusterFamilies(counted.cluster),
 		gauge('process_start_time_seconds', 'When weftd started, since 1970.', Date.parse(started) / 1000),
 		gauge('process_resident_memory_bytes', 'Memory that weftd has.', memory),
 	].join('')
+}
+
+/** Nothing where there is none. */
+function clusterFamilies(cluster: Counted['cluster']): string[] {
+	if (cluster === null) return []
+	const { reached, member, hosts, present } = cluster
+	return [
+		gauge('weft_cluster_reached', 'Whether the cluster answered the last time it was asked.', Number(reached)),
+		gauge('weft_cluster_member', 'Whether this host may give addresses of its blocks.', Number(member)),
+		...(hosts === null ? [] : [gauge('weft_cluster_hosts', 'Hosts of the cluster.', hosts)]),
+		...(present === null ? [] : [gauge('weft_cluster_present_hosts', 'Those that show themselves.', present)]),
+	]
 }
 
 function gauge(name: string, help: string, value: number): string {

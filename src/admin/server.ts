@@ -1,4 +1,4 @@
-/** The fastify instance that answers people and tools on the admin socket: reads, and changes nothing. */
+/** The fastify instance that answers people and tools on the admin socket: reads, and changes nothing but who is in the cluster. */
 import type { FastifyInstance } from 'fastify'
 import { isCode, messageOf, WeftError } from '../errors.ts'
 import { type Difference, diff } from '../network/diff.ts'
@@ -44,6 +44,15 @@ export function buildAdmin({ names, sharedPorts, engine, settings, ...parts }: A
 	})
 	server.get('/ports', async () => portList(host, await names(), sharedPorts))
 	server.get('/pools', async () => poolList(host, await names()))
+	const cluster = () => {
+		if (daemon.cluster !== undefined) return daemon.cluster
+		throw new WeftError('invalid', 'this host is in no cluster: WEFT_CLUSTER is empty')
+	}
+	server.get('/nodes', async () => cluster().nodes())
+	server.delete<{ readonly Params: { readonly node: string } }>('/nodes/:node', async ({ params }) => {
+		await cluster().forget(params.node)
+		return {}
+	})
 	const differences = shared(async () => {
 		await daemon.restoration.attempt().catch(() => undefined)
 		return diff(host)
@@ -79,5 +88,6 @@ function answerErrors(server: FastifyInstance): void {
 
 function codeFor(error: unknown): number {
 	if (isCode(error, 'not-found')) return 404
+	if (isCode(error, 'in-use')) return 409
 	return isCode(error, 'invalid') ? 400 : 500
 }

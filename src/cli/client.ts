@@ -23,9 +23,18 @@ export class AdminClient {
 		return this.#read(await this.text(path)) as T
 	}
 
+	/** Has something taken away. @throws WeftError as `get` */
+	async delete(path: string): Promise<void> {
+		await this.#accepted('DELETE', path)
+	}
+
 	/** The answer as it is. @throws WeftError as `get` */
 	async text(path: string): Promise<string> {
-		const { status, text } = await this.#ask(path)
+		return await this.#accepted('GET', path)
+	}
+
+	async #accepted(method: string, path: string): Promise<string> {
+		const { status, text } = await this.#ask(method, path)
 		if (status === 200) return text
 		throw new WeftError(status === 404 ? 'not-found' : 'system', (this.#read(text) as Refusal).error)
 	}
@@ -38,9 +47,9 @@ export class AdminClient {
 		}
 	}
 
-	#ask(path: string): Promise<Answer> {
+	#ask(method: string, path: string): Promise<Answer> {
 		return new Promise((resolve, reject) => {
-			const call = request({ socketPath: this.#socket, path, agent: false, timeout: PATIENCE }, (response) => {
+			const call = request({ method, socketPath: this.#socket, path, agent: false, timeout: PATIENCE }, (response) => {
 				const chunks: Buffer[] = []
 				response.on('data', (chunk: Buffer) => chunks.push(chunk))
 				response.on('error', (error) => reject(this.#failure(error)))

@@ -16,7 +16,12 @@ export function completion(commands: readonly Command[], options: readonly strin
 }
 
 function scriptOf(commands: readonly Command[], options: readonly string[]): string {
-	const words = [...commands.map(({ name }) => name), 'completion', 'help', ...options].join(' ')
+	const names = commands.map(({ name }) => name.split(' '))
+	const words = [...new Set(names.map(([word]) => word)), 'completion', 'help', ...options].join(' ')
+	const groups = [...new Set(names.filter((name) => name.length > 1).map(([word]) => word))].map((word) => {
+		const after = names.flatMap(([first, next]) => (first === word && next !== undefined ? [next] : []))
+		return `2:${word}) words='${after.join(' ')}' ;;`
+	})
 	const onNetworks = commands.filter(({ argument }) => argument?.startsWith('NETWORK')).map(({ name }) => `2:${name}`)
 	const onFiles = commands.filter(({ argument }) => argument === 'FILE').map(({ name }) => `2:${name}`)
 	return `[ -z "\${ZSH_VERSION-}" ] || { autoload -Uz bashcompinit && bashcompinit; }
@@ -26,6 +31,7 @@ _weft() {
 	1:*) words='${words}' ;;
 	${onNetworks.join(' | ')}) words=$(${NETWORKS}) ;;
 	${onFiles.join(' | ')}) words= ;;
+	${groups.join('\n\t')}
 	*) words='${options.join(' ')}' ;;
 	esac
 	COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))

@@ -6,7 +6,7 @@ export function helpOf(commands: readonly Command[]): string {
 	const rows = commands.map((command) => [`  ${usageOf(command)}`, command.summary])
 	return `Usage: weft COMMAND [--json]
 
-Shows the networks of weft on this host. It only looks; docker network makes and removes them.
+Shows the networks of weft on this host. Docker makes and removes them; of all this, node forget alone changes something.
 
 ${table(['Commands:', ''], rows)}
 Options:

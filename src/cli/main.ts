@@ -12,6 +12,7 @@ import { metadataFor, ownArguments } from './docker-plugin.ts'
 import { doctor } from './doctor.ts'
 import { commandHelp, helpOf } from './help.ts'
 import { inspect, ls } from './networks.ts'
+import { forget, nodes } from './nodes.ts'
 import { ports } from './ports.ts'
 import { status } from './status.ts'
 
@@ -22,7 +23,7 @@ const OPTIONS = {
 	'admin-socket': { type: 'string' },
 } as const
 
-const LOOKS: readonly Command[] = [status, ls, inspect, ports, ip, diff, doctor, bundle]
+const LOOKS: readonly Command[] = [status, ls, inspect, ports, ip, diff, doctor, bundle, nodes, forget]
 const FLAGS = Object.keys(OPTIONS).map((name) => `--${name}`)
 const COMMANDS: readonly Command[] = [...LOOKS, completion(LOOKS, FLAGS)]
 
@@ -51,18 +52,36 @@ export async function main(
 
 async function answer(args: readonly string[], socketOf: (flag: string | undefined) => string): Promise<Outcome> {
 	const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
-	const [name, ...rest] = positionals
+	const [name] = positionals
 	if (values.version === true) return said(`weft ${VERSION}\n`)
 	if (name === undefined || name === 'help') {
 		const help = helpOf(COMMANDS)
 		return values.help === true || name === 'help' ? said(help) : { stdout: '', stderr: help, code: 2 }
 	}
-	const command = COMMANDS.find((each) => each.name === name)
-	if (command === undefined) throw invalid(`there is no command ${JSON.stringify(name)}`)
+	const command = COMMANDS.find((each) => isCommand(each, positionals))
+	if (command === undefined) throw unknown(positionals)
 	if (values.help === true) return said(commandHelp(command))
-	const result = await command.run(new AdminClient(socketOf(values['admin-socket'])), argumentOf(command, rest))
+	const result = await command.run(
+		new AdminClient(socketOf(values['admin-socket'])),
+		argumentOf(command, positionals.slice(wordsOf(command).length)),
+	)
 	const stdout = values.json === true ? `${JSON.stringify(result.data, null, 2)}\n` : result.text
 	return { stdout, stderr: '', code: result.fine ? 0 : 1 }
+}
+
+function wordsOf({ name }: Command): string[] {
+	return name.split(' ')
+}
+
+function isCommand(command: Command, positionals: readonly string[]): boolean {
+	return wordsOf(command).every((word, place) => positionals[place] === word)
+}
+
+function unknown([first = '', second]: readonly string[]): Error {
+	const more = COMMANDS.map(wordsOf).flatMap(([word, next]) => (word === first && next !== undefined ? [next] : []))
+	if (more.length === 0) return invalid(`there is no command ${JSON.stringify(first)}`)
+	const what = second === undefined ? 'needs' : `has no command ${JSON.stringify(second)}, but`
+	return invalid(`weft ${first} ${what} ${more.join(' or ')}`)
 }
 
 function argumentOf({ name, argument }: Command, rest: readonly string[]): string {

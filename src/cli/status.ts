@@ -23,7 +23,7 @@ const STATES: Readonly<Record<Status['state'], string>> = {
 	failed: 'could not restore its networks, and tries again: see the log of weftd',
 }
 
-export function textOf({ version, pid, uptime, state, host, settings, counts, repairs }: Status): string {
+export function textOf({ version, pid, uptime, state, host, settings, counts, repairs, cluster }: Status): string {
 	const { networks, endpoints, ports, pools, leases } = counts
 	const has = [count(networks, 'network'), count(endpoints, 'endpoint'), count(ports, 'published port')]
 	return facts([
@@ -36,15 +36,20 @@ export function textOf({ version, pid, uptime, state, host, settings, counts, re
 		['Node', host.node],
 		['Plugin socket', `${settings.socket}, scope ${settings.scope}`],
 		['Kept in', settings.stateDir],
-		['Cluster', clusterOf(settings)],
+		['Cluster', clusterOf(settings, cluster)],
 		['Networks', has.join(', ')],
 		['Addresses', `${count(pools, 'pool')}, ${count(leases, 'lease')}`],
 		['Repairs', repairsOf(repairs)],
 	])
 }
 
-function clusterOf({ cluster, node }: Status['settings']): string {
-	return cluster.length === 0 ? 'none, this host only' : `${cluster.join(', ')}, as ${node}; not used yet`
+function clusterOf({ cluster: endpoints, node }: Status['settings'], cluster: Status['cluster']): string {
+	if (cluster === null) return 'none, this host only'
+	const { reached, member, problem, address, hosts, present } = cluster
+	const as = `${endpoints.join(', ')}, as ${node} at ${address ?? 'no address'}`
+	const others = hosts === null ? [] : [`${count(hosts, 'host')}, ${present} present`]
+	const amiss = reached && member ? [] : [member ? 'not reached' : 'not a member', problem ?? 'just started']
+	return [as, ...others, ...amiss].join('; ')
 }
 
 function repairsOf({ done, failed, last }: Status['repairs']): string {

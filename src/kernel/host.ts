@@ -1,12 +1,13 @@
 /** What is observed of this host before something is decided: nothing here changes anything. */
 import { readFile } from 'node:fs/promises'
-import { type Cidr, formatCidr, type Ip, tryParseIp, width } from '../model/address.ts'
+import { type Cidr, formatCidr, formatIp, type Ip, overlaps, parseCidr, tryParseIp, width } from '../model/address.ts'
 import type { BridgeState } from '../model/network.ts'
 import { isDockerName } from './docker-bridges.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { readSysctl } from './sysctl.ts'
 
 const DEFAULT_MTU = 1500
+const LINK_LOCAL = parseCidr('fe80::/10')
 
 export interface LinkFacts {
 	/** As rtnetlink has it, such as `bridge`; absent for a device of hardware. */
@@ -87,6 +88,18 @@ export function hostFacts(rtnetlink: Rtnetlink, filtersBridges: boolean, resolvC
 		},
 		filtersBridges,
 	}
+}
+
+/** With which this host speaks to the world, unless told otherwise; undefined where it has no default route. */
+export async function underlayAddress(rtnetlink: Rtnetlink): Promise<string | undefined> {
+	for (const family of [4, 6] as const) {
+		const [route] = await rtnetlink.defaultRoutes(family)
+		if (route?.source !== undefined) return formatIp(route.source)
+		const addresses = route?.linkIndex === undefined ? [] : await rtnetlink.addresses(route.linkIndex)
+		const found = addresses.find(({ cidr }) => cidr.family === family && !overlaps(LINK_LOCAL, cidr))
+		if (found !== undefined) return formatIp(found.cidr)
+	}
+	return undefined
 }
 
 /** The stricter of the setting of all links and that of its own counts, by their numbers: 2 is less strict than 1. */

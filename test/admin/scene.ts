@@ -10,6 +10,7 @@ import { buildAdmin } from '../../src/admin/server.ts'
 import { Daemon } from '../../src/admin/status.ts'
 import { AdminClient } from '../../src/cli/client.ts'
 import { readConfig } from '../../src/config.ts'
+import { WeftError } from '../../src/errors.ts'
 import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
 import { listenOnSocket } from '../../src/listen.ts'
@@ -27,7 +28,15 @@ const NAMES: Names = { networks: new Map([[NET, 'front']]), containers: new Map(
 export const PASSWORD = 'hush-7a1c'
 export const ENGINE = '28.5.2'
 
+const HAS = { networks: 1, blocks: 2, addresses: 0 }
+const NODES = [
+	{ name: 'alpha', address: '192.0.2.7', present: true, self: true, ...HAS },
+	{ name: 'beta', address: '192.0.2.8', present: false, self: false, ...HAS },
+]
+
 export interface Scene {
+	/** Hosts that were to be forgotten. */
+	readonly forgotten: readonly string[]
 	readonly bench: Bench
 	readonly metrics: Metrics
 	readonly client: AdminClient
@@ -46,7 +55,16 @@ export async function openScene(ready: Promise<void> = Promise.resolve()): Promi
 	const settings = { ...places, scope: 'local', node: 'alpha', cluster: ['http://192.0.2.1:2379'] }
 	const restoration = new Restoration(() => undefined)
 	restoration.begin(() => ready)
-	const daemon = new Daemon(settings, 'libnftables', metrics, restoration)
+	const forgotten: string[] = []
+	const cluster = {
+		status: () => ({ reached: true, problem: null, member: true, address: '192.0.2.7', hosts: 2, present: 1 }),
+		nodes: () => NODES,
+		forget: async (name: string) => {
+			if (name === 'alpha') throw new WeftError('in-use', 'the host alpha is there')
+			forgotten.push(name)
+		},
+	}
+	const daemon = new Daemon(settings, 'libnftables', metrics, restoration, cluster)
 	const { shown } = readConfig({ WEFT_CLUSTER_PASSWORD: PASSWORD }, [])
 	const logger = pino({ level: 'silent' })
 	const parts = { host: world.host, daemon, logger }
@@ -63,7 +81,15 @@ export async function openScene(ready: Promise<void> = Promise.resolve()): Promi
 		await restoration.close()
 		await rm(folder, { recursive: true })
 	}
-	return { bench: world, metrics, client: new AdminClient(socket), socket, scrapes: buildScrapes(parts), close }
+	return {
+		forgotten,
+		bench: world,
+		metrics,
+		client: new AdminClient(socket),
+		socket,
+		scrapes: buildScrapes(parts),
+		close,
+	}
 }
 
 /** `front` with `web`, published on 8080, and a container without a name; another network, whose pool has a range. */

@@ -26,6 +26,9 @@ test('a shell offers the commands, and what begins with what is there', async ()
 	for (const word of ['status', 'ls', 'doctor', 'completion', '--json']) assert.ok(all.includes(word), word)
 	assert.deepEqual(await offered('weft', 'in'), ['inspect'])
 	assert.deepEqual(await offered('weft', 'x'), [])
+	assert.deepEqual(await offered('weft', 'nod'), ['node'])
+	assert.deepEqual(await offered('weft', 'node', ''), ['ls', 'forget'])
+	assert.deepEqual(await offered('weft', 'node', 'f'), ['forget'])
 })
 
 test('it offers networks by id and name where a command wants one, and options elsewhere', async () => {

@@ -21,6 +21,7 @@ const STATUS: Status = {
 	},
 	settings: { socket: '/s', stateDir: '/d', scope: 'local', node: 'alpha', cluster: [] },
 	counts: { networks: 1, endpoints: 0, ports: 0, pools: 1, leases: 1 },
+	cluster: null,
 	repairs: { done: 0, failed: 0, last: null },
 }
 const POOL: PoolView = {

@@ -37,10 +37,35 @@ describe('weft', () => {
 		assert.match(text, new RegExp(`^Kernel: +${release()}, filters bridges$`, 'm'))
 		assert.match(text, /^nftables: +by libnftables$/m)
 		assert.match(text, /^iptables: +let pass in iptables-nft FORWARD$/m)
-		assert.match(text, /^Cluster: +http:\/\/192\.0\.2\.1:2379, as alpha; not used yet$/m)
+		assert.match(text, /^Cluster: +http:\/\/192\.0\.2\.1:2379, as alpha at 192\.0\.2\.7; 2 hosts, 1 present$/m)
 		assert.match(text, /^Networks: +2 networks, 2 endpoints, 1 published port$/m)
 		assert.match(text, /^Addresses: +2 pools, 4 leases$/m)
 		assert.match(text, /^Repairs: +0 since the start$/m)
+	})
+
+	it('node ls', async () => {
+		const lines = (await printed('node', 'ls')).trimEnd().split('\n')
+		assert.match(lines[0] ?? '', /^NODE +ADDRESS +STATE +NETWORKS +BLOCKS +SINGLE$/)
+		assert.match(lines[1] ?? '', /^alpha +192\.0\.2\.7 +present +1 +2 +0 +THIS$/)
+		assert.match(lines[2] ?? '', /^beta +192\.0\.2\.8 +unreachable +1 +2 +0$/)
+	})
+
+	it('node forget', async () => {
+		assert.equal(await printed('node', 'forget', 'beta'), 'The host beta is forgotten; what it had is free.\n')
+		assert.deepEqual(scene.forgotten, ['beta'])
+		const refused = await weft(scene.socket, 'node', 'forget', 'alpha')
+		assert.deepEqual(refused, { stdout: '', stderr: 'weft: the host alpha is there\n', code: 1 })
+		for (const [args, said] of [
+			[['node'], /^weft: weft node needs ls or forget; /],
+			[['node', 'rm'], /^weft: weft node has no command "rm", but ls or forget; /],
+			[['node', 'forget'], /^weft: weft node forget needs a HOST; /],
+			[['node', 'ls', 'x'], /^weft: weft node ls takes no argument, not x; /],
+		] as const) {
+			const { stderr, code } = await weft(scene.socket, ...args)
+			assert.match(stderr, said)
+			assert.equal(code, 2)
+		}
+		assert.deepEqual(scene.forgotten, ['beta'])
 	})
 
 	it('ls', async () => {
@@ -111,9 +136,10 @@ describe('weft', () => {
 	it('explains itself and each command', async () => {
 		const help = await printed('--help')
 		assert.equal(await printed('help'), help)
-		const names = Array.from(help.matchAll(/^ {2}([a-z]+)\b/gm), ([, name]) => name ?? '')
+		const names = Array.from(help.matchAll(/^ {2}([a-z]+(?: [a-z]+)?)\b/gm), ([, name]) => name ?? '')
 		assert.ok(names.includes('status') && names.includes('ip'))
-		for (const name of names) assert.match(await printed(name, '--help'), new RegExp(`^Usage: weft ${name}\\b.*\n\n.+`))
+		for (const name of names)
+			assert.match(await printed(...name.split(' '), '--help'), new RegExp(`^Usage: weft ${name}\\b.*\n\n.+`))
 	})
 
 	for (const [what, args, complaint] of [

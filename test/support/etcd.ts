@@ -33,6 +33,8 @@ interface EtcdSettings {
 	readonly tls?: Certificates
 	/** Seconds for which a login lasts when it is not used. */
 	readonly loginLasts?: number
+	/** Elsewhere than on the loopback: the command line that leads there, and the address that it has. */
+	readonly at?: { readonly enter: readonly string[]; readonly address: string }
 }
 
 /** One member. */
@@ -43,15 +45,15 @@ export class Etcd {
 	#child: ChildProcess | undefined
 	#log = ''
 
-	constructor(url: string, argv: readonly string[], tls: Certificates | undefined) {
+	constructor(url: string, argv: readonly string[], { tls, at }: EtcdSettings) {
 		this.url = url
-		this.#argv = argv
+		this.#argv = [...(at?.enter ?? []), `${FOLDER}/etcd`, ...argv]
 		const certificates = tls === undefined ? [] : ['--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key]
-		this.#ctl = [`${FOLDER}/etcdctl`, `--endpoints=${url}`, ...certificates]
+		this.#ctl = [...(at?.enter ?? []), `${FOLDER}/etcdctl`, `--endpoints=${url}`, ...certificates]
 	}
 
 	start(): void {
-		const child = spawn('setpriv', ['--pdeathsig', 'KILL', `${FOLDER}/etcd`, ...this.#argv], {
+		const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...this.#argv], {
 			stdio: ['ignore', 'ignore', 'pipe'],
 		})
 		child.stderr.setEncoding('utf8').on('data', (text) => {
@@ -101,7 +103,7 @@ export async function startEtcd(t: Scope, size = 1, settings: EtcdSettings = {})
 	const scheme = settings.tls === undefined ? 'http' : 'https'
 	const members = Array.from({ length: size }, (_, n) => ({
 		name: `m${n}`,
-		client: `${scheme}://127.0.0.1:${ports[n * 2]}`,
+		client: `${scheme}://${settings.at?.address ?? '127.0.0.1'}:${ports[n * 2]}`,
 		peer: `http://127.0.0.1:${ports[n * 2 + 1]}`,
 	}))
 	const all = members.map(({ name, peer }) => `${name}=${peer}`).join(',')
@@ -111,7 +113,7 @@ export async function startEtcd(t: Scope, size = 1, settings: EtcdSettings = {})
 		// Leases may end after one second then.
 		const pace = ['--heartbeat-interval', '20', '--election-timeout', '200', '--logger', 'zap']
 		const data = ['--data-dir', join(directory, name), ...optionsOf(settings)]
-		return new Etcd(client, [...places, ...cluster, ...pace, ...data], settings.tls)
+		return new Etcd(client, [...places, ...cluster, ...pace, ...data], settings)
 	})
 	t.after(async () => {
 		await Promise.all(etcds.map((each) => each.stop()))
@@ -142,8 +144,8 @@ async function freePorts(count: number): Promise<number[]> {
 	return ports
 }
 
-/** An authority of its own, and a certificate of it for 127.0.0.1, good for a server and a client. */
-export async function makeCertificates(t: Scope): Promise<Certificates> {
+/** An authority of its own, and a certificate of it for an address, good for a server and a client. */
+export async function makeCertificates(t: Scope, address = '127.0.0.1'): Promise<Certificates> {
 	const directory = await mkdtemp(join(tmpdir(), 'weft-certs-'))
 	t.after(() => rm(directory, { recursive: true, force: true }))
 	const [ca, caKey, cert, key] = ['ca.pem', 'ca.key', 'cert.pem', 'cert.key'].map((name) => join(directory, name))
@@ -160,7 +162,7 @@ export async function makeCertificates(t: Scope): Promise<Certificates> {
 		'2',
 	]
 	await run([...fresh, '-subj', '/CN=weft test authority', '-keyout', caKey, '-out', ca] as string[])
-	const uses = ['-addext', 'subjectAltName=IP:127.0.0.1', '-addext', 'extendedKeyUsage=serverAuth,clientAuth']
+	const uses = ['-addext', `subjectAltName=IP:${address}`, '-addext', 'extendedKeyUsage=serverAuth,clientAuth']
 	const signed = ['-CA', ca, '-CAkey', caKey, '-subj', '/CN=weft test', '-keyout', key, '-out', cert]
 	await run([...fresh, ...uses, ...signed] as string[])
 	return { ca, cert, key } as Certificates

@@ -45,6 +45,8 @@ const ENTRY = 0x2000
 export interface RouteInfo {
 	readonly destination: Cidr
 	readonly via?: Ip
+	/** The address of this host that packets leave with, where the route says so. */
+	readonly source?: Ip
 	/** Absent for a route with several next hops and for one that leads nowhere. */
 	readonly linkIndex?: number
 	readonly protocol: number
@@ -157,9 +159,11 @@ export function readRoute(message: Message): RouteInfo | undefined {
 	const destination = readIp(found, RTA_DST) ?? { family: raw === AF_INET ? 4 : 6, value: 0n }
 	const via = readIp(found, RTA_GATEWAY) ?? readForeignGateway(found)
 	const linkIndex = readU32(found, RTA_OIF)
+	const source = readIp(found, RTA_PREFSRC)
 	return {
 		destination: { ...destination, prefix: message.body.readUInt8(1) },
 		...(via === undefined ? {} : { via }),
+		...(source === undefined ? {} : { source }),
 		...(linkIndex === undefined ? {} : { linkIndex }),
 		protocol: message.body.readUInt8(5),
 		scope: message.body.readUInt8(6),
