@@ -42,7 +42,9 @@ export function renderElements(verb: 'add' | 'delete', elements: readonly Elemen
 	for (const element of elements) {
 		const rendered = verb === 'add' ? renderElement(element) : renderKey(element)
 		const target = `${definitionOf(element).table} ${element.set}`
-		bySet.set(target, [...(bySet.get(target) ?? []), rendered])
+		const others = bySet.get(target)
+		if (others === undefined) bySet.set(target, [rendered])
+		else others.push(rendered)
 	}
 	return Array.from(bySet, ([target, all]) => `${verb} element ${target} { ${all.join(', ')} }\n`).join('')
 }
