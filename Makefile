@@ -57,6 +57,7 @@ clean: ## remove what was built
 
 bench: setup build ## weft beside Docker's own drivers: ratios of one run; PARTS="NAME…" for some parts, PARTS=--help lists them
 	@test/support/fetch-programs bench iperf3
+	@rm -rf dist/bundle && plugin/bundle dist/bundle weftd
 	@node --enable-source-maps dist/bench/bench.js $(PARTS)
 
 plugin: setup build ## the managed plugin weft:latest, made from this machine's files; docker plugin enable weft starts it

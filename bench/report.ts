@@ -46,5 +46,10 @@ export function verdicts(rows: readonly Row[]): string[] {
 
 function verdict(target: Target, { name, unit }: Row, value: number): string {
 	const measured = target.of === 'ratio' ? value.toFixed(2) : `${figure(value)} ${unit}`
-	return line([name, bound(target), measured, isMet(target, value) ? 'met' : (target.why ?? 'missed')])
+	return line([
+		name,
+		bound(target),
+		measured,
+		isMet(target, value) ? 'met' : ['Missed.', target.why].filter(Boolean).join(' '),
+	])
 }

@@ -4,7 +4,7 @@ import { addMember, type Member, moveIn } from '../test/support/crowd.ts'
 import type { Host } from '../test/support/host.ts'
 import { Wire } from '../test/support/wire.ts'
 import { ROOM } from './crowds.ts'
-import { alone, type Row } from './figures.ts'
+import { alone, median, type Row } from './figures.ts'
 import { withRig } from './rig.ts'
 
 const NETWORKS = 1000
@@ -17,9 +17,11 @@ export function scale(): Promise<Row[]> {
 	return withRig(
 		async ({ host }) => {
 			const { members, times } = await addNetworks(host)
+			const [first, last] = [times.slice(WARM, WARM + SAMPLE), times.slice(-SAMPLE)]
 			return [
-				alone('one of the first networks', 'ms', times.slice(WARM, WARM + SAMPLE)),
-				alone('one of the last of 1,000 networks', 'ms', times.slice(-SAMPLE)),
+				alone('one of the first networks', 'ms', first),
+				alone('one of the last of 1,000 networks', 'ms', last),
+				alone('the last of 1,000 networks to the first', 'times', [median(last) / median(first)]),
 				alone('weftd has all restored, with 1,000 networks', 'ms', [await restart(host, members)]),
 			]
 		},

@@ -39,9 +39,12 @@ export const TARGETS: readonly Target[] = [
 	{ row: 'new connections, published port from outside, among 5,000 ports', of: 'ratio', atLeast: 1.2 },
 	{ row: 'Join, p50', of: 'weft', atMost: 1.5 },
 	{ row: 'Join, p99', of: 'weft', atMost: 10 },
+	{ row: 'weftd serves, with 0 endpoints', of: 'weft', atMost: 400 },
 	{ row: 'weftd serves, with 10,000 endpoints', of: 'weft', atMost: 2000 },
 	{ row: 'resident memory, with 0 endpoints', of: 'weft', atMost: 90 },
 	{ row: 'resident memory, with 10,000 endpoints', of: 'weft', atMost: 200 },
+	{ row: 'the last of 1,000 networks to the first', of: 'weft', atMost: 1.5 },
+	{ row: 'weftd has all restored, with 1,000 networks', of: 'weft', atMost: 3000 },
 	{ row: 'addresses, in memory', of: 'weft', atLeast: 200_000 },
 ]
 

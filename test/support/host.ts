@@ -27,6 +27,8 @@ export interface HostOptions {
 	readonly dockerdArgs?: readonly string[]
 	/** Start weftd, before dockerd; default true. */
 	readonly weftd?: boolean
+	/** How weftd is started; default as compiled, with what its traces need. */
+	readonly program?: readonly string[]
 	/** More environment for weftd. */
 	readonly env?: Record<string, string>
 }
@@ -129,7 +131,7 @@ export class Host {
 			WEFT_DOCKER_HOST: `unix://${DOCKER_SOCKET}`,
 			WEFT_LOG_LEVEL: 'debug',
 		}
-		this.weftd.start([process.execPath, '--enable-source-maps', WEFTD], {
+		this.weftd.start(this.#options.program ?? [process.execPath, '--enable-source-maps', WEFTD], {
 			...inHost().env,
 			...settings,
 			...this.#options.env,
