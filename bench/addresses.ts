@@ -4,11 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { Ipam } from '../src/ipam/ipam.ts'
+import { parsePoolBases } from '../src/ipam/pools.ts'
+import type { Surroundings } from '../src/ipam/verbs.ts'
 import { LevelStore } from '../src/store/level.ts'
 import type { Store } from '../src/store/store.ts'
 import { alone, median, type Row } from './figures.ts'
 
 const ROUNDS = 5
+/** With room for all. */
+const BASES = parsePoolBases('10.0.0.0/8:8')
+const ALONE: Surroundings = { occupied: async () => [], linkWith: async () => undefined }
 /** In which nothing is kept: what is left is the decision. */
 const NOWHERE: Store = { get: () => undefined, list: () => [], commit: async () => {}, close: async () => {} }
 
@@ -30,10 +35,10 @@ export async function addresses(): Promise<Row[]> {
 
 /** Addresses in a second, each round from a new pool with room for all; `lanes` requests are under way at a time. */
 async function rates(store: Store, count: number, lanes: number): Promise<number[]> {
-	const ipam = new Ipam(store, [], async () => [])
+	const ipam = new Ipam(store, BASES, ALONE)
 	const values: number[] = []
 	for (let round = 0; round < ROUNDS; round++) {
-		const { id: poolId } = await ipam.requestPool({ space: 'weft-local', family: 4, pool: '10.0.0.0/8' })
+		const { id: poolId } = await ipam.requestPool({ space: 'weft-local', family: 4 })
 		const lane = async () => {
 			for (let i = 0; i < count / lanes; i++) await ipam.requestAddress({ poolId, kind: 'endpoint' })
 		}

@@ -83,7 +83,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const host: Host = { store, kernel, facts, ...ofCluster, mutex: new KeyedMutex(), ...known, warn, inform }
 	const metrics = new Metrics()
 	const occupied = async () => [...(await facts.occupied()), ...(clustered?.claimed() ?? [])]
-	const ipam = new Ipam(store, config.pools, occupied, clustered?.networks)
+	const ipam = new Ipam(store, config.pools, { ...facts, occupied }, clustered?.networks)
 	ipam.load()
 	const restoration = new Restoration((error) => log.error({ err: error }, messageOf(error)))
 	const repairs = new Repairs(host, restoration.done, repairLog(log, metrics))

@@ -22,7 +22,7 @@ import { leaving, networkWith } from './entered.ts'
 import { checkGivable, choosable, nextFree } from './leases.ts'
 import { choosePool, type PoolBase, parsePool, parseRange } from './pools.ts'
 import type { SharedVerbs } from './shared-verbs.ts'
-import type { AddressRequest, IpamVerbs, PoolAnswer, PoolRequest } from './verbs.ts'
+import type { AddressRequest, IpamVerbs, PoolAnswer, PoolRequest, Surroundings } from './verbs.ts'
 
 /** A pool with what it takes to decide: everything here follows from the stored records. */
 interface OpenPool {
@@ -40,22 +40,16 @@ interface OpenPool {
 export class Ipam implements IpamVerbs {
 	readonly #store: Store
 	readonly #bases: readonly PoolBase[]
-	/** Networks that this host reaches already: its routes and its nameservers. */
-	readonly #occupied: () => Promise<readonly Cidr[]>
+	readonly #around: Surroundings
 	/** Absent without `WEFT_CLUSTER`. */
 	readonly #shared: SharedVerbs | undefined
 	readonly #pools = new Map<string, OpenPool>()
 	readonly #mutex = new KeyedMutex()
 
-	constructor(
-		store: Store,
-		bases: readonly PoolBase[],
-		occupied: () => Promise<readonly Cidr[]>,
-		shared?: SharedVerbs,
-	) {
+	constructor(store: Store, bases: readonly PoolBase[], around: Surroundings, shared?: SharedVerbs) {
 		this.#store = store
 		this.#bases = bases
-		this.#occupied = occupied
+		this.#around = around
 		this.#shared = shared
 	}
 
@@ -77,7 +71,13 @@ export class Ipam implements IpamVerbs {
 			const id = [request.space, pool, ...(range === undefined ? [] : [range])].join('/')
 			const held = this.#pools.get(id)
 			if (held !== undefined && this.#isSwarms(held)) return { id, pool }
-			const record: Pool = { id, space: request.space, pool, ...(range === undefined ? {} : { range }) }
+			const record: Pool = {
+				id,
+				space: request.space,
+				pool,
+				...(range === undefined ? {} : { range }),
+				...(request.pool === undefined ? {} : { named: true }),
+			}
 			this.#refuseOverlap(record, cidr)
 			await this.#store.commit([{ kind: 'pool', group: '', id, value: record }])
 			this.#pools.set(id, open(record))
@@ -124,29 +124,32 @@ export class Ipam implements IpamVerbs {
 	}
 
 	async requestAddress(request: AddressRequest): Promise<string> {
-		const pool = this.#pools.get(request.poolId)
-		if (pool === undefined) throw new WeftError('not-found', `there is no address pool "${request.poolId}"`)
-		const network = networkWith(this.#store, request.poolId)
+		const { poolId, kind } = request
+		const pool = this.#pools.get(poolId)
+		if (pool === undefined) throw noPool(poolId)
+		const network = networkWith(this.#store, poolId)
 		if (network !== undefined) return await this.#requestShared(pool, network.id, request.address)
-		const chosen = request.address === undefined ? choose(pool) : this.#asked(pool, request.address)
-		const ip = { family: pool.cidr.family, value: chosen }
-		const address = formatIp(ip)
-		const lease: Lease = { poolId: request.poolId, address, kind: request.kind }
-		const changes: Change[] = [{ kind: 'lease', group: request.poolId, id: address, value: lease }]
-		const isNew = !pool.used.has(chosen)
+		const asked = request.address === undefined ? undefined : this.#asked(pool, request.address)
+		const isNew = asked === undefined || !pool.used.has(asked)
+		// What weft chose is on no link of this host but the network's own, and a gateway may well be the host.
+		const isOnLan = pool.record.named === true && kind === 'endpoint'
+		const chosen = asked ?? (isOnLan ? await this.#nextOfOthers(pool) : next(pool))
+		// Released meanwhile: nothing of it is to come back with this commit.
+		if (this.#pools.get(poolId) !== pool) throw noPool(poolId)
 		pool.used.add(chosen)
-		const moves = request.address === undefined
-		if (moves) {
-			pool.cursor = chosen
-			changes.push({ kind: 'pool', group: '', id: request.poolId, value: { ...pool.record, cursor: address } })
+		const address = formatIp({ family: pool.cidr.family, value: chosen })
+		const lease: Lease = { poolId, address, kind }
+		const changes: Change[] = [{ kind: 'lease', group: poolId, id: address, value: lease }]
+		if (asked === undefined) {
+			changes.push({ kind: 'pool', group: '', id: poolId, value: { ...pool.record, cursor: address } })
 		}
 		try {
 			await this.#store.commit(changes)
-			if (moves) pool.kept = chosen
+			if (asked === undefined) pool.kept = chosen
 		} catch (error) {
 			if (isNew) pool.used.delete(chosen)
 			// Unless a later decision has moved it on, whose own commit tells.
-			if (moves && pool.cursor === chosen) pool.cursor = pool.kept
+			if (pool.cursor === chosen) pool.cursor = pool.kept
 			throw error
 		}
 		return `${address}/${pool.cidr.prefix}`
@@ -158,6 +161,23 @@ export class Ipam implements IpamVerbs {
 			throw new WeftError('unreachable', `${why}; set WEFT_CLUSTER as it was when it got network ${networkId}`)
 		}
 		return `${await this.#shared.requestAddress(record.id, address)}/${cidr.prefix}`
+	}
+
+	/** The next one that this host does not have: both would answer for it. Taken before it is looked at, so that nobody else gets it. */
+	async #nextOfOthers(pool: OpenPool): Promise<bigint> {
+		const passed: bigint[] = []
+		try {
+			for (;;) {
+				const value = next(pool)
+				passed.push(value)
+				if ((await this.#around.linkWith({ family: pool.cidr.family, value })) !== undefined) continue
+				passed.pop()
+				return value
+			}
+		} finally {
+			for (const value of passed) pool.used.delete(value)
+			if (passed.some((value) => value === pool.cursor)) pool.cursor = pool.kept
+		}
 	}
 
 	async releaseAddress(poolId: string, address: string): Promise<void> {
@@ -185,7 +205,7 @@ export class Ipam implements IpamVerbs {
 
 	async #choose(request: PoolRequest): Promise<Cidr> {
 		const given = Array.from(this.#pools.values(), (pool) => pool.cidr)
-		const chosen = choosePool(this.#bases, request.family, [...given, ...(await this.#occupied())])
+		const chosen = choosePool(this.#bases, request.family, [...given, ...(await this.#around.occupied())])
 		if (chosen !== undefined) return chosen
 		const bases = this.#bases.filter(({ base }) => base.family === request.family)
 		const names = bases.map(({ base, length }) => `${formatCidr(base)}:${length}`).join(',')
@@ -237,9 +257,18 @@ function open(record: Pool): OpenPool {
 	return { record, cidr, span: choosable(cidr, range), used: new Set(), leaving: new Map(), cursor, kept: cursor }
 }
 
-function choose(pool: OpenPool): bigint {
+/** Which is used from then on. */
+function next(pool: OpenPool): bigint {
 	const value = nextFree(pool.span, pool.used, pool.cursor)
-	if (value !== undefined) return value
+	if (value !== undefined) {
+		pool.used.add(value)
+		pool.cursor = value
+		return value
+	}
 	const where = pool.record.range === undefined ? `subnet ${pool.record.pool}` : `range ${pool.record.range}`
 	throw new WeftError('exhausted', `no address is left in the ${where}`)
+}
+
+function noPool(id: string): WeftError {
+	return new WeftError('not-found', `there is no address pool "${id}"`)
 }

@@ -1,5 +1,5 @@
 /** What Docker's IpamDriver calls come down to, in weft's words. Implemented in this folder, called by cnm/. */
-import type { Family } from '../model/address.ts'
+import type { Cidr, Family, Ip } from '../model/address.ts'
 import type { LeaseKind } from '../model/pool.ts'
 
 export interface PoolRequest {
@@ -32,4 +32,12 @@ export interface IpamVerbs {
 	requestAddress(request: AddressRequest): Promise<string>
 	/** Succeeds for the unknown. */
 	releaseAddress(poolId: string, address: string): Promise<void>
+}
+
+/** What of this host has a say in addresses, asked for at each decision. */
+export interface Surroundings {
+	/** Networks that it reaches already: its routes and its nameservers. */
+	occupied(): Promise<readonly Cidr[]>
+	/** The name of its link that has this address. */
+	linkWith(address: Ip): Promise<string | undefined>
 }

@@ -13,6 +13,8 @@ export interface Pool {
 	readonly pool: string
 	/** Where addresses are chosen when none is asked for; absent: anywhere in the pool. */
 	readonly range?: string
+	/** Somebody asked for this very subnet, as for one that this host is on already. */
+	readonly named?: true
 	/** The address given last, from which the search for the next one starts. */
 	readonly cursor?: string
 }

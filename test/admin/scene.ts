@@ -17,6 +17,7 @@ import { listenOnSocket } from '../../src/listen.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { Restoration } from '../../src/network/restoration.ts'
 import { attach, type Bench, bench, endpointRequest, idOf, networkRequest, portRequest } from '../network/host.ts'
+import { surroundings } from '../support/surroundings.ts'
 
 export const NET = idOf('network 1')
 export const OTHER = idOf('network 2')
@@ -94,7 +95,7 @@ export async function openScene(ready: Promise<void> = Promise.resolve()): Promi
 
 /** `front` with `web`, published on 8080, and a container without a name; another network, whose pool has a range. */
 export async function populate({ bench: world }: Scene): Promise<void> {
-	const ipam = new Ipam(world.store, parsePoolBases('10.210.0.0/16:24'), async () => [])
+	const ipam = new Ipam(world.store, parsePoolBases('10.210.0.0/16:24'), surroundings())
 	ipam.load()
 	for (const [number, range] of [[1], [2, '10.210.2.128/25']] as const) {
 		const pool = `10.210.${number}.0/24`

@@ -196,8 +196,8 @@ export class MortalWeft implements Mortal {
 		const death = new Death(this.#nextDeath())
 		this.store.death = death
 		this.kernel.before = () => death.step()
-		const ipam = new Ipam(this.store, BASES, async () => this.#occupied())
 		const born = bench(this.store, this.kernel)
+		const ipam = new Ipam(this.store, BASES, { ...born.host.facts, occupied: async () => this.#occupied() })
 		const view = {
 			engine: async () => 'engine',
 			networks: async () => this.docker.listed(),

@@ -164,6 +164,20 @@ onEngines('a macvlan network', (engine) => {
 		await assertFootprint(host, clean)
 	})
 
+	it('gives containers no address of the host, nor of the gateway, where nobody keeps to a range', async () => {
+		const words = ['-o', 'mode=macvlan', '-o', 'parent=eth0', '-o', 'host_access=true', '--ipv6']
+		const four = ['--subnet', '203.0.113.0/24', '--gateway', OUTSIDE_V4]
+		await createNetwork(host, 'lan', ...words, ...four, '--subnet', '2001:db8:113::/64', '--gateway', OUTSIDE_V6)
+		await runPair()
+		const given = await Promise.all(['one', 'two'].map((name) => endpointOf(host, name, 'lan')))
+		const sorted = ({ address }: Family) => given.map((each) => each[address]).toSorted()
+		assert.deepEqual(FAMILIES.map(sorted), [
+			['203.0.113.3', '203.0.113.4'],
+			['2001:db8:113::3', '2001:db8:113::4'],
+		])
+		for (const each of given) await assertPings(onHost(host), each.IPAddress)
+	})
+
 	it('takes -p, and says in the log where the container is reached', async () => {
 		await createLan()
 		await runContainer(host, 'one', 'lan', '-p', '8080:80')

@@ -9,8 +9,11 @@ import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
 import { type Cidr, contains, formatIp, last, overlaps, parseCidr, parseIp } from '../../src/model/address.ts'
 import type { Store } from '../../src/store/store.ts'
+import { surroundings } from '../support/surroundings.ts'
 
 export const BASES = parsePoolBases('10.99.0.0/27:29,fd99::/122:124')
+/** Addresses of the host, in subnets that may be asked for. */
+const OWN = ['10.98.1.0', '10.98.3.1', '10.98.4.5', '10.98.4.9', 'fd98:1::2', 'fd98:4::9']
 /** A route over the second pool of each base, and a nameserver in the third. */
 export const OCCUPIED = ['10.99.0.8/29', '10.99.0.20/32', 'fd99::10/124', 'fd99::21/128'].map(parseCidr)
 
@@ -35,7 +38,7 @@ export interface Real {
 }
 
 export function startIpam(store: Store): Ipam {
-	const ipam = new Ipam(store, BASES, async () => OCCUPIED)
+	const ipam = new Ipam(store, BASES, surroundings(OCCUPIED, OWN))
 	ipam.load()
 	return ipam
 }
@@ -69,7 +72,8 @@ function belongTogether(a: { id: string; pool: string }, b: { id: string; pool: 
 }
 
 function remember(model: Model, id: string, pool: string, range?: string): void {
-	const choosable = choosableOf(parseCidr(pool), range === undefined ? undefined : parseCidr(range))
+	const all = choosableOf(parseCidr(pool), range === undefined ? undefined : parseCidr(range))
+	const choosable = all.filter((address) => !OWN.includes(address))
 	model.set(id, { pool, choosable, given: new Set(), cursor: undefined })
 }
 

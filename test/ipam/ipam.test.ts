@@ -4,22 +4,24 @@ import { beforeEach, describe, test } from 'node:test'
 import { isCode, type WeftError } from '../../src/errors.ts'
 import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
+import type { Surroundings } from '../../src/ipam/verbs.ts'
 import { type Cidr, overlaps, parseCidr } from '../../src/model/address.ts'
 import type { Network } from '../../src/model/network.ts'
 import { MemoryStore } from '../support/memory-store.ts'
+import { surroundings } from '../support/surroundings.ts'
 
 const BASES = parsePoolBases('10.210.0.0/16:24,fd77:6566:7400::/48:64')
 
 let store = new MemoryStore()
-let ipam = new Ipam(store, BASES, async () => [])
+let ipam = new Ipam(store, BASES, surroundings())
 
 beforeEach(() => {
 	store = new MemoryStore()
 	ipam = start()
 })
 
-function start(bases = BASES, occupied: readonly string[] = []): Ipam {
-	const started = new Ipam(store, bases, async () => occupied.map(parseCidr))
+function start(bases = BASES, occupied: readonly string[] = [], own: readonly string[] = []): Ipam {
+	const started = new Ipam(store, bases, surroundings(occupied.map(parseCidr), own))
 	started.load()
 	return started
 }
@@ -51,7 +53,7 @@ describe('pools', () => {
 
 	test('a chosen pool overlaps neither with routes nor with nameservers of the host, as they are at that moment', async () => {
 		const occupied: Cidr[] = ['10.210.0.0/23', '10.210.3.53/32', 'fd77:6566:7400::/63'].map(parseCidr)
-		ipam = new Ipam(store, BASES, async () => occupied)
+		ipam = new Ipam(store, BASES, surroundings(occupied))
 		assert.equal((await ipam.requestPool(v4)).pool, '10.210.2.0/24')
 		assert.equal((await ipam.requestPool(v4)).pool, '10.210.4.0/24')
 		assert.equal((await ipam.requestPool(v6)).pool, 'fd77:6566:7400:2::/64')
@@ -177,10 +179,75 @@ describe('pools', () => {
 
 	test('when the host cannot be asked for its routes, nothing is given and the next call is not held up', async () => {
 		let fails = true
-		ipam = new Ipam(store, BASES, async () => (fails ? Promise.reject(new Error('netlink is gone')) : []))
+		ipam = new Ipam(store, BASES, {
+			...surroundings(),
+			occupied: async () => (fails ? Promise.reject(new Error('netlink is gone')) : []),
+		})
 		await assert.rejects(ipam.requestPool(v4), /netlink is gone/)
 		fails = false
 		assert.equal((await ipam.requestPool(v4)).pool, '10.210.0.0/24')
+	})
+})
+
+describe('addresses of this host', () => {
+	const own = ['10.9.0.1', '10.9.0.3', 'fd00:9::2']
+
+	test('are given to no container of a subnet that was named, and to whom they are set aside for', async () => {
+		ipam = start(BASES, [], own)
+		const [four, six] = [await poolOf('10.9.0.0/29'), await poolOf('fd00:9::/126')]
+		assert.deepEqual(
+			[await next(four), await next(four), await next(four)],
+			['10.9.0.2/29', '10.9.0.4/29', '10.9.0.5/29'],
+		)
+		assert.deepEqual([await next(six), await next(six)], ['fd00:9::1/126', 'fd00:9::3/126'])
+		assert.equal(await next(four), '10.9.0.6/29')
+		await refused(next(four), 'exhausted', /no address is left in the subnet 10\.9\.0\.0\/29/)
+		assert.equal(await ask(four, '10.9.0.3'), '10.9.0.3/29')
+		await ipam.releaseAddress(four, '10.9.0.2')
+		assert.equal(await next(four), '10.9.0.2/29')
+	})
+
+	test('may be the gateway that weft chooses, as that of a bridge which was there', async () => {
+		ipam = start(BASES, [], own)
+		const id = await poolOf('10.9.0.0/29')
+		assert.equal(await ipam.requestAddress({ poolId: id, kind: 'gateway' }), '10.9.0.1/29')
+	})
+
+	test('are those of the moment, also after a restart, and parallel requests get others', async () => {
+		const now = [...own]
+		ipam = start(BASES, [], now)
+		const id = await poolOf('10.9.0.0/29')
+		ipam = start(BASES, [], now)
+		const given = await Promise.all(Array.from({ length: 4 }, () => next(id)))
+		assert.deepEqual(given.toSorted(), ['10.9.0.2/29', '10.9.0.4/29', '10.9.0.5/29', '10.9.0.6/29'])
+		now.shift()
+		assert.equal(await next(id), '10.9.0.1/29')
+	})
+
+	test('are not asked for where weft chose the subnet: nothing there is older than the network', async () => {
+		ipam = start(BASES, [], ['10.210.0.1'])
+		const { id } = await ipam.requestPool(v4)
+		assert.equal(await next(id), '10.210.0.1/24')
+	})
+
+	test('that cannot be asked for leave nothing used, and bring back no subnet that was released meanwhile', async () => {
+		let linkWith: Surroundings['linkWith'] = () => Promise.reject(new Error('netlink is gone'))
+		ipam = new Ipam(store, BASES, { ...surroundings(), linkWith: (address) => linkWith(address) })
+		const id = await poolOf('10.9.0.0/29')
+		await assert.rejects(next(id), /netlink is gone/)
+		let tell = (): void => undefined
+		linkWith = () => {
+			return new Promise((resolve) => {
+				tell = () => resolve(undefined)
+			})
+		}
+		const waiting = next(id)
+		await ipam.releasePool(id)
+		tell()
+		await refused(waiting, 'not-found', /there is no address pool/)
+		assert.deepEqual([store.list('pool', ''), store.list('lease', id)], [[], []])
+		linkWith = async () => undefined
+		assert.equal(await next(await poolOf('10.9.0.0/29')), '10.9.0.1/29')
 	})
 })
 

@@ -12,6 +12,7 @@ import type { ClusterNetwork } from '../../src/model/network.ts'
 import { LOCAL_SPACE } from '../../src/model/pool.ts'
 import { MemoryCluster, MemoryServer } from '../support/memory-cluster.ts'
 import { MemoryStore } from '../support/memory-store.ts'
+import { surroundings } from '../support/surroundings.ts'
 
 const RETIREMENT = 1000
 const POOL = '10.1.0.0/24'
@@ -49,7 +50,7 @@ function start({ server, clock }: World, name: string, store = new MemoryStore()
 		lost: (what) => told.lost.push(what),
 		changed: () => undefined,
 	})
-	const ipam = new Ipam(store, parsePoolBases('10.210.0.0/16:24'), async () => [], networks)
+	const ipam = new Ipam(store, parsePoolBases('10.210.0.0/16:24'), surroundings(), networks)
 	ipam.load()
 	const id = `${LOCAL_SPACE}/${POOL}`
 	const request = (address?: string) =>
@@ -271,7 +272,7 @@ test('a host whose network went meanwhile, and whose subnet another one has, giv
 test('without WEFT_CLUSTER such a pool gives nothing, says why, and can be released', async () => {
 	const { a } = await two()
 	await a.request()
-	const ipam = new Ipam(a.store, parsePoolBases('10.210.0.0/16:24'), async () => [])
+	const ipam = new Ipam(a.store, parsePoolBases('10.210.0.0/16:24'), surroundings())
 	ipam.load()
 	const words = /^the subnet 10\.1\.0\.0\/24 is shared .*; set WEFT_CLUSTER as it was when it got network n1$/
 	await assert.rejects(ipam.requestAddress({ poolId: a.id, kind: 'endpoint' }), refusal('unreachable', words))

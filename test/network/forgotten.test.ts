@@ -9,6 +9,7 @@ import { GLOBAL_SPACE } from '../../src/model/pool.ts'
 import { Forgotten, type ListedEndpoints } from '../../src/network/forgotten.ts'
 import type { ListedNetwork } from '../../src/network/listing.ts'
 import { passTime, setTimeOfDay, startClock, stopClock } from '../support/clock.ts'
+import { surroundings } from '../support/surroundings.ts'
 import {
 	attach,
 	type Bench,
@@ -46,7 +47,7 @@ function listing(more: Partial<ListedNetwork> = {}): ListedNetwork {
 
 async function scene(): Promise<Scene> {
 	const host = bench()
-	const ipam = new Ipam(host.store, parsePoolBases('10.210.0.0/16:24'), async () => [])
+	const ipam = new Ipam(host.store, parsePoolBases('10.210.0.0/16:24'), surroundings())
 	const view = {
 		engine: async () => {
 			made.asked++
