@@ -168,4 +168,9 @@ export interface Endpoint {
 	/** The link that stays on the host, or goes from it, by the network's mode; chosen once: see names.ts. */
 	readonly link: string
 	readonly published: readonly PublishedPort[]
+	/**
+	 * Its container has left, and nothing of it is to be in the kernel: on networks where the kernel does not tell, since
+	 * the link is in the container whole, and the host has more of it.
+	 */
+	readonly left?: true
 }

@@ -50,7 +50,7 @@ async function networkDiff(host: Host, id: string, guard: Guard): Promise<Differ
 
 async function endpointDiff(host: Host, network: Network, id: string): Promise<Difference[]> {
 	const endpoint = host.store.get('endpoint', network.id, id)
-	if (endpoint === undefined) return []
+	if (endpoint === undefined || endpoint.left === true) return []
 	const found = await host.kernel.differences(wantedOf(host, network, endpoint))
 	return found.map((what) => ({ networkId: network.id, endpointId: id, what }))
 }

@@ -89,11 +89,12 @@ async function clearAddresses(host: Host, network: Network, wanted: Designed): P
 }
 
 /**
- * Whether a container may have it: its link is in a sandbox. Where that is on this host, dockerd has moved it back from
+ * Whether a container may have it: it has not left, and its link is in a sandbox. Where that is on this host, dockerd has moved it back from
  * one that is no more; where the host's end is gone, the sandbox took both with it. Of what has no end on the host
  * nothing speaks against it.
  */
 export function isAlive(host: Host, network: Network, endpoint: Endpoint): boolean {
+	if (endpoint.left === true) return false
 	const link = modeOf(network).link(network, endpoint)
 	if (link === undefined) return true
 	const { name, hostEnd } = link
@@ -139,11 +140,12 @@ export function resourcesOf(network: Network, endpoint: Endpoint): Resource[] {
 	return [...mode.attached(network, endpoint), ...mode.published(network, endpoint)]
 }
 
-/** Writes no record: the link's name is on record since CreateEndpoint, and whether it exists the kernel knows. */
+/** Writes no record: the link's name is on record since CreateEndpoint, and whether it exists the kernel knows, unless it had left. */
 export function join(host: Host, networkId: string, endpointId: string): Promise<JoinAnswer> {
 	return host.mutex.run(endpointKey(endpointId), async () => {
 		const network = needNetwork(host, networkId)
-		const endpoint = needEndpoint(host, networkId, endpointId)
+		const { left, ...endpoint } = needEndpoint(host, networkId, endpointId)
+		if (left === true) await host.store.commit([put(endpoint)])
 		const mode = modeOf(network)
 		if (!host.prepared.delete(endpointId)) await host.kernel.ensure(mode.attached(network, endpoint))
 		const { onLink = [], ...attachment } = mode.attachment(network, endpoint)
@@ -167,5 +169,7 @@ export function leave(host: Host, networkId: string, endpointId: string): Promis
 /** What a container's end leaves behind is only the record, until Docker deletes it. */
 export async function detach(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
 	await takeAway(host, network, endpoint)
-	if (endpoint.published.length > 0) await host.store.commit([put({ ...endpoint, published: [] })])
+	const leaves = hasParent(network) && network.shim !== undefined && endpoint.left !== true
+	if (endpoint.published.length === 0 && !leaves) return
+	await host.store.commit([put({ ...endpoint, published: [], ...(leaves ? { left: true } : {}) })])
 }

@@ -46,6 +46,8 @@ export async function resync(host: Host, observed: readonly Resource[]): Promise
  * does not tell, since it may be in use.
  */
 async function isWanted(host: Host, network: Network, endpoint: Endpoint): Promise<boolean> {
+	// Whose link may be on the host, on its way to where it ends.
+	if (endpoint.left === true) return false
 	try {
 		return isAlive(host, network, endpoint) || (await host.kernel.isAwaited(endpoint.link))
 	} catch (error) {
@@ -79,7 +81,7 @@ export function repairNetwork(host: Host, id: string): Promise<readonly string[]
 function repairEndpoint(host: Host, network: Network, id: string): Promise<readonly string[]> {
 	return host.mutex.run(endpointKey(id), async () => {
 		const endpoint = host.store.get('endpoint', network.id, id)
-		if (endpoint === undefined) return []
+		if (endpoint === undefined || endpoint.left === true) return []
 		const hostEnd = modeOf(network).link(network, endpoint)?.hostEnd
 		const gone = hostEnd !== undefined && !host.kernel.hasLink(hostEnd)
 		return gone ? [] : host.kernel.repair(resourcesOf(network, endpoint))

@@ -236,7 +236,9 @@ function ownObjects(kernel: FakeKernel): string[] {
 function doubtful({ store, kernel }: Bench): string[] {
 	const lans = store.list('network', '').filter(hasParent)
 	const attached = lans.flatMap((network) => {
-		const lost = store.list('endpoint', network.id).filter(({ link }) => !kernel.hasLink(link) && !kernel.isAway(link))
+		const lost = store.list('endpoint', network.id).filter(({ link, left }) => {
+			return left !== true && !kernel.hasLink(link) && !kernel.isAway(link)
+		})
 		return lost.flatMap((endpoint) => modeOf(network).attached(network, endpoint))
 	})
 	return objectsOf(attached)

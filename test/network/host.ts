@@ -130,7 +130,7 @@ export function endpoints({ store }: Bench, number = 1): readonly Endpoint[] {
 	return store.list('endpoint', idOf(`network ${number}`))
 }
 
-/** What the records of the settled networks ask for, and of the endpoints whose link is there or in a container whole. */
+/** What the records of the settled networks ask for, and of the endpoints that have not left and whose link is there, or in a container whole. */
 export function planned(bench: Bench): Resource[] {
 	return networks(bench)
 		.filter(({ settled }) => settled)
@@ -138,7 +138,7 @@ export function planned(bench: Bench): Resource[] {
 			const mode = modeOf(network)
 			const attached = bench.store
 				.list('endpoint', network.id)
-				.filter(({ link }) => bench.kernel.hasLink(link) || bench.kernel.isAway(link))
+				.filter(({ link, left }) => left !== true && (bench.kernel.hasLink(link) || bench.kernel.isAway(link)))
 				.flatMap((endpoint) => [...mode.attached(network, endpoint), ...mode.published(network, endpoint)])
 			const there = attached.filter((each) => each.kind !== 'lan' || !bench.kernel.isAway(each.name))
 			return [...mode.network(network), ...there]

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isCode } from '../../src/errors.ts'
 import type { LinkFacts } from '../../src/kernel/host.ts'
+import { diff } from '../../src/network/diff.ts'
 import { repairNetwork } from '../../src/network/resync.ts'
 import {
 	attach,
@@ -189,6 +190,28 @@ describe('a macvlan network with host_access', () => {
 		assert.deepEqual(ofShim(host), ofNetwork)
 		await host.verbs.deleteNetwork(NETWORK)
 		assert.deepEqual(ofShim(host), [])
+	})
+
+	it('has no route to a container that has left, after a look at everything and after the next start', async () => {
+		const first = await joined()
+		await first.verbs.leave(NETWORK, ENDPOINT)
+		await repairNetwork(first.host, NETWORK)
+		assert.deepEqual([ofShim(first), await diff(first.host)], [ofNetwork, []])
+		const host = bench(first.store, first.kernel)
+		assert.deepEqual(await host.resync(), { networks: 1, endpoints: 0, dead: 1 })
+		assert.deepEqual(ofShim(host), ofNetwork)
+		await host.verbs.deleteEndpoint(NETWORK, ENDPOINT)
+		assert.deepEqual(endpoints(host), [])
+	})
+
+	it('has the route again for one that joins once more', async () => {
+		const first = await joined()
+		await first.verbs.leave(NETWORK, ENDPOINT)
+		const { link = '' } = await first.verbs.join(NETWORK, ENDPOINT)
+		first.kernel.moveAway(link)
+		const host = bench(first.store, first.kernel)
+		assert.deepEqual(await host.resync(), { networks: 1, endpoints: 1, dead: 0 })
+		assert.deepEqual(ofShim(host), [...ofNetwork, ...ofEndpoint].sort())
 	})
 
 	it('has its routes again after a reboot and after somebody took the link away', async () => {
