@@ -2,8 +2,8 @@
 import { isErrno } from '../errors.ts'
 import { formatCidr, networkOf, parseCidr } from '../model/address.ts'
 import { hasRoute, type Single } from './effects.ts'
-import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
+import { behindParent } from './parent-mtu.ts'
 import {
 	type Address,
 	type BridgeLink,
@@ -14,8 +14,10 @@ import {
 	identity,
 	type Resource,
 	type Route,
+	type ShimLink,
 	type Sysctl,
 	type VethLink,
+	type VlanLink,
 } from './resource.ts'
 import { readSysctl } from './sysctl.ts'
 
@@ -63,8 +65,7 @@ async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | u
 			return (await rtnetlink.link(resource.link))?.up === false ? 'down' : undefined
 		case 'shim':
 		case 'vlan':
-			// Up or down with its parent, or by a resource of its own.
-			return rtnetlink.indexOf(resource.name) === undefined ? 'gone' : undefined
+			return amissOnParent(rtnetlink, resource)
 		case 'veth':
 			return amissOfPair(rtnetlink, resource)
 		case 'address':
@@ -87,7 +88,14 @@ async function amissOfLink(rtnetlink: Rtnetlink, wanted: BridgeLink | DummyLink)
 	return wanted.kind === 'bridge' && wanted.kept !== true ? amissOfMtu(link, wanted) : undefined
 }
 
-function amissOfMtu({ mtu }: LinkInfo, wanted: BridgeLink | VethLink): string | undefined {
+/** Up or down with its parent, or by a resource of its own. */
+async function amissOnParent(rtnetlink: Rtnetlink, wanted: ShimLink | VlanLink): Promise<string | undefined> {
+	if (rtnetlink.indexOf(wanted.name) === undefined) return 'gone'
+	const behind = await behindParent(rtnetlink, wanted)
+	return behind === undefined ? undefined : amissOfMtu(behind, { mtu: behind.most })
+}
+
+function amissOfMtu({ mtu }: { readonly mtu: number }, wanted: { readonly mtu: number }): string | undefined {
 	return mtu === wanted.mtu ? undefined : `with an MTU of ${mtu} instead of ${wanted.mtu}`
 }
 

@@ -6,6 +6,7 @@ import { PROC } from './host-files.ts'
 import type { MovedLinks } from './moved-links.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
+import { followParent } from './parent-mtu.ts'
 import type { HostPorts } from './ports.ts'
 import type {
 	Address,
@@ -74,6 +75,11 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, moved: MovedLink
 			sort.kind === 'macvlan' ? rtnetlink.addMacvlan({ ...link, ...sort }) : rtnetlink.addIpvlan({ ...link, ...sort })
 		return unlessThere(onParent(parent, sort, knownKind(sort.kind, made)))
 	}
+	/** Of one that was there. */
+	const follow = async (link: ShimLink | VlanLink): Promise<false> => {
+		await followParent(rtnetlink, link)
+		return false
+	}
 	return {
 		bridge: {
 			ensure: async (link) => {
@@ -118,7 +124,7 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, moved: MovedLink
 					await unlessGone(rtnetlink.deleteLinkAt(place))
 			},
 		},
-		shim: { ensure: addOnParent, remove: deleteOwn },
+		shim: { ensure: async (link) => (await addOnParent(link)) || follow(link), remove: deleteOwn },
 		up: {
 			ensure: async ({ link }) => {
 				await rtnetlink.setLink({ index: indexOf(link), up: true })
@@ -127,9 +133,11 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, moved: MovedLink
 			remove: async () => undefined,
 		},
 		vlan: {
-			ensure: async ({ parent, ...link }) =>
-				rtnetlink.indexOf(link.name) === undefined &&
-				(await unlessThere(knownKind('vlan', rtnetlink.addVlan({ ...link, parent: parentIndex(parent), up: true })))),
+			ensure: async (link) => {
+				if (rtnetlink.indexOf(link.name) !== undefined) return follow(link)
+				const { parent, ...rest } = link
+				return unlessThere(knownKind('vlan', rtnetlink.addVlan({ ...rest, parent: parentIndex(parent), up: true })))
+			},
 			remove: deleteLink,
 		},
 		dummy: {

@@ -48,7 +48,7 @@ export interface LanLink {
 	readonly mtu?: number
 }
 
-/** A link on `parent` that stays on the host, down at first. */
+/** A link on `parent` that stays on the host, down at first, with the parent's MTU. */
 export interface ShimLink {
 	readonly kind: 'shim'
 	readonly name: string
@@ -62,7 +62,7 @@ export interface LinkUp {
 	readonly link: string
 }
 
-/** Up. One that is there is left as it is. */
+/** Up. One that is there is left as it is, but for the MTU, which is the parent's. */
 export interface VlanLink extends Vlan {
 	readonly kind: 'vlan'
 }

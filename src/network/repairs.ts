@@ -18,6 +18,8 @@ interface Seen {
 	/** Set up by somebody, whether or not it has a carrier. */
 	readonly up: boolean
 	readonly masterIndex?: number
+	/** Bytes. */
+	readonly mtu?: number
 }
 
 export class Repairs {
@@ -29,6 +31,8 @@ export class Repairs {
 	readonly #links: Keeper
 	/** Names of links with which something is amiss, as far as has been seen. */
 	#suspects = new Set<string>()
+	/** Of links below weft's own, as last seen: bytes. */
+	readonly #mtus = new Map<string, number>()
 
 	/** Nothing is repaired before `ready`, when all has been made true for the first time. */
 	constructor(host: Host, ready: Promise<void>, log: KeeperLog) {
@@ -69,12 +73,13 @@ export class Repairs {
 	 * A link came or changed. A container's that is on its bridge and up before the next look is none to look at, as while weft
 	 * makes it; a bridge that looks right may still be without what it lost meanwhile.
 	 */
-	linkChanged({ name, kind, up, masterIndex }: Seen): void {
+	linkChanged({ name, kind, up, masterIndex, mtu }: Seen): void {
 		const containers = kind === 'veth' && mayBeLinkName(name)
 		if (kind === 'bridge' && !up && this.#isBridge(name)) this.#suspect(name, `link ${name} was set down`)
 		else if (containers && masterIndex === undefined) this.#suspect(name, `link ${name} left its bridge`)
 		else if (containers && !up) this.#suspect(name, `link ${name} was set down`)
 		else if (up && this.#isMissed(name)) this.#suspect(name, `link ${name} is back`)
+		else if (this.#hasNewMtu(name, mtu)) this.#suspect(name, `link ${name} has another MTU`)
 		else if (kind === 'veth') this.#suspects.delete(name)
 	}
 
@@ -137,12 +142,21 @@ export class Repairs {
 
 	/** Whether a link of weft's belongs on it and went with it. */
 	#isMissed(name: string): boolean {
-		if (mayBeLinkName(name)) return false
-		const { kernel } = this.#host
-		return settledLans(this.#host).some((network) => {
-			const [lowest] = network.vlans
-			return (lowest?.parent ?? network.parent) === name && madeLinks(network).some((link) => !kernel.hasLink(link))
-		})
+		return this.#madeOn(name).some((link) => !this.#host.kernel.hasLink(link))
+	}
+
+	/** Whether links of weft's are to follow it, which each of them that comes or goes tells of as well. */
+	#hasNewMtu(name: string, mtu: number | undefined): boolean {
+		if (mtu === undefined || mtu === this.#mtus.get(name) || this.#madeOn(name).length === 0) return false
+		this.#mtus.set(name, mtu)
+		return true
+	}
+
+	/** Names of weft's own links on a link of somebody else's. */
+	#madeOn(name: string): string[] {
+		if (mayBeLinkName(name)) return []
+		const on = settledLans(this.#host).filter((network) => (network.vlans[0]?.parent ?? network.parent) === name)
+		return on.flatMap(madeLinks)
 	}
 
 	#suspectAll(cause: string): void {

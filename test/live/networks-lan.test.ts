@@ -171,6 +171,28 @@ describe('containers on the network of a parent', { skip: noBed() }, () => {
 		assert.deepEqual(await all(), before)
 	})
 
+	it('have the MTU of the parent, which they follow when it gets smaller, and the host’s own link also when it grows', async () => {
+		const id = await createNetwork('following', { host_access: 'true' })
+		const place = await run(id, 81)
+		const watching = await weft.watch()
+		const mtuOf = async (name: string) => (await links()).find(({ ifname }) => ifname === name)?.mtu
+		const inside = async (of: Peer) => JSON.parse(await of.run('ip', '-j', 'link', 'show', 'eth0'))[0]?.mtu
+		const assertHas = async (mtu: number, container: number): Promise<void> => {
+			await bed.host.ip(`link set eth0 mtu ${mtu}`)
+			await eventually(async () => (await mtuOf(`weft${id.slice(0, 11)}`)) === mtu, { what: `an MTU of ${mtu}` })
+			assert.equal(await inside(place), container)
+		}
+		await assertHas(1300, 1300)
+		await assertHas(1400, 1300)
+		await assertHas(1500, 1300)
+		await watching.end()
+		const next = await run(id, 82)
+		assert.equal(await inside(next), 1500)
+		await stop(id, 81, place)
+		await stop(id, 82, next)
+		await weft.verbs.deleteNetwork(id)
+	})
+
 	it('macvlan_mode=passthru: has one container, with the parent for itself, whose MAC comes back', async () => {
 		const macOf = async () => (await links()).find(({ ifname }) => ifname === 'eth0')?.address
 		const before = await macOf()

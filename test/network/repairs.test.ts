@@ -290,6 +290,30 @@ describe('repairs', () => {
 		assert.match(host.log.at(-1) ?? '', /link eth0 is back: put network .* right, of which link eth0.50 was gone/)
 	})
 
+	it('make VLANs and the link of the host follow a parent that got a larger MTU, and are made once', async () => {
+		const host = watched()
+		const state = { addresses: ['10.210.2.200/24', 'fd00:2::200/64'], routesLocalnet: false }
+		host.kernel.addForeignLink('eth0', { state })
+		const on = (parent: string, more: object) => ({ options: { mode: 'macvlan', parent, ...more } })
+		await host.verbs.createNetwork(networkRequest(1, on('eth0.100.50', {})))
+		await host.verbs.createNetwork(networkRequest(2, on('eth0', { host_access: 'true' })))
+		host.repairs.linkChanged({ name: 'eth0', up: true, mtu: 1500 })
+		await pass(1000)
+		assert.deepEqual(host.log, [])
+		for (const parent of ['eth0', 'eth0.100']) host.kernel.grow(parent)
+		const repair = mock.method(host.kernel, 'repair')
+		for (let i = 0; i < 2; i++) {
+			host.repairs.linkChanged({ name: 'eth0', up: true, mtu: 9000 })
+			await pass(1000)
+		}
+		const small = (name: string) => `link ${name} was with an MTU of 1500 instead of 9000`
+		const right = (number: number) => `put network ${idOf(`network ${number}`).slice(0, 12)} right, of which`
+		const vlans = ['eth0.100', 'eth0.100.50'].map(small).join(', ')
+		const shim = small(`weft${idOf('network 2').slice(0, 11)}`)
+		assert.deepEqual(host.log, [`link eth0 has another MTU: ${right(1)} ${vlans}, ${right(2)} ${shim}`])
+		assert.equal(repair.mock.callCount(), 2)
+	})
+
 	it('are not made of what weft itself takes away', async () => {
 		const host = await populated()
 		const [link] = endpoints(host).map((each) => each.link)
@@ -320,6 +344,7 @@ describe('repairs', () => {
 		host.repairs.linkChanged({ name: 'veth1', kind: 'veth', up: true })
 		host.repairs.linkGone({ name: 'eth0', up: false })
 		host.repairs.linkBared('eth0')
+		host.repairs.linkChanged({ name: 'eth0', up: true, mtu: 9000 })
 		await pass(1000)
 		assert.equal(repair.mock.callCount(), 0)
 	})

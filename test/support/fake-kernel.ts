@@ -50,6 +50,8 @@ export class FakeKernel implements Kernel {
 	readonly #taken = new Set<string>()
 	/** Links that somebody has set down. */
 	readonly #down = new Set<string>()
+	/** Links that have not followed their parent. */
+	readonly #behind = new Set<string>()
 	readonly #spares: string[] = []
 
 	async ensure(resources: readonly Resource[]): Promise<void> {
@@ -277,6 +279,13 @@ export class FakeKernel implements Kernel {
 		if (link !== undefined && isLink(link)) this.#forget(link)
 	}
 
+	/** Somebody gives it a larger MTU, which links on it do not get by themselves. */
+	grow(parent: string): void {
+		for (const each of this.#there.values()) {
+			if ((each.kind === 'vlan' || each.kind === 'shim') && each.parent === parent) this.#behind.add(each.name)
+		}
+	}
+
 	setDown(link: string): void {
 		this.#down.add(link)
 	}
@@ -327,6 +336,7 @@ export class FakeKernel implements Kernel {
 			if (this.masterOf(resource.name) !== resource.master) return `not on ${resource.master}`
 			return this.#down.has(resource.name) ? 'down' : undefined
 		}
+		if ('name' in resource && this.#behind.has(resource.name)) return 'with an MTU of 1500 instead of 9000'
 		const shows = ['bridge', 'vlan', 'shim', 'dummy', 'address', 'route'].includes(resource.kind)
 		return shows && !this.#there.has(identity(resource)) ? 'gone' : undefined
 	}
@@ -419,6 +429,7 @@ export class FakeKernel implements Kernel {
 		if (link.kind === 'veth') this.#need(link.master)
 		if (this.link(link.name)?.kind === link.kind) {
 			this.#down.delete(link.name)
+			this.#behind.delete(link.name)
 			if (link.kind === 'veth') this.#put(link)
 			return false
 		}

@@ -140,6 +140,20 @@ describe('VLANs as parents', { skip: noHost() }, () => {
 		await assertFootprint(host, clean)
 	})
 
+	it('follow the MTU of their parent, whether it gets smaller or larger', async () => {
+		await create('inner', 'macvlan', 'eth0.100.50', '10.100.0.0/24')
+		for (const mtu of [1300, 1400, 1500]) {
+			await host.exec(['ip', 'link', 'set', 'eth0', 'mtu', String(mtu)])
+			const read = () => host.exec(['sh', '-c', 'cat /sys/class/net/eth0.100/mtu /sys/class/net/eth0.100.50/mtu'])
+			const what = `an MTU of ${mtu}`
+			await eventually(async () => (await read()).trim() === `${mtu}\n${mtu}`, { what, within: 30_000 })
+		}
+		const read = ['cat', '/sys/class/net/eth0/mtu']
+		assert.equal(await host.docker('run', '--rm', '--net', 'inner', IMAGE, ...read), '1500')
+		await host.docker('network', 'rm', 'inner')
+		await assertFootprint(host, clean)
+	})
+
 	it('are refused in words with a number that is none, and nothing is left', async () => {
 		const words = ['network', 'create', '--driver', 'weft', '--subnet', '10.50.0.0/24', '-o']
 		for (const [parent, mode] of [
