@@ -26,7 +26,7 @@ export const doctor: Command = {
 	name: 'doctor',
 	summary: 'checks everything, and says what to do',
 	help: `Checks that weftd answers and is of this version, that the networks of the last run are there again, what
-the kernel and this host lack, that repairs succeed, that Docker has the networks, that pools have addresses
+the kernel and this host lack, that repairs succeed, that the cluster is reached, that Docker has the networks, that pools have addresses
 left, and that the kernel is as it should be (weft diff). Each check is a line, with what to do below it where it is not all well. Exit
 status 1 where there is a problem.`,
 	run: async (client) => {
@@ -58,6 +58,7 @@ export function checksOf({ status, networks, pools, differences }: Findings): Ch
 		bridgesOf(status),
 		nftablesOf(status),
 		repairsOf(status),
+		...clusterOf(status),
 		...unknownOf(status, networks),
 		...poolsOf(pools),
 		differencesOf(differences),
@@ -117,6 +118,25 @@ function repairsOf({ repairs }: Status): Check {
 	if (last === null) return { level: 'ok', found: 'nothing had to be repaired since the start' }
 	const found = `${count(done, 'repair')} since the start; the last at ${last.at}, because ${last.cause}`
 	return { level: 'note', found, advice: 'where this goes on, find out which program does it' }
+}
+
+function clusterOf({ cluster }: Status): Check[] {
+	if (cluster === null) return []
+	const { reached, member, hosts, present } = cluster
+	const problem = cluster.problem ?? 'it was not asked yet'
+	if (!member) {
+		const advice = 'mend that; until then networks of several hosts give no addresses here'
+		return [{ level: 'problem', found: `this host is no member of the cluster: ${problem}`, advice }]
+	}
+	if (!reached) {
+		const advice = 'look after etcd; containers go on, and new ones start while this host has addresses left'
+		return [{ level: 'note', found: `the cluster is not reached: ${problem}`, advice }]
+	}
+	const away = (hosts ?? 0) - (present ?? 0)
+	if (away === 0)
+		return [{ level: 'ok', found: `the cluster has ${count(hosts ?? 0, 'host')}, and all show themselves` }]
+	const advice = 'weft node ls names what does not; weft node forget HOST gives back what one had that is gone for good'
+	return [{ level: 'note', found: `${count(away, 'host')} of the cluster unreachable`, advice }]
 }
 
 /** Networks that Docker, which answers, does not have. */

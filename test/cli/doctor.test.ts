@@ -46,6 +46,7 @@ const NETWORK: NetworkSummary = {
 	endpoints: 0,
 	ports: 0,
 }
+const CLUSTER = { reached: true, problem: null, member: true, address: '192.0.2.1', hosts: 2, present: 2 }
 const WELL: Findings = { status: STATUS, networks: [NETWORK], pools: [POOL], differences: [] }
 
 function worst(findings: Findings): Check[] {
@@ -56,6 +57,9 @@ describe('the doctor', () => {
 	it('has nothing to say where all is well', () => {
 		assert.deepEqual(worst(WELL), [])
 		assert.match(textOf(checksOf(WELL)), /^(ok {7}.+\n)+$/)
+		const clustered = { ...WELL, status: { ...STATUS, cluster: CLUSTER } }
+		assert.deepEqual(worst(clustered), [])
+		assert.match(textOf(checksOf(clustered)), /^ok +the cluster has 2 hosts, and all show themselves$/m)
 	})
 
 	it('names a network that Docker does not have, unless Docker does not answer', () => {
@@ -83,6 +87,14 @@ describe('the doctor', () => {
 			/libnftables is missing/,
 		],
 		['repairs', 'note', { repairs: { done: 2, failed: 0, last } }, /2 repairs .* because nft deleted table/],
+		[
+			'a cluster that does not answer',
+			'note',
+			{ cluster: { ...CLUSTER, reached: false, problem: 'x' } },
+			/reached: x$/,
+		],
+		['a host that is no member', 'problem', { cluster: { ...CLUSTER, member: false, problem: 'y' } }, /cluster: y$/],
+		['an unreachable host', 'note', { cluster: { ...CLUSTER, present: 1 } }, /^1 host of the cluster unreachable$/],
 		['repairs that failed', 'note', { repairs: { done: 2, failed: 1, last } }, /1 repair failed/],
 	] as const) {
 		it(`tells of ${what}, and what to do`, () => {
