@@ -263,7 +263,7 @@ test('a proxy whose etcd is away is left for the next endpoint, and said to be o
 })
 
 test('a watch goes on to the next endpoint where one gives no answer', { skip }, async (t) => {
-	const cluster = client(t, [await silent(t), shared?.url ?? ''], { patience: 300 })
+	const cluster = client(t, [await silent(t), shared?.url ?? ''], { patience: 1500 })
 	const other = client(t, [shared?.url ?? ''])
 	const { revision } = await other.range('silent/')
 	const told = listen(t, cluster, 'silent/', revision)
