@@ -1,11 +1,10 @@
 /** Links: the bodies of their requests and the reading of their answers. Pure; see linux/if_link.h. */
 
-import { formatMac, type Ip, parseMac } from '../../model/address.ts'
+import { formatMac, parseMac } from '../../model/address.ts'
 import {
 	type Attributes,
 	attributes,
 	bytes,
-	ip,
 	type Message,
 	NLM_F_CREATE,
 	NLM_F_EXCL,
@@ -17,7 +16,6 @@ import {
 	readU32,
 	text,
 	u8,
-	u16be,
 	u32,
 } from './message.ts'
 
@@ -30,7 +28,7 @@ const AF_UNSPEC = 0
 const AF_BRIDGE = 7
 const IFF_UP = 1
 const IFF_LOOPBACK = 8
-const HEADER = 16
+export const HEADER = 16
 
 export const IFLA_ADDRESS = 1
 export const IFLA_IFNAME = 3
@@ -38,7 +36,7 @@ export const IFLA_MTU = 4
 export const IFLA_LINK = 5
 const IFLA_MASTER = 10
 const IFLA_PROTINFO = 12
-const IFLA_LINKINFO = 18
+export const IFLA_LINKINFO = 18
 const IFLA_STATS64 = 23
 const IFLA_GROUP = 27
 const IFLA_EXT_MASK = 29
@@ -47,7 +45,7 @@ const IFLA_NEW_NETNSID = 45
 const IFLA_CARRIER_UP_COUNT = 47
 const IFLA_NEW_IFINDEX = 49
 const IFLA_INFO_KIND = 1
-const IFLA_INFO_DATA = 2
+export const IFLA_INFO_DATA = 2
 const IFLA_INFO_SLAVE_KIND = 4
 const IFLA_INFO_SLAVE_DATA = 5
 const VETH_INFO_PEER = 1
@@ -55,11 +53,6 @@ const IFLA_BR_MULTI_BOOLOPT = 46
 const BR_BOOLOPT_NO_LL_LEARN = 1
 const IFLA_BRPORT_MODE = 4
 const IFLA_BRPORT_ISOLATED = 33
-const IFLA_VXLAN_ID = 1
-const IFLA_VXLAN_LOCAL = 4
-const IFLA_VXLAN_LEARNING = 7
-const IFLA_VXLAN_PORT = 15
-const IFLA_VXLAN_LOCAL6 = 17
 /** Counters are most of a link's answer and nobody reads those of all links. */
 const RTEXT_FILTER_SKIP_STATS = 8
 
@@ -112,18 +105,6 @@ export interface NewVeth {
 	readonly master?: number
 	/** Of both ends. */
 	readonly mtu?: number
-}
-
-export interface NewVxlan {
-	readonly name: string
-	readonly id: number
-	/** UDP port, of both sides. */
-	readonly port: number
-	readonly mtu: number
-	readonly mac: string
-	/** Source address of the tunnel. */
-	readonly local?: Ip
-	readonly learning: false
 }
 
 export interface LinkChange {
@@ -184,18 +165,6 @@ export function newVeth(veth: NewVeth): Request {
 	const master = veth.master === undefined ? [] : [u32(IFLA_MASTER, veth.master)]
 	const peer = nested(VETH_INFO_PEER, header(0), text(IFLA_IFNAME, veth.peer), ...mtu, ...mac)
 	return created('veth', true, [peer], text(IFLA_IFNAME, veth.name), ...mtu, ...master)
-}
-
-export function newVxlan(vxlan: NewVxlan): Request {
-	const local = vxlan.local
-	const data = [
-		u32(IFLA_VXLAN_ID, vxlan.id),
-		u16be(IFLA_VXLAN_PORT, vxlan.port),
-		u8(IFLA_VXLAN_LEARNING, Number(vxlan.learning)),
-		...(local === undefined ? [] : [ip(local.family === 4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6, local)]),
-	]
-	const mac = bytes(IFLA_ADDRESS, parseMac(vxlan.mac))
-	return created('vxlan', true, data, text(IFLA_IFNAME, vxlan.name), u32(IFLA_MTU, vxlan.mtu), mac)
 }
 
 /** By name in the message: between a lookup of the index and its use, the index could become another link's. */

@@ -17,7 +17,7 @@ import {
 } from './message.ts'
 
 export const RTM_NEWNEIGH = 28
-const RTM_DELNEIGH = 29
+export const RTM_DELNEIGH = 29
 const RTM_GETNEIGH = 30
 
 const AF_BRIDGE = 7

@@ -17,7 +17,7 @@ import {
 } from './message.ts'
 
 export const RTM_NEWROUTE = 24
-const RTM_DELROUTE = 25
+export const RTM_DELROUTE = 25
 const RTM_GETROUTE = 26
 
 const HEADER = 12

@@ -13,6 +13,7 @@ import * as neighbour from './neighbour.ts'
 import { SocketPool } from './pool.ts'
 import * as route from './route.ts'
 import * as stacked from './stacked-link.ts'
+import * as vxlan from './vxlan.ts'
 
 const NETLINK_ROUTE = 0
 const SOCKETS = 2
@@ -40,10 +41,19 @@ export class Rtnetlink {
 	}
 
 	/** By its name or its index. */
-	async link(which: string | number): Promise<link.LinkInfo | undefined> {
+	link(which: string | number): Promise<link.LinkInfo | undefined> {
+		return this.#linkAs(which, link.readLink)
+	}
+
+	/** Undefined where there is no link of that name. */
+	vxlan(name: string): Promise<(link.LinkInfo & vxlan.VxlanInfo) | undefined> {
+		return this.#linkAs(name, (answer) => ({ ...link.readLink(answer), ...vxlan.readVxlan(answer) }))
+	}
+
+	async #linkAs<T>(which: string | number, read: (message: Message) => T): Promise<T | undefined> {
 		try {
 			const [answer] = await this.#ask(link.getLink(which))
-			return answer === undefined ? undefined : link.readLink(answer)
+			return answer === undefined ? undefined : read(answer)
 		} catch (error) {
 			if (isErrno(error, 'ENODEV')) return undefined
 			throw error
@@ -93,8 +103,8 @@ export class Rtnetlink {
 	}
 
 	/** A VXLAN device, up. */
-	async addVxlan(vxlan: link.NewVxlan): Promise<void> {
-		await this.#ask(link.newVxlan(vxlan))
+	async addVxlan(added: vxlan.NewVxlan): Promise<void> {
+		await this.#ask(vxlan.newVxlan(added))
 	}
 
 	async addMacvlan(macvlan: stacked.NewMacvlan): Promise<void> {

@@ -7,14 +7,12 @@ import {
 	getLinks,
 	newBridge,
 	newVeth,
-	newVxlan,
 	readLink,
 	setBridgePort,
 	setLink,
 	setMtuByName,
 } from '../../../src/kernel/netlink/link.ts'
 import { deleteLinkAt, getLinkAt } from '../../../src/kernel/netlink/namespace.ts'
-import { parseIp } from '../../../src/model/address.ts'
 import { hex } from './hex.ts'
 
 const CREATE = 0x600
@@ -58,22 +56,6 @@ test('both ends of a veth pair are in one message', () => {
 			'0800 0400 aa050000',
 			'0a00 0100 024200000002 0000',
 		),
-	)
-})
-
-test('a VXLAN device has its source address in the attribute of its family', () => {
-	const vxlan = { name: 'vx', id: 42, port: 4789, mtu: 1450, mac: '02:42:00:00:00:03', learning: false } as const
-	const front = hex(UP, '0700 0300 767800 00', '0800 0400 aa050000', '0a00 0100 024200000003 0000')
-	const kind = '0a00 0100 76786c616e00 0000'
-	const data = ['0800 0100 2a000000', '0600 0f00 12b5 0000', '0500 0700 00 000000'] as const
-	assert.equal(newVxlan(vxlan).body.toString('hex'), front + hex('2c00 1280', kind, '1c00 0280', ...data))
-	assert.equal(
-		newVxlan({ ...vxlan, local: parseIp('192.0.2.1') }).body.toString('hex'),
-		front + hex('3400 1280', kind, '2400 0280', ...data, '0800 0400 c0000201'),
-	)
-	assert.equal(
-		newVxlan({ ...vxlan, local: parseIp('2001:db8::1') }).body.toString('hex'),
-		front + hex('4000 1280', kind, '3000 0280', ...data, '1400 1100 20010db8000000000000000000000001'),
 	)
 })
 
