@@ -1,7 +1,8 @@
 /** In what the kernel is not as it should be: what others can change of links, addresses and settings, and weft puts back. */
 import { isErrno } from '../errors.ts'
-import { formatCidr, networkOf, parseCidr } from '../model/address.ts'
+import { formatCidr, formatIp, networkOf, parseCidr } from '../model/address.ts'
 import { hasRoute, type Single } from './effects.ts'
+import type { RouteInfo } from './netlink/route.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { behindParent } from './parent-mtu.ts'
 import {
@@ -20,6 +21,7 @@ import {
 	type VlanLink,
 } from './resource.ts'
 import { readSysctl } from './sysctl.ts'
+import { forwardingDrift, neighbourDrift, vxlanDrift } from './vxlan-drift.ts'
 
 /** For people, what is amiss with a resource; undefined where nothing is, or nothing that would show. */
 export async function drift(rtnetlink: Rtnetlink, resource: Single): Promise<string | undefined> {
@@ -70,8 +72,16 @@ async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | u
 			return amissOfPair(rtnetlink, resource)
 		case 'address':
 			return amissOfAddress(rtnetlink, resource)
+		case 'vxlan': {
+			const link = await rtnetlink.vxlan(resource.name)
+			return link === undefined ? 'gone' : vxlanDrift(link, resource)
+		}
 		case 'route':
 			return amissOfRoute(rtnetlink, resource)
+		case 'neighbour':
+			return neighbourDrift(rtnetlink, resource)
+		case 'forwarding':
+			return forwardingDrift(rtnetlink, resource)
 		case 'hairpin':
 			return amissOfHairpin(rtnetlink, resource)
 		case 'sysctl':
@@ -128,9 +138,16 @@ async function amissOfAddress(rtnetlink: Rtnetlink, { link, cidr, kept }: Addres
 	return (await rtnetlink.link(index))?.up === true ? 'without its route' : undefined
 }
 
-async function amissOfRoute(rtnetlink: Rtnetlink, { link, destination }: Route): Promise<string | undefined> {
+async function amissOfRoute(rtnetlink: Rtnetlink, { link, destination, via }: Route): Promise<string | undefined> {
 	const wanted = parseCidr(destination)
-	const there = await rtnetlink.routeTo(wanted)
-	const same = there?.linkIndex === rtnetlink.indexOf(link) && there?.destination.prefix === wanted.prefix
-	return same ? undefined : 'gone'
+	const index = rtnetlink.indexOf(link)
+	const isIt = (route: RouteInfo | undefined): boolean => {
+		return route !== undefined && route.linkIndex === index && formatCidr(route.destination) === destination
+	}
+	const first = await rtnetlink.routeTo(wanted)
+	// Within it there may be a route to its first address alone.
+	const there = isIt(first) ? first : (await rtnetlink.routes(wanted.family, index)).find(isIt)
+	if (index === undefined || there === undefined) return 'gone'
+	const leadsTo = there.via === undefined ? undefined : formatIp(there.via)
+	return via === leadsTo ? undefined : `by ${leadsTo ?? 'nobody'} instead of ${via ?? 'nobody'}`
 }

@@ -1,6 +1,6 @@
 /** What Linux does for each kind of resource: how it comes into being, and how it goes. */
 import { existsSync } from 'node:fs'
-import { isErrno, WeftError, within } from '../errors.ts'
+import { WeftError, within } from '../errors.ts'
 import { type Cidr, parseCidr, parseIp, width } from '../model/address.ts'
 import { PROC } from './host-files.ts'
 import type { MovedLinks } from './moved-links.ts'
@@ -8,6 +8,7 @@ import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { followParent } from './parent-mtu.ts'
 import type { HostPorts } from './ports.ts'
+import { knownKind, onBridge, onParent, unlessGone, unlessThere } from './refusals.ts'
 import type {
 	Address,
 	BridgeLink,
@@ -22,12 +23,13 @@ import type {
 	Resource,
 	Route,
 	ShimLink,
-	Sort,
 	Sysctl,
 	VethLink,
 	VlanLink,
+	VxlanLink,
 } from './resource.ts'
 import { writeSysctl } from './sysctl.ts'
+import { vxlanDrift } from './vxlan-drift.ts'
 
 /** Of a bridge that has lost its last port. */
 const NO_MAC = '00:00:00:00:00:00'
@@ -65,7 +67,7 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, moved: MovedLink
 		if (rtnetlink.indexOf(name) !== undefined) await unlessGone(rtnetlink.deleteLink(name))
 	}
 	/** After a boot its name may have become that of a link of somebody else's. */
-	const deleteLink = async ({ kind, name }: BridgeLink | VlanLink | DummyLink): Promise<void> => {
+	const deleteLink = async ({ kind, name }: BridgeLink | VlanLink | DummyLink | VxlanLink): Promise<void> => {
 		if ((await rtnetlink.link(name))?.kind === kind) await unlessGone(rtnetlink.deleteLink(name))
 	}
 	const addOnParent = async ({ name, parent, sort, ...rest }: LanLink | ShimLink): Promise<boolean> => {
@@ -144,6 +146,18 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, moved: MovedLink
 			ensure: ({ name }) => unlessThere(knownKind('dummy', rtnetlink.addDummy(name))),
 			remove: deleteLink,
 		},
+		vxlan: {
+			ensure: async (link: VxlanLink) => {
+				const there = await rtnetlink.vxlan(link.name)
+				if (there !== undefined && vxlanDrift(there, link) === undefined) return false
+				// None of it can be changed in all kernels, and what is on it is made after it.
+				await deleteLink(link)
+				const made = rtnetlink.addVxlan({ ...link, local: parseIp(link.local), learning: false })
+				if (await unlessThere(knownKind('vxlan', made))) return true
+				throw new WeftError('in-use', `another VXLAN device has its port ${link.port} and network ${link.id}`)
+			},
+			remove: deleteLink,
+		},
 		address: {
 			ensure: async ({ link, cidr, kept }: Address) => {
 				const [index, address] = [indexOf(link), parseCidr(cidr)]
@@ -217,68 +231,9 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, moved: MovedLink
 	}
 }
 
-/** Of a link that cannot have ports the kernel says no more than that this is not supported. */
-async function onBridge(name: string, work: Promise<void>): Promise<void> {
-	try {
-		await work
-	} catch (error) {
-		throw isErrno(error, 'EOPNOTSUPP') ? new WeftError('in-use', `${name} is not a bridge`, { cause: error }) : error
-	}
-}
-
-/** True when it made something; false when it was there. */
-async function unlessThere(work: Promise<void>): Promise<boolean> {
-	try {
-		await work
-		return true
-	} catch (error) {
-		if (isErrno(error, 'EEXIST')) return false
-		throw error
-	}
-}
-
-/** The kernel's refusals of one more link on a parent, of which it says no more. */
-async function onParent(parent: string, sort: Sort, work: Promise<void>): Promise<void> {
-	try {
-		await work
-	} catch (error) {
-		const why = refusalOf(sort, error)
-		if (why === undefined) throw error
-		throw new WeftError('in-use', `the parent ${parent} ${why}`, { cause: error })
-	}
-}
-
-function refusalOf({ kind }: Sort, error: unknown): string | undefined {
-	const other = kind === 'macvlan' ? 'an ipvlan' : 'a macvlan'
-	if (isErrno(error, 'EBUSY')) return `is in use by something that has all its packets, such as a bridge or ${other}`
-	if (!isErrno(error, 'EINVAL')) return undefined
-	return kind === 'macvlan'
-		? 'has a link in passthru, or others where this one is to be in passthru'
-		: 'is not of Ethernet, which an ipvlan needs'
-}
-
 /** A namespace that has gone leaves its number to another, in which the index may be another link's. */
 function isOf({ sort }: LanLink, found: LinkInfo | undefined): boolean {
 	return found?.kind === sort.kind && (sort.kind === 'ipvlan' || found.mac === sort.mac)
-}
-
-/** Kernels can be built without a kind of link. */
-async function knownKind(kind: string, work: Promise<void>): Promise<void> {
-	try {
-		await work
-	} catch (error) {
-		if (!isErrno(error, 'EOPNOTSUPP')) throw error
-		throw new WeftError('system', `this kernel has no links of the kind ${kind}`, { cause: error })
-	}
-}
-
-/** The kernel's ways to say that something is not there. */
-async function unlessGone(work: Promise<unknown>): Promise<void> {
-	try {
-		await work
-	} catch (error) {
-		if (!isErrno(error, 'ENODEV', 'ENOENT', 'ESRCH', 'EADDRNOTAVAIL')) throw error
-	}
 }
 
 /** Whether the kernel adds a route with it. */
@@ -287,11 +242,12 @@ export function hasRoute({ family, prefix }: Cidr): boolean {
 }
 
 function routeOf(route: Route, linkIndex: number) {
-	const { destination, via, source } = route
+	const { destination, via, onlink, source } = route
 	return {
 		destination: parseCidr(destination),
 		linkIndex,
 		...(via === undefined ? {} : { via: parseIp(via) }),
+		...(onlink === undefined ? {} : { onlink }),
 		...(source === undefined ? {} : { source: parseIp(source) }),
 	}
 }

@@ -28,6 +28,20 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 	shims: { comment: 'links by which this host is beside its containers', key: ['ifname'] },
 	beside: { comment: 'those links, and the containers that they are for', key: ['ifname', 'ether_addr'] },
 	links: { comment: 'the host ends of the links of containers', key: ['ifname'], restricts: true },
+	across4: {
+		comment: 'links to other hosts, and the subnets of networks that go by them',
+		key: ['ifname', 'ipv4_prefix'],
+		restricts: true,
+	},
+	across6: {
+		comment: 'links to other hosts, and the subnets of networks that go by them',
+		key: ['ifname', 'ipv6_prefix'],
+		restricts: true,
+	},
+	shared4: { comment: 'bridges, and the subnet that they have on other hosts too', key: ['ifname', 'ipv4_prefix'] },
+	shared6: { comment: 'bridges, and the subnet that they have on other hosts too', key: ['ifname', 'ipv6_prefix'] },
+	hosts4: { comment: 'links, and the hosts that reach a bridge by them', key: ['ifname', 'ifname', 'ipv4_addr'] },
+	hosts6: { comment: 'links, and the hosts that reach a bridge by them', key: ['ifname', 'ifname', 'ipv6_addr'] },
 	docker_bridges: { comment: 'bridges of Docker, kept apart from weft networks', key: ['ifname'] },
 	endpoints4: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv4_addr'] },
 	endpoints6: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv6_addr'] },
@@ -104,11 +118,20 @@ const CHAINS = `
 		type filter hook forward priority filter - 1; policy accept;
 		iifname != @bridges oifname != @bridges accept
 		iifname . oifname @same_bridge goto allow
+		# To and from other hosts, within a network.
+		oifname . ip daddr @across4 iifname . ip daddr @shared4 goto allow
+		oifname . ip6 daddr @across6 iifname . ip6 daddr @shared6 goto allow
+		iifname . ip saddr @across4 oifname . ip saddr @shared4 goto allow
+		iifname . ip6 saddr @across6 oifname . ip6 saddr @shared6 goto allow
+		iifname . oifname . ip saddr @hosts4 goto allow
+		iifname . oifname . ip6 saddr @hosts6 goto allow
 		iifname @internal drop
 		oifname @internal drop
 		ct state established,related goto allow
 		ct status dnat jump published
 		iifname . oifname @apart drop
+		oifname . ip daddr @across4 drop
+		oifname . ip6 daddr @across6 drop
 		iifname . oifname @trusted jump published
 		oifname . meta nfproto @routed jump published
 		oifname . meta nfproto @routed meta l4proto { icmp, icmpv6 } goto allow
@@ -140,6 +163,13 @@ const CHAINS = `
 		meta mark & ${MARK} != 0 meta mark set meta mark & ${UNMARK}
 	}
 
+	chain clamp {
+		type filter hook postrouting priority mangle; policy accept;
+		# Where hosts differ in their MTU, or a container has a link with more.
+		oifname . ip daddr @across4 tcp flags syn / syn,rst tcp option maxseg size set rt mtu
+		oifname . ip6 daddr @across6 tcp flags syn / syn,rst tcp option maxseg size set rt mtu
+	}
+
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
 		# Back to the network it came from through a published port: the answer must come by this host as well.
@@ -148,6 +178,8 @@ const CHAINS = `
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade
 		oifname @bridges ip6 saddr ${LOOPBACK6_ALIAS} masquerade
 		iifname . oifname @same_bridge accept
+		oifname . ip daddr @across4 accept
+		oifname . ip6 daddr @across6 accept
 		iifname . meta nfproto @masqueraded goto leaving
 	}
 

@@ -140,6 +140,7 @@ export class LinuxKernel implements Kernel {
 			case 'vlan':
 			case 'shim':
 			case 'dummy':
+			case 'vxlan':
 				return this.hasLink(resource.name)
 			default:
 				return false

@@ -73,6 +73,21 @@ export interface DummyLink {
 	readonly name: string
 }
 
+/** A VXLAN device, up. One that is there with other attributes is made anew. */
+export interface VxlanLink {
+	readonly kind: 'vxlan'
+	readonly name: string
+	/** VXLAN network identifier. */
+	readonly id: number
+	/** UDP port, of both sides. */
+	readonly port: number
+	/** Address of this host in the underlay, which packets leave with. */
+	readonly local: string
+	readonly mac: string
+	/** Bytes. */
+	readonly mtu: number
+}
+
 /** An address of this host on `link`, `cidr` with the address itself, such as 10.0.0.1/24. */
 export interface Address {
 	readonly kind: 'address'
@@ -88,6 +103,8 @@ export interface Route {
 	readonly destination: string
 	readonly link: string
 	readonly via?: string
+	/** `via` is a neighbour on the link although no address of the link says so. */
+	readonly onlink?: true
 	/** The address of this host that packets leave with, unless they have one. */
 	readonly source?: string
 }
@@ -169,6 +186,7 @@ export type Resource =
 	| ShimLink
 	| LinkUp
 	| DummyLink
+	| VxlanLink
 	| Address
 	| Route
 	| Neighbour
@@ -188,6 +206,7 @@ export function identity(resource: Resource): string {
 		case 'vlan':
 		case 'shim':
 		case 'dummy':
+		case 'vxlan':
 			return `link ${resource.name}`
 		case 'up':
 			return `up ${resource.link}`

@@ -30,10 +30,16 @@ function renderTable({ name, sets, chains }: Table): string {
 	return `table ${name}\ndelete table ${name}\ntable ${name} {\n${rendered.join('\n')}${chains}}\n`
 }
 
+/** nft's, whose sets say with a flag that elements are of networks. */
+function nftType(type: Type): string {
+	return type.replace('_prefix', '_addr')
+}
+
 /** By its expressions where there is one in the key, since nft takes types and expressions not side by side. */
 function renderType(key: readonly Type[], value: readonly Type[] = []): string {
 	if (key.some((part) => part.startsWith('@'))) return `typeof ${key.join(' . ').replace('ifname', 'iifname')}`
-	return `type ${key.join(' . ')}${value.length === 0 ? '' : ` : ${value.join(' . ')}`}`
+	const flags = key.some((part) => part.endsWith('_prefix')) ? '\n\t\tflags interval' : ''
+	return `type ${key.map(nftType).join(' . ')}${value.length === 0 ? '' : ` : ${value.join(' . ')}`}${flags}`
 }
 
 /** One line for each set that is touched. */

@@ -1,15 +1,28 @@
 /** What weft's nftables tables are made of: sets and maps of elements, and how each part of an element is written. */
 import { WeftError } from '../errors.ts'
-import { formatIp, formatMac, parseIp, parseMac, toBytes, tryParseIp } from '../model/address.ts'
+import {
+	formatCidr,
+	formatIp,
+	formatMac,
+	networkOf,
+	parseCidr,
+	parseIp,
+	parseMac,
+	toBytes,
+	tryParseIp,
+	width,
+} from '../model/address.ts'
 import { checkLinkName } from '../model/names.ts'
 
-/** nft's own names of types, and an expression for an IPv6 address where nft has no name for the field that it is in. */
+/** nft's own names of types, a network of addresses, and an expression for an IPv6 address where nft has no name for the field that it is in. */
 export type Type =
 	| 'ifname'
 	| 'ether_addr'
 	| 'nf_proto'
 	| 'ipv4_addr'
 	| 'ipv6_addr'
+	| 'ipv4_prefix'
+	| 'ipv6_prefix'
 	| '@th,64,128'
 	| 'inet_proto'
 	| 'inet_service'
@@ -46,6 +59,8 @@ const RENDER: Readonly<Record<Type, (text: string) => string>> = {
 	},
 	ipv4_addr: (text) => address(4, text),
 	ipv6_addr: (text) => address(6, text),
+	ipv4_prefix: (text) => prefix(4, text),
+	ipv6_prefix: (text) => prefix(6, text),
 	'@th,64,128': (text) => `0x${Buffer.from(toBytes(parseIp(address(6, text)))).toString('hex')}`,
 	inet_proto: (text) => {
 		if (['tcp', 'udp', 'sctp'].includes(text)) return text
@@ -65,4 +80,13 @@ function address(family: 4 | 6, text: string): string {
 	const ip = tryParseIp(text)
 	if (ip?.family === family) return formatIp(ip)
 	throw new WeftError('system', `${text} is not an IPv${family} address`)
+}
+
+/** As nft lists it: without a length where that is all of an address. */
+function prefix(family: 4 | 6, text: string): string {
+	const cidr = networkOf(parseCidr(text))
+	if (cidr.family !== family || cidr.prefix === 0) {
+		throw new WeftError('system', `${text} is not a part of the IPv${family} addresses`)
+	}
+	return cidr.prefix === width(family) ? formatIp(cidr) : formatCidr(cidr)
 }

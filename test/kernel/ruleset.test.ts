@@ -14,6 +14,8 @@ const GOOD: Readonly<Record<string, string>> = {
 	nf_proto: 'ipv6',
 	ipv4_addr: '10.0.0.2',
 	ipv6_addr: 'fd00::2',
+	ipv4_prefix: '10.0.0.0/20',
+	ipv6_prefix: 'fd00::/64',
 	inet_proto: 'tcp',
 	inet_service: '8080',
 	ether_addr: '02:42:0a:00:00:02',
@@ -35,7 +37,8 @@ const HOSTILE = [
 	'10.0.0.2; flush ruleset',
 	'10.0.0.2 }\nflush ruleset\nadd element inet weft bridges { ',
 	'10.0.0.2, 10.0.0.3',
-	'10.0.0.0/8',
+	'10.0.0.0/33',
+	'10.0.0.0/8; flush ruleset',
 	'10.0.0.2-10.0.0.9',
 	'fd00::2 . tcp',
 	'}',
@@ -57,6 +60,9 @@ const HOSTILE = [
 	'jump held',
 ]
 const ODD = [
+	'fd00::/129',
+	'0.0.0.0/0',
+	'::/0',
 	'accept',
 	'80-90',
 	'1e3',
@@ -125,7 +131,7 @@ describe('an element', () => {
 				const element = spoilt(place.set, place.at, hostile)
 				try {
 					// One line, one pair of braces, and between them nothing that could end or continue them.
-					assert.match(renderElements('add', [element]), /^add element \w+ weft \w+ \{ [\w.:" -]+ \}\n$/)
+					assert.match(renderElements('add', [element]), /^add element \w+ weft \w+ \{ [\w.:/" -]+ \}\n$/)
 				} catch (error) {
 					assert.ok(error instanceof WeftError, String(error))
 				}
@@ -142,6 +148,19 @@ describe('an element', () => {
 		for (const set of ['nobody', 'bridges { } ; flush ruleset']) {
 			assert.throws(() => renderElements('add', [{ kind: 'element', set, key: ['weft0'] }]), WeftError, set)
 		}
+	})
+
+	it('is of a network only where its set has networks, each spelt as nft lists it', () => {
+		const across = (set: string, pool: string): Element => ({ kind: 'element', set, key: ['weft-vxlan', pool] })
+		for (const [set, given, written] of [
+			['across4', '10.0.0.7/20', '10.0.0.0/20'],
+			['across4', '10.0.0.7/32', '10.0.0.7'],
+			['across6', 'FD00::7/64', 'fd00::/64'],
+		] as const) {
+			assert.equal(renderElement(across(set, given)), `"weft-vxlan" . ${written}`)
+		}
+		assert.throws(() => renderElement(spoilt('endpoints4', 1, '10.0.0.0/20')), WeftError)
+		assert.throws(() => renderElement(across('across4', 'fd00::/64')), WeftError)
 	})
 
 	it('spells an address in one way only', () => {

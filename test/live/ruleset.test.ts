@@ -15,6 +15,8 @@ const SAMPLES: Readonly<Record<string, readonly string[]>> = {
 	nf_proto: ['ipv4', 'ipv6', 'ipv4', 'ipv6'],
 	ipv4_addr: ['10.0.0.2', '0.0.0.0', '255.255.255.255', '127.0.0.1'],
 	ipv6_addr: ['fd00::2', '::', '::ffff:10.0.0.1', 'fe80::1'],
+	ipv4_prefix: ['10.0.0.0/8', '192.0.2.1/32', '128.0.0.0/1', '10.0.1.64/26'],
+	ipv6_prefix: ['fd00::/64', '2001:db8::1/128', '8000::/1', 'fe80::/10'],
 	inet_proto: ['tcp', 'udp', 'sctp', 'tcp'],
 	inet_service: ['1', '65535', '80', '8080'],
 	ether_addr: ['02:42:0a:00:00:02', '00:00:00:00:00:01', 'fe:ff:ff:ff:ff:ff', '02:00:00:00:00:00'],
@@ -25,6 +27,9 @@ const SAMPLES: Readonly<Record<string, readonly string[]>> = {
 /** The last part of an element's key as nft lists it; a field that has no name there is a number. */
 function lastPart({ set, key }: Element): string {
 	const text = key.at(-1) ?? ''
+	const [address, length] = text.split('/')
+	if (length === '32' || length === '128') return JSON.stringify(address)
+	if (length !== undefined) return `{"addr": "${address}", "len": ${length}}`
 	if (SETS[set]?.key.at(-1) !== '@th,64,128') return JSON.stringify(text).replace(/^"(\d+)"$/, '$1')
 	return `0x${Buffer.from(toBytes(parseIp(text))).toString('hex')}`
 }
