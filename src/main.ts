@@ -36,6 +36,7 @@ import { DockerBridges } from './network/docker-bridges.ts'
 import { networkDriver } from './network/driver.ts'
 import { type EngineView, Forgotten } from './network/forgotten.ts'
 import { type Host, keepPassage } from './network/host.ts'
+import { Peering } from './network/peering.ts'
 import { Repairs } from './network/repairs.ts'
 import { Restoration } from './network/restoration.ts'
 import { resync } from './network/resync.ts'
@@ -98,9 +99,10 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		warn(error, 'changes of firewall rules will not be noticed')
 	})
 	const sharedPorts = new SharedPorts(host)
+	const peering = new Peering(host)
 	const rounds = new Rounds([repairs, forgotten, ...(clustered === undefined ? [] : [clustered.networks])])
 	const server = buildServer({
-		network: networkDriver(host, () => repairs.firewallDue(), sharedPorts),
+		network: networkDriver(host, () => repairs.firewallDue(), sharedPorts, peering),
 		ipam,
 		ready: () => restoration.attempt(),
 		scope: config.scope,
@@ -131,11 +133,13 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	clustered?.open()
 	restoration.begin(async () => {
 		await rules
+		await peering.refresh()
 		const counts = await resync(host, dockers.apart(await rtnetlink.links()))
 		log.info(counts, 'restored')
 		void keepPassage(host)
 		dockers.look()
 		sharedPorts.followAll()
+		peering.open()
 	})
 	return async () => {
 		await Promise.all([stopServing(), stopAdmin(), stopScrapes?.()])
@@ -143,6 +147,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		watch.close()
 		rounds.close()
 		await sharedPorts.close()
+		await peering.close()
 		// Breaks off what Docker is being asked.
 		await dockers.close()
 		await forgotten.close()

@@ -23,6 +23,13 @@ export interface LinkFacts {
 	readonly state: BridgeState
 }
 
+export interface Way {
+	/** The name of the link. */
+	readonly link?: string
+	/** The address of who passes them on; absent where the link itself leads there. */
+	readonly router?: string
+}
+
 /** What planning needs to know of the host. */
 export interface HostFacts {
 	/** Networks that a new pool must not overlap with: the routes of the main table, and the nameservers. */
@@ -35,6 +42,8 @@ export interface HostFacts {
 	link(name: string): Promise<LinkFacts | undefined>
 	/** The name of the link that has this address. */
 	linkWith(address: Ip): Promise<string | undefined>
+	/** How packets to this address leave; undefined where it cannot be reached. */
+	wayTo(address: Ip): Promise<Way | undefined>
 	/** Whether it is a name that Docker gives to its own bridges. */
 	isDockers(link: string): boolean
 	/** First and last port that the kernel itself chooses from. */
@@ -80,6 +89,15 @@ export function hostFacts(rtnetlink: Rtnetlink, filtersBridges: boolean, resolvC
 			const route = await rtnetlink.routeTo(address)
 			if (route?.local !== true) return undefined
 			return (await rtnetlink.links()).find(({ index }) => index === route.linkIndex)?.name
+		},
+		wayTo: async (address) => {
+			const route = await rtnetlink.routeTo(address)
+			if (route === undefined) return undefined
+			const link = route.linkIndex === undefined ? undefined : await rtnetlink.link(route.linkIndex)
+			return {
+				...(link === undefined ? {} : { link: link.name }),
+				...(route.via === undefined ? {} : { router: formatIp(route.via) }),
+			}
 		},
 		isDockers: isDockerName,
 		ephemeralPorts: () => {

@@ -3,6 +3,7 @@ import { LegacyIptables } from './legacy-iptables.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import { type LinkListener, linkMonitor } from './netlink/link-monitor.ts'
 import type { Monitor } from './netlink/monitor.ts'
+import { routeMonitor } from './netlink/route-monitor.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import type { Nft } from './nftables.ts'
 import { type RuleListener, ruleMonitor } from './rule-monitor.ts'
@@ -12,6 +13,9 @@ export interface Onlooker extends RuleListener {
 	linkGone(link: LinkInfo): void
 	/** A link has lost an address. */
 	linkBared(name: string): void
+	/** The links of which it is to be told that they lose a route or a neighbour. */
+	acrossLinks(): ReadonlySet<string>
+	linkStripped(name: string): void
 	/** More links changed than could be followed. */
 	linksLost(): void
 }
@@ -19,17 +23,25 @@ export interface Onlooker extends RuleListener {
 export class Watch {
 	readonly #listener: Onlooker
 	readonly #links: Monitor
+	readonly #routes: Monitor
 	readonly #legacy: LegacyIptables
 	#rules: Monitor | undefined
 
 	constructor(listener: Onlooker, rtnetlink: Rtnetlink, ...links: readonly LinkListener[]) {
 		this.#listener = listener
 		this.#links = linkMonitor(linkListener(listener, rtnetlink), ...links)
+		this.#routes = routeMonitor({
+			stripped: (index) => {
+				for (const name of listener.acrossLinks()) if (rtnetlink.indexOf(name) === index) listener.linkStripped(name)
+			},
+			lost: () => listener.linksLost(),
+		})
 		this.#legacy = new LegacyIptables(() => listener.passageChanged('iptables', 'legacy iptables was used'))
 	}
 
 	openLinks(): void {
 		this.#links.open()
+		this.#routes.open()
 	}
 
 	/**
@@ -48,6 +60,7 @@ export class Watch {
 
 	close(): void {
 		this.#links.close()
+		this.#routes.close()
 		this.#rules?.close()
 		this.#legacy.close()
 	}

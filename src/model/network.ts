@@ -1,5 +1,5 @@
 /** Networks and endpoints as they are stored and passed about. Addresses are canonical text; nothing here has an effect. */
-import type { BridgeOptions, HostOptions, LanOptions, NoneOptions, PerFamily } from './options.ts'
+import type { BridgeOptions, HostOptions, LanOptions, NoneOptions, OverlayOptions, PerFamily } from './options.ts'
 
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -62,7 +62,7 @@ export interface NoneNetwork extends AnyNetwork {
 }
 
 export interface BridgeNetwork extends AnyNetwork {
-	readonly options: BridgeOptions | HostOptions
+	readonly options: BridgeOptions | HostOptions | OverlayOptions
 	/** The device that containers hang on, chosen once: see names.ts. */
 	readonly bridge: string
 	/** Only where the bridge was there before the network: it is not taken away, and what it had neither. */
@@ -114,6 +114,44 @@ export interface HostNetwork extends BridgeNetwork {
 
 export function isHostNetwork(network: Network): network is HostNetwork {
 	return network.options.mode === 'host'
+}
+
+/** How this host reaches the others of its cluster. */
+export interface Underlay {
+	/** This host's name in the cluster. */
+	readonly node: string
+	/** Of this host, by which the others reach it. */
+	readonly address: string
+	/** The link that has it, and its MTU in bytes. */
+	readonly link: string
+	readonly mtu: number
+	/** UDP port of VXLAN, the same on all hosts. */
+	readonly port: number
+}
+
+/** Another host, and what of a network is there. */
+export interface Remote {
+	readonly node: string
+	/** In the underlay. */
+	readonly address: string
+	/** Blocks of addresses, and single addresses as networks of one. */
+	readonly destinations: readonly string[]
+}
+
+/** A bridge on each host, and routes to the containers on the others. */
+export interface OverlayNetwork extends BridgeNetwork {
+	readonly options: OverlayOptions
+	/** Its identity in the cluster, the same on all hosts. */
+	readonly clusterId: string
+	readonly underlay: Underlay
+	/** As the cluster last told. */
+	readonly remotes: readonly Remote[]
+	/** Addresses that this host has out of others' blocks, as networks of one. */
+	readonly borrowed: readonly string[]
+}
+
+export function isOverlay(network: Network): network is OverlayNetwork {
+	return network.options.mode === 'overlay'
 }
 
 /** A bridge to which a network of Docker's own gave this name, as Docker said. */

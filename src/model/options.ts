@@ -25,7 +25,7 @@ export type IpvlanFlag = 'bridge' | 'private' | 'vepa'
 export type PerFamily<T> = { readonly [F in Family]: T }
 
 /** By mode: each has its own. */
-export type NetworkOptions = BridgeOptions | HostOptions | NoneOptions | LanOptions
+export type NetworkOptions = BridgeOptions | HostOptions | OverlayOptions | NoneOptions | LanOptions
 
 /** Of the modes whose containers sit on a link of this host. */
 export type LanOptions = MacvlanOptions | IpvlanOptions
@@ -45,6 +45,19 @@ export interface HostOptions extends BridgedOptions {
 	readonly ports?: readonly PortRange[]
 	/** What may not be. */
 	readonly exclude: readonly PortRange[]
+}
+
+/** How packets get to the other hosts: in UDP, or as they are to the host as a router on the same segment. */
+export type Backend = 'vxlan' | 'host-gw'
+
+/** Containers are on a bridge, and reach those of the network on the other hosts of the cluster. */
+export interface OverlayOptions extends BridgedOptions {
+	readonly mode: 'overlay'
+	readonly backend: Backend
+	/** The network's identity in the cluster; absent: Docker's id. */
+	readonly id?: string
+	/** Mask length of the blocks of addresses that a host claims. */
+	readonly blocks: PerFamily<number>
 }
 
 /** From `first` to `last`, both included, of one protocol or of all. */

@@ -12,7 +12,7 @@ import { guarded } from './bridge-guard.ts'
 import { published } from './bridge-ports.ts'
 import type { Attachment, Mode } from './mode.ts'
 
-function setting(key: string, value: string): Sysctl {
+export function setting(key: string, value: string): Sysctl {
 	return { kind: 'sysctl', key, value }
 }
 
@@ -114,11 +114,15 @@ function attached(network: BridgeNetwork, endpoint: Endpoint): Resource[] {
 	]
 	if (endpoint.ipv4 !== undefined) resources.push(element('endpoints4', [bridge, plainAddress(endpoint.ipv4)]))
 	if (endpoint.ipv6 !== undefined) resources.push(element('endpoints6', [bridge, plainAddress(endpoint.ipv6)]))
-	if (network.internal) return resources
-	// With the container, not with the network: at boot dockerd sets FORWARD to DROP only if it is the first to ask.
-	if (endpoint.ipv4 !== undefined) resources.push(setting('net/ipv4/ip_forward', '1'))
-	if (endpoint.ipv6 !== undefined) resources.push(setting('net/ipv6/conf/all/forwarding', '1'))
-	return resources
+	return network.internal ? resources : [...resources, ...forwards(endpoint)]
+}
+
+/** With the container, not with the network: at boot dockerd sets FORWARD to DROP only if it is the first to ask. */
+export function forwards({ ipv4, ipv6 }: Endpoint): Sysctl[] {
+	return [
+		...(ipv4 === undefined ? [] : [setting('net/ipv4/ip_forward', '1')]),
+		...(ipv6 === undefined ? [] : [setting('net/ipv6/conf/all/forwarding', '1')]),
+	]
 }
 
 function attachment(network: BridgeNetwork): Attachment {

@@ -6,9 +6,10 @@ import { host } from './host.ts'
 import { ipvlan, macvlan } from './lan.ts'
 import type { Mode } from './mode.ts'
 import { none } from './none.ts'
+import { overlay } from './overlay.ts'
 
 /** Each is called with networks of its own only: a network's is modeOf(network). */
-export const modes: Readonly<Record<ModeName, Mode>> = { bridge, none, macvlan, ipvlan, host }
+export const modes: Readonly<Record<ModeName, Mode>> = { bridge, none, macvlan, ipvlan, overlay, host }
 
 export function modeOf(network: Network): Mode {
 	return modes[network.options.mode]

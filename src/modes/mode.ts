@@ -6,12 +6,20 @@ import type { Resource } from '../kernel/resource.ts'
 import type { Endpoint, Network } from '../model/network.ts'
 import type { PerFamily } from '../model/options.ts'
 
+/** A route of a container: a network, and the plain address of a neighbour. */
+export interface NextHop {
+	readonly destination: string
+	readonly via: string
+}
+
 /** How a container reaches the world: plain addresses of the gateways. */
 export interface Attachment {
 	readonly gateway?: string
 	readonly gatewayIpv6?: string
-	/** What is reached by the link itself, in the place of a gateway. */
+	/** What is reached by the link itself, and not because of the container's address. */
 	readonly onLink?: readonly string[]
+	/** What is reached otherwise than by the gateways and the link. */
+	readonly routes?: readonly NextHop[]
 	/** True: dockerd must not add an interface on docker_gwbridge. */
 	readonly noGatewayService: boolean
 }

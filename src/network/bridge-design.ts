@@ -9,15 +9,20 @@ import { findBridge } from './adoption.ts'
 import type { Host } from './host.ts'
 
 /** All but what is chosen for it. */
-type Asked = Omit<BridgeNetwork, 'bridge' | 'adopted' | 'mtu'>
+export type Asked<N extends BridgeNetwork = BridgeNetwork> = Omit<N, 'bridge' | 'adopted' | 'mtu'>
 
-export async function designBridge(host: Host, asked: Asked): Promise<BridgeNetwork> {
+/** `measured` is the MTU that it has where none is asked for, and no bridge was there before; in bytes. */
+export async function designBridge(
+	host: Host,
+	asked: Asked,
+	measured = () => host.facts.defaultMtu(),
+): Promise<BridgeNetwork> {
 	const { id, options } = asked
 	const others = host.store.list('network', '').filter(hasBridge)
 	const taken = (name: string) => host.kernel.hasLink(name) || others.some(({ bridge }) => bridge === name)
 	const bridge = options.bridgeName ?? freeName((n) => bridgeName(id, n), taken)
 	const found = options.bridgeName === undefined ? undefined : await findBridge(host, bridge, others)
-	const mtu = options.mtu ?? found?.mtu ?? (await host.facts.defaultMtu())
+	const mtu = options.mtu ?? found?.mtu ?? (await measured())
 	const made: BridgeNetwork = { ...asked, bridge, mtu }
 	const network = found === undefined ? made : { ...made, adopted: found.state }
 	const mode = modeOf(network)

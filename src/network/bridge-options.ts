@@ -16,23 +16,24 @@ import {
 	readMtu,
 } from './option-values.ts'
 
-const BRIDGE = 'com.docker.network.bridge.name'
+export const NAME = 'com.docker.network.bridge.name'
 const ICC = 'com.docker.network.bridge.enable_icc'
 const ANTISPOOF = 'antispoof'
 const MASQUERADE = 'com.docker.network.bridge.enable_ip_masquerade'
-const BINDING = 'com.docker.network.bridge.host_binding_ipv4'
+export const BINDING = 'com.docker.network.bridge.host_binding_ipv4'
 const GATEWAY_MODE = {
 	4: 'com.docker.network.bridge.gateway_mode_ipv4',
 	6: 'com.docker.network.bridge.gateway_mode_ipv6',
 }
 const INHIBIT = 'com.docker.network.bridge.inhibit_ipv4'
 const TRUSTED = 'com.docker.network.bridge.trusted_host_interfaces'
-const SOURCE = { 4: 'com.docker.network.host_ipv4', 6: 'com.docker.network.host_ipv6' }
+export const SOURCE = { 4: 'com.docker.network.host_ipv4', 6: 'com.docker.network.host_ipv6' }
 
-export const BRIDGE_KNOWN: readonly string[] = [
-	...[MTU, DOCKER_MTU, PREFIX, BRIDGE, ICC, MASQUERADE, BINDING, GATEWAY_MODE[4], GATEWAY_MODE[6]],
-	...[ANTISPOOF, INHIBIT, TRUSTED, SOURCE[4], SOURCE[6]],
+/** Those that mode overlay has too. */
+export const OVERLAID: readonly string[] = [
+	...[MTU, DOCKER_MTU, PREFIX, NAME, ICC, MASQUERADE, BINDING, ANTISPOOF, SOURCE[4], SOURCE[6]],
 ]
+export const BRIDGE_KNOWN: readonly string[] = [...OVERLAID, GATEWAY_MODE[4], GATEWAY_MODE[6], INHIBIT, TRUSTED]
 
 /** The same as they are asked for, with the defaults that hold. */
 export function formatBridge(options: BridgeOptions): Raw {
@@ -40,7 +41,7 @@ export function formatBridge(options: BridgeOptions): Raw {
 	return {
 		...(mtu === undefined ? {} : { [MTU]: String(mtu) }),
 		[PREFIX]: options.interfacePrefix,
-		...(bridgeName === undefined ? {} : { [BRIDGE]: bridgeName }),
+		...(bridgeName === undefined ? {} : { [NAME]: bridgeName }),
 		[GATEWAY_MODE[4]]: options.gatewayModes[4],
 		[GATEWAY_MODE[6]]: options.gatewayModes[6],
 		[ICC]: String(options.icc),
@@ -56,7 +57,7 @@ export function formatBridge(options: BridgeOptions): Raw {
 
 export function parseBridge(raw: Raw): BridgeOptions {
 	const mtu = readMtu(raw)
-	const bridgeName = read(raw, BRIDGE, (name, text) => checkLinkName(text, name))
+	const bridgeName = read(raw, NAME, (name, text) => checkLinkName(text, name))
 	const hostBinding = read(raw, BINDING, parseBinding)
 	const source4 = read(raw, SOURCE[4], (name, text) => parseSource(name, text, 4))
 	const source6 = read(raw, SOURCE[6], (name, text) => parseSource(name, text, 6))

@@ -2,8 +2,9 @@
 import { messageOf } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
 import { isOwnName } from '../model/names.ts'
-import { type Endpoint, hasBridge, hasParent, type Network } from '../model/network.ts'
+import { type Endpoint, hasBridge, hasParent, isOverlay, type Network } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
+import { linkAcross } from '../modes/overlay.ts'
 import { resourcesOf } from './endpoints.ts'
 import { bridgesOf, endpointKey, type Host } from './host.ts'
 
@@ -62,9 +63,9 @@ function wantedOf(host: Host, network: Network, endpoint: Endpoint): readonly Re
 	return link === undefined || host.kernel.hasLink(link.name) ? wanted : [link]
 }
 
-/** The links that a network's containers hang on, sit on, or are reached by. */
+/** The links that a network's containers hang on, sit on, or are reached by, also from other hosts. */
 function linksOf(network: Network): string[] {
-	if (hasBridge(network)) return [network.bridge]
+	if (hasBridge(network)) return [network.bridge, ...(isOverlay(network) ? [linkAcross(network)] : [])]
 	return hasParent(network) ? [network.parent, ...(network.shim === undefined ? [] : [network.shim.name])] : []
 }
 

@@ -2,6 +2,7 @@
 import { createEndpoint, deleteEndpoint, join, leave } from './endpoints.ts'
 import type { Host } from './host.ts'
 import { createNetwork, deleteNetwork, networkAnswered, skipsGateway } from './networks.ts'
+import type { Peering } from './peering.ts'
 import { publish, unpublish } from './publish.ts'
 import type { SharedPorts } from './shared-ports.ts'
 import type { NetworkVerbs } from './verbs.ts'
@@ -10,10 +11,19 @@ import type { NetworkVerbs } from './verbs.ts'
 type Onlooker = Pick<SharedPorts, 'joined' | 'left'>
 
 /** `firewallDue` waits until what was told of others' changes to the firewall is looked into. */
-export function networkDriver(host: Host, firewallDue: () => Promise<void>, onlooker: Onlooker): NetworkVerbs {
+export function networkDriver(
+	host: Host,
+	firewallDue: () => Promise<void>,
+	onlooker: Onlooker,
+	peering: Pick<Peering, 'look'>,
+): NetworkVerbs {
 	return {
 		skipsGateway,
-		createNetwork: (request) => createNetwork(host, request),
+		createNetwork: async (request) => {
+			await createNetwork(host, request)
+			// What the cluster told meanwhile was of no network yet.
+			peering.look()
+		},
 		networkAnswered: (networkId) => void networkAnswered(host, networkId),
 		deleteNetwork: (networkId) => deleteNetwork(host, networkId),
 		createEndpoint: (request) => createEndpoint(host, request),

@@ -148,12 +148,13 @@ export function join(host: Host, networkId: string, endpointId: string): Promise
 		if (left === true) await host.store.commit([put(endpoint)])
 		const mode = modeOf(network)
 		if (!host.prepared.delete(endpointId)) await host.kernel.ensure(mode.attached(network, endpoint))
-		const { onLink = [], ...attachment } = mode.attachment(network, endpoint)
+		const { onLink = [], routes = [], ...attachment } = mode.attachment(network, endpoint)
 		const link = mode.link(network, endpoint)
 		if (link === undefined) return { ...attachment, routes: [] }
 		const { interfaceName } = endpoint
 		const names = { prefix: link.prefix, ...(interfaceName ? { name: interfaceName } : {}) }
-		return { ...attachment, link: link.name, ...names, routes: onLink.map((destination) => ({ destination })) }
+		const all = [...onLink.map((destination) => ({ destination })), ...routes]
+		return { ...attachment, link: link.name, ...names, routes: all }
 	})
 }
 

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { WeftError } from '../errors.ts'
 import { identity, type Resource } from '../kernel/resource.ts'
-import { hasParent, type Network } from '../model/network.ts'
+import { hasParent, isOverlay, type Network } from '../model/network.ts'
 import type { PerFamily } from '../model/options.ts'
 import { modeOf, modes } from '../modes/index.ts'
 import { designBridge } from './bridge-design.ts'
@@ -10,6 +10,7 @@ import { removeEndpoint } from './endpoints.ts'
 import { CHOICE, drop, dropSighting, type Host, keepPassage, keepSpares, put, putSighting } from './host.ts'
 import { designLan } from './lan-design.ts'
 import { checkFamilies, parseOptions } from './options.ts'
+import { designOverlay, enterCluster } from './overlay-design.ts'
 import type { NetworkRequest } from './verbs.ts'
 
 export function skipsGateway({ options, internal }: Pick<NetworkRequest, 'options' | 'internal'>): PerFamily<boolean> {
@@ -21,11 +22,18 @@ export function createNetwork(host: Host, request: NetworkRequest): Promise<void
 	return host.mutex.run(request.id, async () => {
 		const existing = host.store.get('network', '', request.id)
 		if (existing !== undefined) mustBeSame(existing, request)
+		else await enter(host, request)
 		await make(host, existing ?? (await intend(host, request)))
 		void keepSpares(host)
 		// Looks only for the first network. Up to 27 Docker takes its chain out of FORWARD for a moment when this returns.
 		await keepPassage(host)
 	})
+}
+
+/** Before others have to wait for this network's turn: the cluster may take long. */
+async function enter(host: Host, request: NetworkRequest): Promise<void> {
+	const options = parseOptions(request.options)
+	if (options.mode === 'overlay') await enterCluster(host, request, options)
 }
 
 /** Decides and writes down, one network after the other: no two may choose the same bridge or subnet. */
@@ -66,6 +74,8 @@ async function design(host: Host, request: NetworkRequest): Promise<Network> {
 		case 'macvlan':
 		case 'ipvlan':
 			return designLan(host, { ...asked, options })
+		case 'overlay':
+			return designOverlay(host, { ...asked, options })
 		case 'none':
 			return { ...asked, options }
 	}
@@ -117,14 +127,18 @@ export async function unmake(host: Host, network: Network): Promise<void> {
 		await host.store.commit([drop(network)])
 	}
 	// Of two that have something together, the second to go takes it away.
-	await (hasParent(network) ? host.mutex.run(CHOICE, forget) : forget())
+	await (sharesLinks(network) ? host.mutex.run(CHOICE, forget) : forget())
+}
+
+function sharesLinks(network: Network): boolean {
+	return hasParent(network) || isOverlay(network)
 }
 
 /** What it has, but for what another network has too. */
-function ownResources(host: Host, network: Network): Resource[] {
+export function ownResources(host: Host, network: Network): Resource[] {
 	const plan = modeOf(network).network(network)
-	if (!hasParent(network)) return plan
+	if (!sharesLinks(network)) return plan
 	const others = host.store.list('network', '').filter(({ id }) => id !== network.id)
-	const theirs = new Set(others.filter(hasParent).flatMap((each) => modeOf(each).network(each).map(identity)))
+	const theirs = new Set(others.filter(sharesLinks).flatMap((each) => modeOf(each).network(each).map(identity)))
 	return plan.filter((each) => !theirs.has(identity(each)))
 }

@@ -5,6 +5,7 @@ import { BRIDGE_KNOWN, formatBridge, parseBridge } from './bridge-options.ts'
 import { formatHost, HOST_KNOWN, parseHost } from './host-options.ts'
 import { formatLan, IPVLAN_KNOWN, MACVLAN_KNOWN, parseIpvlan, parseMacvlan } from './lan-options.ts'
 import { given, parseBoolean, quote, type Raw, read } from './option-values.ts'
+import { formatOverlay, OVERLAY_KNOWN, parseOverlay } from './overlay-options.ts'
 
 interface Reading {
 	/** What the mode understands; `mode` itself is read first. */
@@ -16,12 +17,13 @@ const READINGS: Readonly<Record<ModeName, Reading>> = {
 	bridge: { known: BRIDGE_KNOWN, parse: parseBridge },
 	macvlan: { known: MACVLAN_KNOWN, parse: parseMacvlan },
 	ipvlan: { known: IPVLAN_KNOWN, parse: parseIpvlan },
+	overlay: { known: OVERLAY_KNOWN, parse: parseOverlay },
 	host: { known: HOST_KNOWN, parse: parseHost },
 	none: { known: [], parse: () => ({ mode: 'none' }) },
 }
 
 /** Modes that are named in the documentation and not there yet. */
-const PLANNED_MODES = ['container', 'overlay']
+const PLANNED_MODES = ['container']
 
 const ENABLED = { 4: 'com.docker.network.enable_ipv4', 6: 'com.docker.network.enable_ipv6' }
 
@@ -56,6 +58,7 @@ export function formatOptions(options: NetworkOptions): Raw {
 	const { mode } = options
 	if (mode === 'bridge') return { mode, ...formatBridge(options) }
 	if (mode === 'host') return { mode, ...formatHost(options) }
+	if (mode === 'overlay') return { mode, ...formatOverlay(options) }
 	return mode === 'none' ? { mode } : { mode, ...formatLan(options) }
 }
 

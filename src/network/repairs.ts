@@ -3,7 +3,8 @@ import { within } from '../errors.ts'
 import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
 import type { Gate } from '../kernel/verbs.ts'
 import { mayBeLinkName } from '../model/names.ts'
-import type { BridgeNetwork, LanNetwork } from '../model/network.ts'
+import { type BridgeNetwork, isOverlay, type LanNetwork } from '../model/network.ts'
+import { linkAcross } from '../modes/overlay.ts'
 import { type Host, keepGate, settledBridges, settledLans } from './host.ts'
 import { Leftovers } from './leftovers.ts'
 import { repairNetwork } from './resync.ts'
@@ -94,6 +95,16 @@ export class Repairs {
 		if (this.#isBridge(name) || this.#isMade(name)) this.#suspect(name, `link ${name} lost an address`)
 	}
 
+	/** The links that lead to other hosts' containers, by routes that others may take away. */
+	acrossLinks(): ReadonlySet<string> {
+		return new Set(settledBridges(this.#host).filter(isOverlay).map(linkAcross))
+	}
+
+	/** One of those has lost a route, or what it knew of a neighbour. */
+	linkStripped(name: string): void {
+		this.#suspect(name, `link ${name} lost a route or a neighbour`)
+	}
+
 	/** More links changed than could be followed. */
 	linksLost(): void {
 		this.#suspectAll('more links changed than could be followed')
@@ -135,9 +146,9 @@ export class Repairs {
 		return settledBridges(this.#host).some(({ bridge }) => bridge === name)
 	}
 
-	/** For the sake of a network on a link of the host. */
+	/** For the sake of a network on a link of the host, or on many hosts. */
 	#isMade(name: string): boolean {
-		return settledLans(this.#host).some((network) => madeLinks(network).includes(name))
+		return settledLans(this.#host).some((network) => madeLinks(network).includes(name)) || this.acrossLinks().has(name)
 	}
 
 	/** Whether a link of weft's belongs on it and went with it. */
@@ -192,7 +203,9 @@ export class Repairs {
 		throw new PartlyRepaired(done, errors)
 	}
 
-	#has({ id, bridge }: BridgeNetwork, links: ReadonlySet<string>): boolean {
+	#has(network: BridgeNetwork, links: ReadonlySet<string>): boolean {
+		const { id, bridge } = network
+		if (isOverlay(network) && links.has(linkAcross(network))) return true
 		return links.has(bridge) || this.#host.store.list('endpoint', id).some(({ link }) => links.has(link))
 	}
 }

@@ -18,6 +18,7 @@ import { diff } from '../../src/network/diff.ts'
 import { DockerBridges } from '../../src/network/docker-bridges.ts'
 import { networkDriver } from '../../src/network/driver.ts'
 import type { Host } from '../../src/network/host.ts'
+import { Peering } from '../../src/network/peering.ts'
 import { Repairs } from '../../src/network/repairs.ts'
 import { resync } from '../../src/network/resync.ts'
 import { Rounds } from '../../src/network/rounds.ts'
@@ -77,7 +78,7 @@ export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft
 	const sharedPorts = new SharedPorts(host)
 	return {
 		sharedPorts,
-		verbs: networkDriver(host, async () => undefined, sharedPorts),
+		verbs: networkDriver(host, async () => undefined, sharedPorts, new Peering(host)),
 		openForward: () => kernel.keepPassage('iptables', () => ['weft0'], true),
 		renewTables: () => kernel.renewTables(),
 		watch: (round) => watch(host, rtnetlink, nft, round),

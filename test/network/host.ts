@@ -1,6 +1,7 @@
 /** A host in memory for the verbs: its store, its kernel, and requests as Docker makes them. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import type { ClusterVerbs } from '../../src/cluster/verbs.ts'
 import { isDockerName } from '../../src/kernel/docker-bridges.ts'
 import { identity, type Resource } from '../../src/kernel/resource.ts'
 import {
@@ -14,6 +15,7 @@ import { modeOf } from '../../src/modes/index.ts'
 import { KeyedMutex } from '../../src/mutex.ts'
 import { networkDriver } from '../../src/network/driver.ts'
 import type { Host } from '../../src/network/host.ts'
+import { Peering } from '../../src/network/peering.ts'
 import { type Resynced, resync } from '../../src/network/resync.ts'
 import { SharedPorts } from '../../src/network/shared-ports.ts'
 import type { EndpointRequest, NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
@@ -29,6 +31,7 @@ export interface Bench {
 	readonly kernel: FakeKernel
 	readonly verbs: NetworkVerbs
 	readonly sharedPorts: SharedPorts
+	readonly peering: Peering
 	readonly warnings: string[]
 	/** What people are informed of. */
 	readonly told: string[]
@@ -36,7 +39,12 @@ export interface Bench {
 }
 
 /** A daemon over what there is of a store and a kernel. */
-export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filtersBridges = true): Bench {
+export function bench(
+	store = new MemoryStore(),
+	kernel = new FakeKernel(),
+	filtersBridges = true,
+	cluster?: ClusterVerbs,
+): Bench {
 	const warnings: string[] = []
 	const told: string[] = []
 	const host: Host = {
@@ -48,6 +56,7 @@ export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filt
 			defaultMtu: async () => 1450,
 			link: async (name) => kernel.link(name),
 			linkWith: async (address) => kernel.linkWith(address),
+			wayTo: async (address) => kernel.wayTo(address),
 			isDockers: isDockerName,
 			ephemeralPorts: () => EPHEMERAL,
 			filtersBridges,
@@ -57,14 +66,17 @@ export function bench(store = new MemoryStore(), kernel = new FakeKernel(), filt
 		prepared: new Set(),
 		warn: (_, message) => warnings.push(message),
 		inform: (message) => told.push(message),
+		...(cluster === undefined ? {} : { cluster }),
 	}
 	const sharedPorts = new SharedPorts(host)
+	const peering = new Peering(host)
 	return {
 		host,
 		store,
 		kernel,
 		sharedPorts,
-		verbs: networkDriver(host, async () => undefined, sharedPorts),
+		peering,
+		verbs: networkDriver(host, async () => undefined, sharedPorts, peering),
 		warnings,
 		told,
 		resync: () => resync(host, []),

@@ -174,12 +174,7 @@ describe('the options of a network', () => {
 	}
 
 	it('name a mode that is planned as that', () => {
-		for (const mode of ['container', 'overlay']) {
-			refused(
-				{ mode },
-				new RegExp(`mode=${mode} is not built yet; this version has bridge, macvlan, ipvlan, host, none`),
-			)
-		}
+		refused({ mode: 'container' }, /mode=container is not built yet; this version has bridge, .*, overlay, host, none/)
 	})
 
 	it('name the mode that an option belongs to', () => {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import { messageOf, WeftError, within } from '../../src/errors.ts'
-import type { LinkFacts } from '../../src/kernel/host.ts'
+import type { LinkFacts, Way } from '../../src/kernel/host.ts'
 import type { AcceptPlace } from '../../src/kernel/iptables.ts'
 import {
 	type Element,
@@ -34,6 +34,8 @@ export class FakeKernel implements Kernel {
 	readonly processes = new Map<number, { readonly pid: number; readonly name: string }>()
 	/** Namespaces of containers by the host's ends of their links, as far as processes are seen in them. */
 	readonly sandboxes = new Map<string, Sandbox>()
+	/** How packets leave to addresses of other hosts; to those that are not named by eth0, directly. */
+	readonly ways = new Map<string, Way>()
 	/** Whether sockets may have come. */
 	isStirred = true
 	/** Calls of forgetFlows. */
@@ -238,6 +240,10 @@ export class FakeKernel implements Kernel {
 		return holder?.split(' ')[1]
 	}
 
+	wayTo(address: Ip): Way {
+		return this.ways.get(formatIp(address)) ?? { link: 'eth0' }
+	}
+
 	/** A pair that is ready before anybody needs it. */
 	addSpare(name: string): void {
 		const peer = peerName(name)
@@ -337,8 +343,15 @@ export class FakeKernel implements Kernel {
 			return this.#down.has(resource.name) ? 'down' : undefined
 		}
 		if ('name' in resource && this.#behind.has(resource.name)) return 'with an MTU of 1500 instead of 9000'
-		const shows = ['bridge', 'vlan', 'shim', 'dummy', 'address', 'route'].includes(resource.kind)
-		return shows && !this.#there.has(identity(resource)) ? 'gone' : undefined
+		return this.#shows(resource) ? undefined : 'gone'
+	}
+
+	/** False where it can be seen that it is not there, or is another one. */
+	#shows(resource: Single): boolean {
+		if (['vxlan', 'route', 'neighbour', 'forwarding'].includes(resource.kind)) return this.has(resource)
+		return (
+			!['bridge', 'vlan', 'shim', 'dummy', 'address'].includes(resource.kind) || this.#there.has(identity(resource))
+		)
 	}
 
 	async #replace(elements: readonly Element[]): Promise<void> {
@@ -396,6 +409,7 @@ export class FakeKernel implements Kernel {
 			case 'vlan':
 			case 'shim':
 			case 'dummy':
+			case 'vxlan':
 				return this.#makeLink(resource)
 			case 'up':
 				this.#need(resource.link)
@@ -427,6 +441,7 @@ export class FakeKernel implements Kernel {
 			throw new WeftError('system', `the parent ${link.parent} is not there`)
 		}
 		if (link.kind === 'veth') this.#need(link.master)
+		if (link.kind === 'vxlan' && !this.has(link)) this.#forget(link)
 		if (this.link(link.name)?.kind === link.kind) {
 			this.#down.delete(link.name)
 			this.#behind.delete(link.name)

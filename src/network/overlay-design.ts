@@ -1,0 +1,98 @@
+/** What an overlay network will be on this host, and why it may not: how the host reaches the others, and who they are. */
+import type { ClusterVerbs, Neighbour } from '../cluster/verbs.ts'
+import { invalid } from '../errors.ts'
+import { parseIp, width } from '../model/address.ts'
+import { isOverlay, type OverlayNetwork, type Remote, type Underlay } from '../model/network.ts'
+import type { OverlayOptions } from '../model/options.ts'
+import { overhead } from '../modes/overlay.ts'
+import { type Asked as AskedOf, designBridge } from './bridge-design.ts'
+import type { Host } from './host.ts'
+import { formatShared } from './overlay-options.ts'
+import type { NetworkRequest } from './verbs.ts'
+
+/** All but what is chosen for it. */
+type Asked = Omit<AskedOf<OverlayNetwork>, 'clusterId' | 'underlay' | 'remotes' | 'borrowed'>
+
+/** The network is one of the cluster from then on, for as long as Docker has its subnets. May wait for the cluster. */
+export async function enterCluster(host: Host, request: NetworkRequest, options: OverlayOptions): Promise<void> {
+	const { id, internal, ipv4, ipv6 } = request
+	await needCluster(host).enter({
+		id: options.id ?? id,
+		subnets: [...ipv4, ...ipv6],
+		options: formatShared(options),
+		internal,
+		blocks: options.blocks,
+	})
+}
+
+export function needCluster({ cluster }: Host): ClusterVerbs {
+	if (cluster !== undefined) return cluster
+	throw invalid(
+		'mode=overlay needs a cluster, and WEFT_CLUSTER is empty: it takes the endpoints of etcd, http(s)://HOST:PORT,…',
+	)
+}
+
+export async function designOverlay(host: Host, asked: Asked): Promise<OverlayNetwork> {
+	const { id, options } = asked
+	const [other] = host.store.list('network', '').filter(isOverlay)
+	const clusterId = options.id ?? id
+	const bare = { ...asked, clusterId, remotes: [], borrowed: [] }
+	const underlay = other?.underlay ?? (await findUnderlay(host))
+	const { remotes, borrowed, beyond } = await tellOf(host, { ...bare, underlay })
+	for (const { node, address, router } of beyond) {
+		const way = `${node} at ${address} is ${router === undefined ? 'out of reach' : `behind ${router}`}`
+		throw invalid(`backend="host-gw" needs all hosts on one segment, and ${way}; vxlan does not`)
+	}
+	const most = underlay.mtu - overhead(options.backend, parseIp(underlay.address).family)
+	const known = { ...bare, underlay, remotes, borrowed }
+	return (await designBridge(host, known, async () => most)) as OverlayNetwork
+}
+
+/** One for all networks of this host, since some of what they have in the kernel is one for all of them. */
+export async function findUnderlay(host: Host): Promise<Underlay> {
+	const { node, vxlanPort: port } = needCluster(host)
+	const { name, address } = node
+	const link = await host.facts.linkWith(parseIp(address))
+	const mtu = link === undefined ? undefined : (await host.facts.link(link))?.mtu
+	if (link === undefined || mtu === undefined) throw invalid(`WEFT_NODE_ADDRESS=${address} is no address of this host`)
+	return { node: name, address, link, mtu, port }
+}
+
+/** A host to which this one cannot send directly. */
+interface Beyond {
+	readonly node: string
+	readonly address: string
+	readonly router?: string
+}
+
+/** What a network's record says of the other hosts, and those that its backend does not reach. */
+interface Told extends Pick<OverlayNetwork, 'remotes' | 'borrowed'> {
+	readonly beyond: readonly Beyond[]
+}
+
+type Known = Pick<OverlayNetwork, 'options' | 'clusterId' | 'underlay' | 'remotes'>
+
+/** As the cluster tells now, or, before it does, as it told last. */
+export async function tellOf(host: Host, { options, clusterId, underlay, remotes }: Known): Promise<Told> {
+	const cluster = needCluster(host)
+	const borrowed = cluster.own(clusterId).addresses.map(alone)
+	const all = cluster.neighbours(clusterId)?.map(remoteOf) ?? remotes
+	if (options.backend !== 'host-gw') return { remotes: all, borrowed, beyond: [] }
+	const ways = await Promise.all(all.map(({ address }) => host.facts.wayTo(parseIp(address))))
+	const isBeside = (_: Remote, i: number) => ways[i]?.link === underlay.link && ways[i]?.router === undefined
+	const beyond = all.flatMap((remote, i): Beyond[] => {
+		if (isBeside(remote, i)) return []
+		const router = ways[i]?.router
+		return [{ node: remote.node, address: remote.address, ...(router === undefined ? {} : { router }) }]
+	})
+	return { remotes: all.filter(isBeside), borrowed, beyond }
+}
+
+function remoteOf({ name, address, blocks, addresses }: Neighbour): Remote {
+	return { node: name, address, destinations: [...blocks, ...addresses.map(alone)] }
+}
+
+/** An address as a network of one. */
+function alone(address: string): string {
+	return `${address}/${width(parseIp(address).family)}`
+}
