@@ -19,7 +19,15 @@ import {
 	serve,
 } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
-import { createNetwork, endpointOf, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
+import {
+	createNetwork,
+	endpointOf,
+	haveForwarding,
+	onEngines,
+	refused,
+	runContainer,
+	startDockerHost,
+} from './networks.ts'
 
 const PORT = 9000
 const LAN4 = ['--subnet', '203.0.113.0/24', '--ip-range', '203.0.113.128/25', '--gateway', OUTSIDE_V4]
@@ -52,6 +60,7 @@ onEngines('a macvlan network', (engine) => {
 	before(async () => {
 		host = await startDockerHost(engine)
 		servers.push(await serve(outsideOf(host), 'tcp', PORT, '::'))
+		await haveForwarding(host)
 		clean = await footprint(host)
 	})
 	afterEach(async () => {
@@ -133,19 +142,21 @@ onEngines('a macvlan network', (engine) => {
 		await runContainer(host, 'one', 'lan', '--ip', four, '--ip6', six)
 		const assertTogether = async (): Promise<void> => {
 			const place = await inContainer(host, 'one')
-			const [server, own] = [await serve(place, 'tcp', 80, '::'), await serve(onHost(host), 'tcp', 81, '::')]
-			for (const [its, ours, outside] of [
-				[four, HOST_V4, OUTSIDE_V4],
-				[six, HOST_V6, OUTSIDE_V6],
-			] as const) {
-				await assertPings(onHost(host), its)
-				await assertPings(place, ours)
-				assert.equal(await dial(onHost(host), 'tcp', its, 80), ours)
-				assert.equal(await dial(place, 'tcp', ours, 81), its)
-				assert.equal(await dial(outsideOf(host), 'tcp', its, 80), outside)
-				assert.equal(await dial(outsideOf(host), 'tcp', ours, 81), outside)
+			for (const protocol of ['tcp', 'udp'] as const) {
+				const [server, own] = [await serve(place, protocol, 80, '::'), await serve(onHost(host), protocol, 81, '::')]
+				for (const [its, ours, outside] of [
+					[four, HOST_V4, OUTSIDE_V4],
+					[six, HOST_V6, OUTSIDE_V6],
+				] as const) {
+					await assertPings(onHost(host), its)
+					await assertPings(place, ours)
+					assert.equal(await dial(onHost(host), protocol, its, 80), ours)
+					assert.equal(await dial(place, protocol, ours, 81), its)
+					assert.equal(await dial(outsideOf(host), protocol, its, 80), outside)
+					assert.equal(await dial(outsideOf(host), protocol, ours, 81), outside)
+				}
+				await Promise.all([server.stop(), own.stop()])
 			}
-			await Promise.all([server.stop(), own.stop()])
 		}
 		await assertTogether()
 		await host.docker('restart', '-t', '0', 'one')
@@ -162,6 +173,25 @@ onEngines('a macvlan network', (engine) => {
 		await host.docker('rm', '-f', 'one')
 		await host.docker('network', 'rm', 'lan')
 		await assertFootprint(host, clean)
+	})
+
+	it('is reached by containers of a bridge network through the host with host_access, and not without', async () => {
+		await createNetwork(host, 'other', '--ipv6')
+		await runContainer(host, 'two', 'other')
+		const through = await inContainer(host, 'two')
+		for (const access of [true, false]) {
+			await createLan('-o', `host_access=${access}`, ...LAN6)
+			await runContainer(host, 'one', 'lan')
+			const server = await serve(await inContainer(host, 'one'), 'tcp', 80, '::')
+			const one = await endpointOf(host, 'one', 'lan')
+			for (const { address, own } of FAMILIES) {
+				if (access) assert.equal(await dial(through, 'tcp', one[address], 80), own)
+				assert.equal(await pings(through, one[address]), access)
+			}
+			await server.stop()
+			await host.docker('rm', '-f', 'one')
+			await host.docker('network', 'rm', 'lan')
+		}
 	})
 
 	it('gives containers no address of the host, nor of the gateway, where nobody keeps to a range', async () => {
@@ -209,6 +239,9 @@ onEngines('a macvlan network', (engine) => {
 		await host.docker('network', 'connect', 'other', 'one')
 		const read = (path: string) => host.docker('exec', 'one', 'cat', `/sys/class/net/${path}`)
 		assert.deepEqual([await read('lan0/mtu'), await read('eth0/mtu')], ['1400', '1500'])
+		await host.outside(['ip', 'addr', 'add', '10.66.0.99/24', 'dev', 'up0'])
+		for (const there of [OUTSIDE_V4, '10.66.0.99']) await assertPings(await inContainer(host, 'one'), there)
+		await host.outside(['ip', 'addr', 'del', '10.66.0.99/24', 'dev', 'up0'])
 	})
 
 	it('has several subnets, each with its gateway', async () => {

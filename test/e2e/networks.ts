@@ -32,6 +32,13 @@ export async function createNetwork(host: Host, name: string, ...words: readonly
 	await host.docker('network', 'create', '--driver', DRIVER, ...ipam, ...words, name)
 }
 
+/** What stays of the first container on a bridge, and shows in the routes: the host forwards. For before a look at it. */
+export async function haveForwarding(host: Host): Promise<void> {
+	await createNetwork(host, 'first', '--ipv6')
+	await host.docker('run', '--rm', '--net', 'first', IMAGE, 'true')
+	await host.docker('network', 'rm', 'first')
+}
+
 /** A container that only waits, unless the words are more than options: `...options` come before the image. */
 export async function runContainer(host: Host, name: string, network: string, ...options: string[]): Promise<void> {
 	await host.docker('run', '-d', '--name', name, '--net', network, ...options, IMAGE)
