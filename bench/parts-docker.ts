@@ -51,8 +51,8 @@ export function starts(): Promise<Row[]> {
 		return [
 			...(await runOnce(api, [...drivers, 'none', 'host'], 12)),
 			...(await startTogether(api, drivers, 10, 4)),
-			...(await startTogether(api, ['weft', 'docker'], 20, 3)),
-			...(await startTogether(api, ['weft', 'docker'], 50, 2)),
+			...(await startTogether(api, drivers, 20, 3)),
+			...(await startTogether(api, drivers, 50, 2)),
 		]
 	})
 }
