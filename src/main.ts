@@ -16,13 +16,13 @@ import { bridgeNames, dockerEndpoints, dockerNetworks, engineName } from './dock
 import { messageOf } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
 import { dropCapabilities } from './kernel/capabilities.ts'
+import { Departures } from './kernel/departures.ts'
 import { Firewall, type NftRunner } from './kernel/firewall.ts'
 import { Flows } from './kernel/flows.ts'
 import { hostFacts, underlayAddress } from './kernel/host.ts'
 import { INET_TABLE } from './kernel/inet-table.ts'
 import { LinuxKernel } from './kernel/kernel.ts'
 import { lockNetns } from './kernel/lock.ts'
-import { MovedLinks } from './kernel/moved-links.ts'
 import { Rtnetlink } from './kernel/netlink/rtnetlink.ts'
 import { filtersBridges, Nft, runNftProgram } from './kernel/nftables.ts'
 import { HostPorts } from './kernel/ports.ts'
@@ -74,8 +74,8 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const flows = new Flows()
 	flows.open()
 	const firewall = new Firewall(run, bridges ? TABLES : [INET_TABLE])
-	const moved = new MovedLinks()
-	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), flows, moved)
+	const departures = new Departures()
+	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), flows, departures)
 	const warn: Host['warn'] = (error, message) => log.warn({ err: error }, message)
 	const inform: Host['inform'] = (message) => log.info(message)
 	const known = { links: new Set<string>(), prepared: new Set<string>() }
@@ -92,7 +92,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const view = { links: () => rtnetlink.links(), bridgeNames: () => bridgeNames(docker), close: () => docker.close() }
 	const dockers = new DockerBridges(host, view, restoration.done, { info: inform, warn })
 	const forgotten = new Forgotten(host, ipam, engineView(docker), restoration.done, forgottenLog(log, metrics))
-	const watch = new Watch(repairs, rtnetlink, dockers, moved)
+	const watch = new Watch(repairs, rtnetlink, dockers, departures)
 	// Before links and rules are looked at: what others change in between would be missed.
 	watch.openLinks()
 	const rules = watch.openRules(nft).catch((error: unknown) => {

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs'
 import { WeftError, within } from '../errors.ts'
 import { type Cidr, parseCidr, parseIp, width } from '../model/address.ts'
+import type { Departures } from './departures.ts'
 import { PROC } from './host-files.ts'
-import type { MovedLinks } from './moved-links.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { followParent } from './parent-mtu.ts'
@@ -45,7 +45,7 @@ export interface Effect<R> {
 
 export type Effects = { readonly [K in Single['kind']]: Effect<Extract<Single, { kind: K }>> }
 
-export function effects(rtnetlink: Rtnetlink, ports: HostPorts, moved: MovedLinks): Effects {
+export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Departures): Effects {
 	/** The index of a link that must be there. */
 	const indexOf = (name: string): number => {
 		const index = rtnetlink.indexOf(name)
@@ -63,8 +63,8 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, moved: MovedLink
 		if (index !== undefined) await unlessGone(work(index))
 	}
 	/** Asked for first without the RTNL lock, since a link is often gone with something else already. */
-	const deleteOwn = async ({ name }: VethLink | ShimLink): Promise<void> => {
-		if (rtnetlink.indexOf(name) !== undefined) await unlessGone(rtnetlink.deleteLink(name))
+	const deleteOwn = async ({ name }: VethLink | LanLink | ShimLink): Promise<void> => {
+		if (rtnetlink.indexOf(name) !== undefined) await departures.untilGone(name, unlessGone(rtnetlink.deleteLink(name)))
 	}
 	/** After a boot its name may have become that of a link of somebody else's. */
 	const deleteLink = async ({ kind, name }: BridgeLink | VlanLink | DummyLink | VxlanLink): Promise<void> => {
@@ -115,13 +115,13 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, moved: MovedLink
 		lan: {
 			// One that is there is of a Join that is repeated: Docker has not moved it yet.
 			ensure: (link) => {
-				moved.follow(link.name)
+				departures.follow(link.name)
 				return addOnParent(link)
 			},
 			// In the container, too: for dockerd to move it back first takes as long again.
 			remove: async (link) => {
-				const place = moved.forget(link.name)
-				if (rtnetlink.indexOf(link.name) !== undefined) await unlessGone(rtnetlink.deleteLink(link.name))
+				const place = departures.forget(link.name)
+				if (rtnetlink.indexOf(link.name) !== undefined) await deleteOwn(link)
 				else if (place !== undefined && isOf(link, await rtnetlink.linkAt(place)))
 					await unlessGone(rtnetlink.deleteLinkAt(place))
 			},

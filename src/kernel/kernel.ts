@@ -1,12 +1,12 @@
 /** Makes resources exist on this host, and go. */
 import { WeftError, within } from '../errors.ts'
 import { peerName } from '../model/names.ts'
+import type { Departures } from './departures.ts'
 import { difference, drift } from './drift.ts'
 import { type Effect, type Effects, effects, type Single } from './effects.ts'
 import type { Firewall } from './firewall.ts'
 import { connectionless, type Flows } from './flows.ts'
 import { type AcceptPlace, acceptPlaces } from './iptables.ts'
-import type { MovedLinks } from './moved-links.ts'
 import type { LinkInfo } from './netlink/link.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { type Gate, passages } from './passage.ts'
@@ -36,13 +36,13 @@ export class LinuxKernel implements Kernel {
 	readonly #stir = new Stir()
 	readonly #effects: Effects
 
-	constructor(rtnetlink: Rtnetlink, firewall: Firewall, ports: HostPorts, flows: Flows, moved: MovedLinks) {
+	constructor(rtnetlink: Rtnetlink, firewall: Firewall, ports: HostPorts, flows: Flows, departures: Departures) {
 		this.#rtnetlink = rtnetlink
 		this.#firewall = firewall
 		this.#ports = ports
 		this.#flows = flows
 		this.#spares = new SparePairs(rtnetlink)
-		this.#effects = effects(rtnetlink, ports, moved)
+		this.#effects = effects(rtnetlink, ports, departures)
 	}
 
 	async ensure(resources: readonly Resource[]): Promise<void> {

@@ -1,10 +1,10 @@
 /** LinuxKernel in a network namespace of its own keeps to the contract, as ip and nft see it. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { Departures } from '../../src/kernel/departures.ts'
 import { Firewall, type NftRunner } from '../../src/kernel/firewall.ts'
 import { Flows } from '../../src/kernel/flows.ts'
 import { LinuxKernel } from '../../src/kernel/kernel.ts'
-import { MovedLinks } from '../../src/kernel/moved-links.ts'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { Nft, runNftProgram } from '../../src/kernel/nftables.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
@@ -75,7 +75,7 @@ async function open(runner?: NftRunner): Promise<KernelBed> {
 	rtnetlink.open()
 	const nft = Nft.open()
 	const firewall = new Firewall(runner ?? ((commands) => nft.run(commands)))
-	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), new Flows(), new MovedLinks())
+	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), new Flows(), new Departures())
 	opened.push(async () => {
 		await kernel.remove(
 			['one', 'two'].map((owner): Resource => {

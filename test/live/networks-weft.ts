@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Departures } from '../../src/kernel/departures.ts'
 import { Firewall } from '../../src/kernel/firewall.ts'
 import { Flows } from '../../src/kernel/flows.ts'
 import { hostFacts } from '../../src/kernel/host.ts'
 import { LinuxKernel } from '../../src/kernel/kernel.ts'
-import { MovedLinks } from '../../src/kernel/moved-links.ts'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { Nft } from '../../src/kernel/nftables.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
@@ -63,7 +63,7 @@ export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft
 	const flows = new Flows()
 	flows.open()
 	const firewall = new Firewall((commands) => nft.run(commands))
-	const kernel = new LinuxKernel(refusing(rtnetlink, refuse), firewall, new HostPorts(), flows, new MovedLinks())
+	const kernel = new LinuxKernel(refusing(rtnetlink, refuse), firewall, new HostPorts(), flows, new Departures())
 	const warn: Host['warn'] = (error, message) => process.stderr.write(`${message}: ${String(error)}\n`)
 	const host: Host = {
 		store,

@@ -1,8 +1,8 @@
-/** A macvlan that was moved into a container's namespace is taken away there, and nothing but it. */
+/** Links that go: their end is told of, and one that was moved into a container is taken away there, and nothing but it. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { Departures } from '../../src/kernel/departures.ts'
 import { effects } from '../../src/kernel/effects.ts'
-import { MovedLinks } from '../../src/kernel/moved-links.ts'
 import { linkMonitor } from '../../src/kernel/netlink/link-monitor.ts'
 import { withNetns } from '../../src/kernel/netns.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
@@ -26,7 +26,7 @@ interface Beds {
 /** A host with a parent, and the macvlan on it already in a container, as eth1. */
 async function moved(t: TestContext, scope: Parameters<typeof openNetns>[0] = t): Promise<Beds> {
 	const [host, container] = [await openNetns(t), await openNetns(scope)]
-	const links = new MovedLinks()
+	const links = new Departures()
 	const goings: string[] = []
 	const told = {
 		changed: () => undefined,
