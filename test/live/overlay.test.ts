@@ -1,10 +1,10 @@
 /** What an overlay network plans, on the kernel: all of it comes into being, what others take away comes back, all of it goes. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { Departures } from '../../src/kernel/departures.ts'
 import { Firewall } from '../../src/kernel/firewall.ts'
 import { Flows } from '../../src/kernel/flows.ts'
 import { LinuxKernel } from '../../src/kernel/kernel.ts'
-import { MovedLinks } from '../../src/kernel/moved-links.ts'
 import { routeMonitor } from '../../src/kernel/netlink/route-monitor.ts'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { Nft } from '../../src/kernel/nftables.ts'
@@ -69,7 +69,7 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 			new Firewall((commands) => nft.run(commands)),
 			new HostPorts(),
 			new Flows(),
-			new MovedLinks(),
+			new Departures(),
 		)
 	})
 	after(async () => {
