@@ -85,6 +85,11 @@ export class Host {
 		this.dockerd = new Daemon('dockerd', this.#enter)
 	}
 
+	/** What holds the host's namespaces, as this process sees it. */
+	get pid(): number {
+		return this.#namespaces.host
+	}
+
 	/** Runs a program on the host; its output, or an error with its complaint. */
 	exec(argv: readonly string[], options?: CommandOptions): Promise<string> {
 		return run(this.enter(argv), inHost(options))

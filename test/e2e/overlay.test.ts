@@ -1,0 +1,168 @@
+/** One network on two hosts, each with a Docker of its own: who reaches whom, with which address, and who does not. */
+import assert from 'node:assert/strict'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { type ClusterHosts, segmentAddress, startClusterHosts } from '../support/cluster-hosts.ts'
+import { noEtcd } from '../support/etcd.ts'
+import type { Host } from '../support/host.ts'
+import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
+import {
+	assertPings,
+	assertReaches,
+	dial,
+	inContainer,
+	onHost,
+	outsideOf,
+	type Place,
+	pings,
+	reaches,
+	type Server,
+	serve,
+} from '../support/traffic.ts'
+import { assertFootprint, type Footprint, footprint } from './footprint.ts'
+import { addressOf, createNetwork, onEngines, runContainer } from './networks.ts'
+
+const PORT = 7000
+
+interface Spot {
+	readonly place: Place
+	readonly address: string
+}
+
+onEngines('an overlay network', (engine) => {
+	describe('of two hosts', { skip: noEtcd() }, () => {
+		let cluster: ClusterHosts
+		let [one, two]: Host[] = []
+		let clean: Footprint[] = []
+		const servers: Server[] = []
+
+		before(async () => {
+			cluster = await startClusterHosts(2, engine)
+			;[one, two] = cluster.hosts
+			servers.push(await serve(outsideOf(host(1)), 'tcp', PORT), await serve(outsideOf(host(2)), 'tcp', PORT))
+			await createEverywhere('warm', '10.97.0.0/24')
+			await clear()
+			clean = await Promise.all(cluster.hosts.map((each) => footprint(each)))
+		})
+		after(async () => {
+			await Promise.all(servers.map((server) => server.stop()))
+			await cluster?.stop()
+		})
+
+		function host(number: 1 | 2): Host {
+			const found = number === 1 ? one : two
+			assert.ok(found)
+			return found
+		}
+
+		/** By hand, on one host after the other. */
+		async function createEverywhere(name: string, subnet: string, ...more: string[]): Promise<void> {
+			const words = ['-o', 'mode=overlay', '-o', `id=${name}`, '--subnet', subnet]
+			for (const each of cluster.hosts) await createNetwork(each, name, ...words, ...more)
+		}
+
+		/** A container that listens. */
+		async function settle(on: Host, name: string, network: string, ...options: string[]): Promise<Spot> {
+			await runContainer(on, name, network, ...options)
+			const place = await inContainer(on, name)
+			servers.push(await serve(place, 'tcp', PORT))
+			return { place, address: await addressOf(on, name, network) }
+		}
+
+		/** Also after a test that failed half way. */
+		async function clear(): Promise<void> {
+			await Promise.all(servers.splice(2).map((server) => server.stop()))
+			for (const each of cluster.hosts) {
+				await each.exec(['sh', '-c', 'docker ps -aq | xargs -r docker rm -f'])
+				await each.exec(['sh', '-c', 'docker network ls -q --filter driver=weft | xargs -r docker network rm'])
+			}
+		}
+		afterEach(clear)
+
+		for (const backend of ['vxlan', 'host-gw']) {
+			it(`leads from container to container by ${backend}, both ways, each with its own address, and away when it goes`, async () => {
+				await createEverywhere('red', '10.98.0.0/20', '-o', `backend=${backend}`)
+				const [a, b] = [await settle(host(1), 'one', 'red'), await settle(host(2), 'two', 'red')]
+				const a2 = await settle(host(1), 'one2', 'red')
+				assert.notEqual(a.address, b.address)
+				await assertPings(a.place, b.address, 'from one host to the other')
+				await assertPings(b.place, a.address, 'and back')
+				assert.equal(await dial(a.place, 'tcp', b.address, PORT), a.address)
+				assert.equal(await dial(b.place, 'tcp', a.address, PORT), b.address)
+				assert.equal(await dial(a.place, 'tcp', a2.address, PORT), a.address)
+				for (const spot of [a, b]) assert.equal(await dial(spot.place, 'tcp', INTERNET_V4, PORT), HOST_V4)
+				await assertPings(onHost(host(1)), b.address, 'from a host to a container of the other')
+				assert.equal(await dial(onHost(host(1)), 'tcp', b.address, PORT), segmentAddress(1))
+				assert.equal(await dial(onHost(host(2)), 'tcp', b.address, PORT), '10.98.0.1')
+				await clear()
+				for (const [i, each] of cluster.hosts.entries()) await assertFootprint(each, clean[i] as Footprint)
+			})
+		}
+
+		it('is apart from another one on both hosts', async () => {
+			await createEverywhere('red', '10.98.0.0/20')
+			await createEverywhere('blue', '10.99.0.0/20')
+			const [red, red2] = [await settle(host(1), 'red1', 'red'), await settle(host(2), 'red2', 'red')]
+			const [blue, blue2] = [await settle(host(1), 'blue1', 'blue'), await settle(host(2), 'blue2', 'blue')]
+			for (const [from, to] of [
+				[red, red2],
+				[blue, blue2],
+			] as const) {
+				await assertReaches(from.place, 'tcp', to.address, PORT)
+				await assertReaches(to.place, 'tcp', from.address, PORT)
+			}
+			for (const [from, to] of [
+				[red, blue2],
+				[red2, blue],
+				[blue, red2],
+				[red, blue],
+			] as const) {
+				assert.ok(!(await pings(from.place, to.address)), `no ping ${from.address} -> ${to.address}`)
+				assert.ok(!(await reaches(from.place, 'tcp', to.address, PORT)), `no tcp ${from.address} -> ${to.address}`)
+			}
+		})
+
+		it('is kept apart at the end where it arrives, whatever the other host lets out', async () => {
+			await createEverywhere('red', '10.98.0.0/20')
+			await createEverywhere('blue', '10.99.0.0/20')
+			const [red, blue2] = [await settle(host(1), 'red1', 'red'), await settle(host(2), 'blue2', 'blue')]
+			const red2 = await settle(host(2), 'red2', 'red')
+			await host(1).stopWeftd()
+			await host(1).exec(['nft', 'delete', 'table', 'inet', 'weft'])
+			await host(1).exec(['iptables', '-P', 'FORWARD', 'ACCEPT'])
+			assert.equal(await dial(red.place, 'tcp', red2.address, PORT), red.address)
+			assert.ok(!(await reaches(red.place, 'tcp', blue2.address, PORT)))
+			await host(1).startWeftd()
+		})
+
+		it('has internal ones too, which lead to other hosts and nowhere else', async () => {
+			await createEverywhere('vault', '10.98.0.0/20', '--internal')
+			const [a, b] = [await settle(host(1), 'one', 'vault'), await settle(host(2), 'two', 'vault')]
+			assert.equal(await dial(a.place, 'tcp', b.address, PORT), a.address)
+			assert.equal(await dial(b.place, 'tcp', a.address, PORT), b.address)
+			assert.ok(!(await reaches(a.place, 'tcp', INTERNET_V4, PORT)))
+		})
+
+		it('keeps containers apart over hosts with enable_icc=false, but for what is published', async () => {
+			const apart = ['-o', 'com.docker.network.bridge.enable_icc=false']
+			await createEverywhere('cells', '10.98.0.0/20', ...apart)
+			const [a, b] = [
+				await settle(host(1), 'one', 'cells'),
+				await settle(host(2), 'two', 'cells', '-p', `7100:${PORT}`),
+			]
+			assert.ok(!(await reaches(a.place, 'tcp', b.address, PORT)))
+			assert.ok(!(await pings(b.place, a.address)))
+			await assertReaches(a.place, 'tcp', segmentAddress(2), 7100)
+			await assertReaches(onHost(host(1)), 'tcp', segmentAddress(2), 7100)
+		})
+
+		it('gives an address in a block of the other host, which is reached from there', async () => {
+			await createEverywhere('red', '10.98.0.0/20')
+			const b = await settle(host(2), 'two', 'red')
+			const inItsBlock = b.address.replace(/\d+$/, (last) => String(Number(last) + 1))
+			const a = await settle(host(1), 'one', 'red', '--ip', inItsBlock)
+			assert.equal(a.address, inItsBlock)
+			assert.equal(await dial(b.place, 'tcp', a.address, PORT), b.address)
+			assert.equal(await dial(a.place, 'tcp', b.address, PORT), a.address)
+		})
+	})
+})

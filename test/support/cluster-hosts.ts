@@ -1,0 +1,76 @@
+/**
+ * Several Docker hosts on one segment, each with a dockerd and a weftd of its own, and an etcd there: a cluster on this
+ * machine. Each host has besides, as eth0, the outside that every test host has; eth1 is the segment.
+ */
+import type { Engine } from './engine.ts'
+import { type Etcd, startEtcd } from './etcd.ts'
+import { type Host, startHost } from './host.ts'
+import { loadImage } from './image.ts'
+import { openNetns } from './netns.ts'
+
+const ETCD_ADDRESS = '192.0.2.100'
+
+/** A host's address on the segment: the first is 1. */
+export function segmentAddress(number: number): string {
+	return `192.0.2.${number}`
+}
+
+export interface ClusterHosts {
+	readonly hosts: readonly Host[]
+	readonly etcd: Etcd
+	/** Sets a host's port of the switch up or down, the first being 1. */
+	setPort(number: number, state: 'up' | 'down'): Promise<void>
+	/** Ends all of it. */
+	stop(): Promise<void>
+}
+
+export async function startClusterHosts(size: number, engine: Engine): Promise<ClusterHosts> {
+	const endings: (() => Promise<void>)[] = []
+	const scope = { after: (work: () => Promise<void>) => void endings.push(work) }
+	const stop = async (): Promise<void> => {
+		for (const end of endings.reverse()) await end()
+	}
+	try {
+		const segment = await openNetns(scope)
+		await segment.run('ip', 'link', 'add', 'switch', 'type', 'bridge')
+		await segment.run('ip', 'addr', 'add', `${ETCD_ADDRESS}/24`, 'dev', 'switch')
+		await segment.run('ip', 'link', 'set', 'switch', 'up')
+		const at = { enter: ['nsenter', `--net=${segment.path}`], address: ETCD_ADDRESS }
+		const [etcd] = await startEtcd(scope, 1, { at })
+		if (etcd === undefined) throw new Error('there is no etcd')
+		const hosts: Host[] = []
+		for (let number = 1; number <= size; number++) {
+			const host = await startHost({ engine, weftd: false, dockerd: false, env: settingsOf(number, etcd) })
+			scope.after(() => host.stop())
+			hosts.push(host)
+			const port = `port${number}`
+			const peer = ['peer', 'name', 'eth1', 'netns', String(host.pid)]
+			await segment.run('ip', 'link', 'add', port, 'master', 'switch', 'type', 'veth', ...peer)
+			await segment.run('ip', 'link', 'set', port, 'up')
+			await host.exec(['ip', 'addr', 'add', `${segmentAddress(number)}/24`, 'dev', 'eth1'])
+			await host.exec(['ip', 'link', 'set', 'eth1', 'up'])
+		}
+		await Promise.all(hosts.map(startPrograms))
+		const setPort = async (number: number, state: string): Promise<void> => {
+			await segment.run('ip', 'link', 'set', `port${number}`, state)
+		}
+		return { hosts, etcd, setPort, stop }
+	} catch (error) {
+		await stop()
+		throw error
+	}
+}
+
+export function settingsOf(number: number, etcd: Etcd): Record<string, string> {
+	return {
+		WEFT_CLUSTER: etcd.url,
+		WEFT_NODE: `host${number}`,
+		WEFT_NODE_ADDRESS: segmentAddress(number),
+	}
+}
+
+async function startPrograms(host: Host): Promise<void> {
+	await host.startWeftd()
+	await host.startDockerd()
+	await loadImage(host)
+}
