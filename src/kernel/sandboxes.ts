@@ -45,14 +45,17 @@ export async function openSandboxes(
 				closeSync(namespace)
 				break
 			}
-			const id = await rtnetlink.namespaceId(namespace).catch(() => undefined)
-			const end = id === undefined ? undefined : wanted.get(id)
-			if (id === undefined || end === undefined) {
+			try {
+				const id = await rtnetlink.namespaceId(namespace).catch(() => undefined)
+				const ends = id === undefined ? undefined : wanted.get(id)
+				if (id !== undefined) wanted.delete(id)
+				for (const { name, linkIndex } of ends ?? []) {
+					// Each of them closes its own.
+					found.set(name, new SandboxSockets(openSync(`/proc/self/fd/${namespace}`, 'r'), linkIndex))
+				}
+			} finally {
 				closeSync(namespace)
-				continue
 			}
-			wanted.delete(id)
-			found.set(end.name, new SandboxSockets(namespace, end.linkIndex))
 		}
 		return found
 	} catch (error) {
@@ -68,12 +71,13 @@ interface End {
 	readonly linkIndex: number
 }
 
-/** By the numbers of the namespaces in which the other ends are. */
-async function endsOf(rtnetlink: Rtnetlink, links: readonly string[]): Promise<Map<number, End>> {
-	const ends = new Map<number, End>()
+/** By the numbers of the namespaces in which the other ends are: a container may be on several networks. */
+async function endsOf(rtnetlink: Rtnetlink, links: readonly string[]): Promise<Map<number, readonly End[]>> {
+	const ends = new Map<number, readonly End[]>()
 	for (const name of links) {
 		const { peerNamespace, linkIndex } = (await rtnetlink.link(name)) ?? {}
-		if (peerNamespace !== undefined && linkIndex !== undefined) ends.set(peerNamespace, { name, linkIndex })
+		if (peerNamespace === undefined || linkIndex === undefined) continue
+		ends.set(peerNamespace, [...(ends.get(peerNamespace) ?? []), { name, linkIndex }])
 	}
 	return ends
 }

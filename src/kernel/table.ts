@@ -13,6 +13,7 @@ import {
 	width,
 } from '../model/address.ts'
 import { checkLinkName } from '../model/names.ts'
+import { PROTOCOLS } from '../model/network.ts'
 
 /** nft's own names of types, a network of addresses, and an expression for an IPv6 address where nft has no name for the field that it is in. */
 export type Type =
@@ -63,7 +64,7 @@ const RENDER: Readonly<Record<Type, (text: string) => string>> = {
 	ipv6_prefix: (text) => prefix(6, text),
 	'@th,64,128': (text) => `0x${Buffer.from(toBytes(parseIp(address(6, text)))).toString('hex')}`,
 	inet_proto: (text) => {
-		if (['tcp', 'udp', 'sctp'].includes(text)) return text
+		if (PROTOCOLS.some((each) => each === text)) return text
 		throw new WeftError('system', `${text} is not a protocol with ports`)
 	},
 	inet_service: (text) => {

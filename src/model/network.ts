@@ -1,7 +1,10 @@
 /** Networks and endpoints as they are stored and passed about. Addresses are canonical text; nothing here has an effect. */
 import type { BridgeOptions, HostOptions, LanOptions, NoneOptions, OverlayOptions, PerFamily } from './options.ts'
 
-export type Protocol = 'tcp' | 'udp' | 'sctp'
+/** Those with ports. */
+export const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const
+
+export type Protocol = (typeof PROTOCOLS)[number]
 
 /** Docker's own ids are 64 hex digits, those of networks that Swarm's manager made 25 digits to base 36. */
 export function isSwarmId(networkId: string): boolean {

@@ -1,6 +1,6 @@
 /** The options of mode host. Pure. */
 import { invalid } from '../errors.ts'
-import type { Protocol } from '../model/network.ts'
+import { PROTOCOLS } from '../model/network.ts'
 import type { HostOptions, PortRange } from '../model/options.ts'
 import { DOCKER_MTU, MTU, PREFIX, parsePrefix, quote, type Raw, read, readMtu } from './option-values.ts'
 
@@ -8,8 +8,6 @@ const PORTS = 'ports'
 const EXCLUDE = 'exclude'
 
 export const HOST_KNOWN: readonly string[] = [MTU, DOCKER_MTU, PREFIX, PORTS, EXCLUDE]
-
-const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'sctp']
 
 export function parseHost(raw: Raw): HostOptions {
 	const mtu = readMtu(raw)

@@ -27,7 +27,7 @@ export function listeningOf(
 	const ports = allowed.flatMap((each) => portsOf(endpoint, each))
 	// Sockets may share a port, and each family has its own.
 	const distinct = [...new Map(ports.map((each) => [`${each.containerIp} ${numberOf(each)}`, each])).values()]
-	return bounded(distinct, new Set(endpoint.published.map(numberOf)))
+	return bounded(distinct, numbersOf(endpoint))
 }
 
 function isAllowed({ ports, exclude }: HostOptions, protocol: Protocol, port: number): boolean {
@@ -58,6 +58,16 @@ function bounded(ports: readonly PublishedPort[], there: ReadonlySet<string>): L
 	return { ports: ports.filter((each) => kept.has(numberOf(each))), beyond: numbers.length - kept.size }
 }
 
+/** Those that an endpoint has published, as the container counts them. */
+export function numbersOf({ published }: Pick<Endpoint, 'published'>): ReadonlySet<string> {
+	return new Set(published.map(numberOf))
+}
+
 function numberOf({ protocol, containerPort }: PublishedPort): string {
-	return `${protocol} ${containerPort}`
+	return portKey(protocol, containerPort)
+}
+
+/** What sockets of one family and one address cannot have both. */
+export function portKey(protocol: Protocol, port: number): string {
+	return `${protocol} ${port}`
 }

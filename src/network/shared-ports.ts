@@ -8,7 +8,7 @@ import { type Endpoint, isHostNetwork } from '../model/network.ts'
 import { isHeld } from './endpoints.ts'
 import { publishFound, type RefusedPort } from './found-ports.ts'
 import { type Host, settledNetworks } from './host.ts'
-import { listeningOf, MOST_PORTS } from './listening.ts'
+import { listeningOf, MOST_PORTS, numbersOf, portKey } from './listening.ts'
 
 /** Milliseconds between two looks at the counts: a socket is to be on the host within 250. */
 const PERIOD = 180
@@ -244,7 +244,7 @@ export class SharedPorts {
 	/** Without those that a client may have for a moment, unless they have been there already. */
 	#settled(follower: Follower, endpoint: Endpoint, listeners: readonly Listener[]): Listener[] {
 		const [first, last] = this.#host.facts.ephemeralPorts()
-		const there = new Set(endpoint.published.map(({ protocol, containerPort }) => `${protocol} ${containerPort}`))
+		const there = numbersOf(endpoint)
 		const isPassing = ({ protocol, port }: Listener) => protocol === 'udp' && port >= first && port <= last
 		const before = follower.passing
 		follower.passing = new Set(listeners.filter(isPassing).map(keyOf))
@@ -263,5 +263,5 @@ export class SharedPorts {
 }
 
 function keyOf({ protocol, port }: Listener): string {
-	return `${protocol} ${port}`
+	return portKey(protocol, port)
 }

@@ -26,6 +26,7 @@ describe('sandboxes', { skip: noBed() }, () => {
 			await host.ip(`link add wv${i} type veth peer name eth0 netns ${pid}`, `link set wv${i} up`)
 		}
 		await host.ip('link add wv9 type veth peer name wv9p')
+		await host.ip(`link add wv2 type veth peer name eth1 netns ${place(0).pid}`, 'link set wv2 up')
 	})
 	after(async () => {
 		await sandbox?.close()
@@ -48,8 +49,9 @@ describe('sandboxes', { skip: noBed() }, () => {
 	}
 
 	it('are found by the host’s ends of the links that were moved there, and by no other', async () => {
-		const found = await openSandboxes(rtnetlink, ['wv0', 'wv1', 'wv9', 'wv7'])
-		assert.deepEqual([...found.keys()].sort(), ['wv0', 'wv1'])
+		const found = await openSandboxes(rtnetlink, ['wv0', 'wv1', 'wv2', 'wv9', 'wv7'])
+		assert.deepEqual([...found.keys()].sort(), ['wv0', 'wv1', 'wv2'])
+		await found.get('wv2')?.close()
 		await place(1).listen('tcp', 4711, '127.0.0.1')
 		const [one, other] = [found.get('wv0'), found.get('wv1')]
 		assert.ok(one && other)

@@ -3,7 +3,7 @@
  * linux/netfilter/nfnetlink_conntrack.h.
  */
 import type { Family, Ip } from '../../model/address.ts'
-import type { Protocol } from '../../model/network.ts'
+import { PROTOCOLS, type Protocol } from '../../model/network.ts'
 import { AF_INET, AF_INET6 } from './address.ts'
 import {
 	type Attributes,
@@ -21,7 +21,7 @@ import {
 	u16be,
 	u32,
 } from './message.ts'
-import { NUMBER_OF, PROTOCOLS } from './protocol.ts'
+import { NUMBER_OF } from './protocol.ts'
 
 const NFNL_SUBSYS_CTNETLINK = 1
 export const CT_GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1
