@@ -4,29 +4,25 @@
  */
 import koffi, { type KoffiFunc, type LibraryHandle } from 'koffi'
 import { WeftError } from '../errors.ts'
-import type { Ip } from '../model/address.ts'
 import { LINK_NAME_LENGTH } from '../model/names.ts'
-import type { Protocol } from '../model/network.ts'
 import type { Nftables, NftContext } from './libnftables.ts'
-import { AF_INET, AF_INET6, AF_UNIX, socketAddress, unixAddress } from './socket-address.ts'
+import { AF_INET, AF_UNIX, unixAddress } from './socket-address.ts'
 
 // A callee runs on a stack that koffi allocates: 128 KiB for pooled calls, while libnftables expects that of a thread.
 koffi.config({ async_stack_size: 4 << 20, sync_stack_size: 4 << 20 })
 
 const AF_NETLINK = 16
-const SOCK_STREAM = 1
 const SOCK_DGRAM = 2
 const SOCK_RAW = 3
 const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
-const SO_REUSEADDR = 2
 const SO_BINDTODEVICE = 25
 const SO_ATTACH_FILTER = 26
 const SO_BINDTOIFINDEX = 62
-const IPPROTO_IPV6 = 41
-const IPPROTO_SCTP = 132
-const IPV6_V6ONLY = 26
 const SHUT_RD = 0
+const F_DUPFD_CLOEXEC = 1030
+/** Numbers of files below are the only ones that libnftables can wait for: see select(2). */
+export const LOW_FILES = 1024
 const MSG_TRUNC = 0x20
 const MSG_DONTWAIT = 0x40
 const CLONE_NEWNET = 0x40000000
@@ -57,6 +53,7 @@ const inotifyInit = call<[flags: number]>('int inotify_init1(int flags)')
 const inotifyAdd = call<[fd: number, path: string, mask: number]>('int inotify_add_watch(int, const char *, uint32_t)')
 const mallocTrim = call<[pad: number]>('int malloc_trim(size_t)')
 const close = call<[fd: number]>('int close(int fd)')
+const fcntl = call<[fd: number, command: number, argument: number]>('int fcntl(int fd, int cmd, int argument)')
 const setns = call<[fd: number, type: number]>('int setns(int fd, int type)')
 const prctl = call<[option: number, argument: number]>('int prctl(int option, unsigned long argument)')
 const capset = call<[header: Buffer, sets: Buffer]>('int capset(void *header, const void *sets)')
@@ -108,7 +105,30 @@ export function openNetlink(protocol: number): number {
 	// struct sockaddr_nl with port 0, the kernel's.
 	const kernel = Buffer.alloc(12)
 	kernel.writeUInt16LE(AF_NETLINK, 0)
-	return orClose(fd, () => check(connect(fd, kernel, kernel.length)))
+	return moveUp(orClose(fd, () => check(connect(fd, kernel, kernel.length))))
+}
+
+/** The same file under a number that leaves the low ones to libnftables; the old number where there is none such. */
+export function moveUp(fd: number): number {
+	const moved = fcntl(fd, F_DUPFD_CLOEXEC, LOW_FILES)
+	if (moved < 0) return fd
+	close(fd)
+	return moved
+}
+
+/** A socket of the calling thread's network namespace. Whoever takes it closes it. */
+export function openSocket(domain: number, type: number, protocol: number): number {
+	return check(socket(domain, type | SOCK_CLOEXEC, protocol))
+}
+
+export function bindSocket(fd: number, address: Buffer): void {
+	check(bind(fd, address, address.length))
+}
+
+/** Of TCP: as a socket that listens, but nobody is let in. */
+export function listenDeaf(fd: number): void {
+	check(listen(fd, 0))
+	check(shutdown(fd, SHUT_RD))
 }
 
 /** One datagram to a unix socket. */
@@ -221,7 +241,8 @@ export function closeFd(fd: number): void {
 	check(close(fd))
 }
 
-function orClose(fd: number, work: () => void): number {
+/** What was opened, unless what is done to it fails. */
+export function orClose(fd: number, work: () => void): number {
 	try {
 		work()
 		return fd
@@ -229,36 +250,6 @@ function orClose(fd: number, work: () => void): number {
 		close(fd)
 		throw error
 	}
-}
-
-/**
- * Takes a port of this host, so that nobody else can: bound, not listening, not shared. Connections of a service that
- * has ended do not keep it.
- * @throws WeftError `system` with errno EADDRINUSE, EADDRNOTAVAIL, EPROTONOSUPPORT (no SCTP) and the like
- */
-export function bindHostPort(protocol: Protocol, ip: Ip, port: number): number {
-	const domain = ip.family === 4 ? AF_INET : AF_INET6
-	const type = protocol === 'udp' ? SOCK_DGRAM : SOCK_STREAM
-	const fd = check(socket(domain, type | SOCK_CLOEXEC, protocol === 'sctp' ? IPPROTO_SCTP : 0))
-	return orClose(fd, () => {
-		// Without it a port of :: would take the same port of 0.0.0.0 as well.
-		if (ip.family === 6) setIntegerOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)
-		if (protocol === 'tcp') setIntegerOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
-		const address = socketAddress(ip, port)
-		check(bind(fd, address, address.length))
-		if (protocol === 'tcp') stopSharing(fd)
-	})
-}
-
-/**
- * A TCP port whose old connections are in TIME_WAIT is given only with SO_REUSEADDR, which would let others listen there
- * too. To listen makes the kernel check the port again, and note that it is not shared; the shutdown leaves the
- * socket bound and deaf, and without the option it is in everybody's way.
- */
-function stopSharing(fd: number): void {
-	check(listen(fd, 0))
-	check(shutdown(fd, SHUT_RD))
-	setIntegerOption(fd, SOL_SOCKET, SO_REUSEADDR, 0)
 }
 
 let nftables: Nftables | undefined

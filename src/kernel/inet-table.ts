@@ -27,6 +27,8 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 	trusted: { comment: 'links with access to open ports of a bridge', key: ['ifname', 'ifname'] },
 	shims: { comment: 'links by which this host is beside its containers', key: ['ifname'] },
 	beside: { comment: 'those links, and the containers that they are for', key: ['ifname', 'ether_addr'] },
+	gateways4: { comment: 'by which containers share the loopback of this host', key: ['ifname', 'ipv4_addr'] },
+	gateways6: { comment: 'by which containers share the loopback of this host', key: ['ifname', 'ipv6_addr'] },
 	links: { comment: 'the host ends of the links of containers', key: ['ifname'], restricts: true },
 	across4: {
 		comment: 'links to other hosts, and the subnets of networks that go by them',
@@ -96,6 +98,15 @@ const CHAINS = `
 		# Nobody but this host may use what is published on 127.0.0.1, and its packets pass the output hook.
 		ip daddr 127.0.0.0/8 accept
 		ip6 daddr ::1 accept${PUBLISHED}
+		# What containers of mode host send to the host's loopback: their own tables lead it here (loopback-table.ts).
+		iifname . ip daddr @gateways4 meta l4proto { tcp, udp, sctp } dnat ip to 127.0.0.1
+		iifname . ip6 daddr @gateways6 meta l4proto { tcp, udp, sctp } dnat ip6 to ${LOOPBACK6_ALIAS}
+	}
+
+	chain input {
+		type nat hook input priority 100; policy accept;
+		# The host's programs see them as clients on 127.0.0.1. Of ::1 the answer would not find its way back.
+		iifname @bridges ip daddr 127.0.0.1 ct status dnat snat ip to 127.0.0.1
 	}
 
 	chain output {
@@ -107,11 +118,13 @@ const CHAINS = `
 	chain from_loopback6 {
 		type filter hook output priority raw; policy accept;
 		ip6 saddr ::1 ip6 daddr ::1 meta l4proto . th dport @loopback6 ip6 saddr set ${LOOPBACK6_ALIAS}
+		ip6 saddr ::1 oifname @bridges ip6 saddr set ${LOOPBACK6_ALIAS}
 	}
 
 	chain to_loopback6 {
 		type filter hook input priority 110; policy accept;
 		ip6 saddr ::1 ip6 daddr ${LOOPBACK6_ALIAS} ip6 daddr set ::1
+		iifname @bridges ip6 daddr ${LOOPBACK6_ALIAS} ct status dnat ip6 daddr set ::1
 	}
 
 	chain forward {

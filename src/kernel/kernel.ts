@@ -22,9 +22,9 @@ import {
 	type VethLink,
 } from './resource.ts'
 import { SETS } from './ruleset.ts'
-import { openSandboxes, Stir } from './sandboxes.ts'
+import { openOwnSockets, openSandboxes, Stir } from './sandboxes.ts'
 import { SparePairs } from './spare-pairs.ts'
-import type { Kernel, PortHolder, Sandbox } from './verbs.ts'
+import type { Kernel, PortHolder, Sandbox, Sockets } from './verbs.ts'
 
 export class LinuxKernel implements Kernel {
 	readonly #rtnetlink: Rtnetlink
@@ -168,6 +168,10 @@ export class LinuxKernel implements Kernel {
 
 	openSandboxes(links: readonly string[]): Promise<ReadonlyMap<string, Sandbox>> {
 		return openSandboxes(this.#rtnetlink, links)
+	}
+
+	openOwnSockets(): Sockets {
+		return openOwnSockets()
 	}
 
 	stirred(): boolean {

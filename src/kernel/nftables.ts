@@ -1,7 +1,8 @@
 /** Runs nft commands: through libnftables in this process, or through the nft program where that is not installed. */
+import { closeSync, openSync } from 'node:fs'
 import { WeftError } from '../errors.ts'
 import { run } from './exec.ts'
-import { loadNftables } from './ffi.ts'
+import { LOW_FILES, loadNftables } from './ffi.ts'
 import type { NftRunner } from './firewall.ts'
 import type { Nftables, NftContext } from './libnftables.ts'
 import { NETLINK_NETFILTER } from './netlink/nftables.ts'
@@ -13,11 +14,23 @@ import { netlinkPorts } from './netlink/ports.ts'
  */
 const LARGE = 1 << 19
 
-/** Calls must not overlap: a context serves one at a time, and firewall.ts sends one at a time. */
+/** Numbers of files that other threads may take in the meantime. */
+const SPARE = 24
+
+/** The number that the next file gets. With one that select(2) does not know the library would end the process. */
+function lowestFree(): number {
+	const fd = openSync('/dev/null', 'r')
+	closeSync(fd)
+	return fd
+}
+
+/** The call under way, of whichever context: nobody promises that two threads may be in the library at once. */
+let underWay: Promise<unknown> = Promise.resolve()
+
+/** Calls go one after the other. */
 export class Nft {
 	readonly #library: Nftables
 	readonly #context: NftContext
-	#last: Promise<unknown> = Promise.resolve()
 	#closed = false
 
 	private constructor(library: Nftables, context: NftContext) {
@@ -25,9 +38,14 @@ export class Nft {
 		this.#context = context
 	}
 
-	/** In the network namespace of the calling thread. @throws WeftError `system` without libnftables */
+	/**
+	 * In the network namespace of the calling thread. @throws WeftError `system` without libnftables, or where too many files are
+	 * open
+	 */
 	static open(): Nft {
 		const library = loadNftables()
+		if (lowestFree() >= LOW_FILES - SPARE)
+			throw new WeftError('system', 'too many files are open for one more of nftables')
 		const context = library.newContext()
 		library.bufferOutput(context)
 		library.bufferError(context)
@@ -35,11 +53,15 @@ export class Nft {
 	}
 
 	/** What they print: the answer to `list`. */
-	async run(commands: string): Promise<string> {
-		if (this.#closed) throw new WeftError('system', 'nftables was closed')
-		const running = this.#library.runCommand(this.#context, commands)
-		this.#last = running.catch(() => undefined)
-		const result = await running
+	run(commands: string): Promise<string> {
+		if (this.#closed) return Promise.reject(new WeftError('system', 'nftables was closed'))
+		const result = underWay.then(() => this.#run(commands))
+		underWay = result.catch(() => undefined)
+		return result
+	}
+
+	async #run(commands: string): Promise<string> {
+		const result = await this.#library.runCommand(this.#context, commands)
 		// The buffers are emptied by the call that follows; reading them keeps them small.
 		const said = this.#library.errorBuffer(this.#context)
 		const printed = this.#library.outputBuffer(this.#context)
@@ -57,10 +79,10 @@ export class Nft {
 		return netlinkPorts(NETLINK_NETFILTER)
 	}
 
-	/** After the call under way. */
+	/** After the calls under way. */
 	close(): void {
 		this.#closed = true
-		void this.#last.then(() => this.#library.freeContext(this.#context))
+		void underWay.then(() => this.#library.freeContext(this.#context))
 	}
 }
 

@@ -4,7 +4,8 @@
  */
 import { isErrno, WeftError, within } from '../errors.ts'
 import { parseIp } from '../model/address.ts'
-import { bindHostPort, closeFd } from './ffi.ts'
+import { closeFd } from './ffi.ts'
+import { bindHostPort } from './port-socket.ts'
 import { type HostPort, identity } from './resource.ts'
 
 interface Held {

@@ -7,11 +7,14 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { isErrno } from '../errors.ts'
 import type { Family } from '../model/address.ts'
 import type { Protocol } from '../model/network.ts'
+import { moveUp } from './ffi.ts'
 import { isFileError, PROC } from './host-files.ts'
+import type { SharedLoopbacks } from './loopback-table.ts'
 import type { Message } from './netlink/message.ts'
 import { getListeners, type Listener, NETLINK_SOCK_DIAG, readListener } from './netlink/sock-diag.ts'
 import { NetlinkSocket } from './netlink/socket.ts'
 import { withNetns } from './netns.ts'
+import { SandboxLoopback } from './sandbox-loopback.ts'
 
 /** SCTP has no count, but a list, which there is only where the kernel has been asked for such a socket. */
 const COUNTS = ['sockstat', 'sockstat6', 'sctp/eps']
@@ -34,19 +37,21 @@ export class SandboxSockets {
 	readonly link: number
 	readonly #namespace: number
 	readonly #diag = new NetlinkSocket(NETLINK_SOCK_DIAG)
+	readonly #loopback: SandboxLoopback
 	/** Descriptors of the counts, those that there are. */
 	readonly #counts = new Map<string, number>()
 	#seen = ''
-	#looking: Promise<unknown> = Promise.resolve()
+	#underWay: Promise<unknown> = Promise.resolve()
 
-	/** `namespace` is a descriptor of a network namespace, and closed with it. */
-	constructor(namespace: number, link: number) {
-		this.#namespace = namespace
+	/** `namespace` is a descriptor of a network namespace, and closed with it; `name` is that of the link's end on the host. */
+	constructor(namespace: number, link: number, name: string) {
+		this.#namespace = moveUp(namespace)
 		this.link = link
+		this.#loopback = new SandboxLoopback((work) => this.#visit(work), link, name)
 		try {
 			this.#visit(() => this.#diag.open())
 		} catch (error) {
-			closeSync(namespace)
+			closeSync(this.#namespace)
 			throw error
 		}
 	}
@@ -62,14 +67,25 @@ export class SandboxSockets {
 
 	/** All that wait for others. */
 	listeners(): Promise<readonly Listener[]> {
-		const looked = this.#looking.then(() => this.#look())
-		this.#looking = looked.catch(() => undefined)
-		return looked
+		return this.#inTurn(() => this.#look())
 	}
 
-	/** After the look under way. */
+	/**
+	 * From now on has of its loopback together with the host what is given. Costs nothing where that is the same as before. False
+	 * while the container's link is down: to be tried again soon.
+	 */
+	share(shared: SharedLoopbacks): Promise<boolean> {
+		return this.#inTurn(() => this.#loopback.share(shared))
+	}
+
+	/** Has nothing of it together any more: the container goes on without the network. */
+	unshare(): Promise<void> {
+		return this.#inTurn(() => this.#loopback.unshare())
+	}
+
+	/** After the calls under way. What the container has together with the host stays. */
 	async close(): Promise<void> {
-		await this.#looking
+		await this.#underWay
 		this.#diag.close()
 		for (const fd of [...this.#counts.values(), this.#namespace]) closeSync(fd)
 	}
@@ -106,15 +122,21 @@ export class SandboxSockets {
 		}
 	}
 
-	#visit(work: () => void): void {
-		withNetns(`/proc/self/fd/${this.#namespace}`, work)
+	#inTurn<T>(work: () => Promise<T>): Promise<T> {
+		const done = this.#underWay.then(work)
+		this.#underWay = done.catch(() => undefined)
+		return done
+	}
+
+	#visit<T>(work: () => T): T {
+		return withNetns(`/proc/self/fd/${this.#namespace}`, work)
 	}
 }
 
 /** The counts of the calling thread's network namespace, wherever they are read. */
 function openCount(name: string): number | undefined {
 	try {
-		return openSync(`${PROC}/thread-self/net/${name}`, 'r')
+		return moveUp(openSync(`${PROC}/thread-self/net/${name}`, 'r'))
 	} catch (error) {
 		if (isFileError(error, 'ENOENT')) return undefined
 		throw error

@@ -32,6 +32,11 @@ export class Stir {
 	}
 }
 
+/** Those of the calling thread's namespace, which is the host's. */
+export function openOwnSockets(): SandboxSockets {
+	return new SandboxSockets(openSync('/proc/thread-self/ns/net', 'r'), 0, '')
+}
+
 /** By the names of the host's ends; those of which no process is seen, or that end meanwhile, are not among them. */
 export async function openSandboxes(
 	rtnetlink: Rtnetlink,
@@ -51,7 +56,7 @@ export async function openSandboxes(
 				if (id !== undefined) wanted.delete(id)
 				for (const { name, linkIndex } of ends ?? []) {
 					// Each of them closes its own.
-					found.set(name, new SandboxSockets(openSync(`/proc/self/fd/${namespace}`, 'r'), linkIndex))
+					found.set(name, new SandboxSockets(openSync(`/proc/self/fd/${namespace}`, 'r'), linkIndex, name))
 				}
 			} finally {
 				closeSync(namespace)

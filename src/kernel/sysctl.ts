@@ -1,5 +1,5 @@
 /** Kernel settings under /proc/sys, read and written as text. Of the calling thread's network namespace. */
-import { closeSync, openSync, readFileSync, write } from 'node:fs'
+import { closeSync, openSync, readFileSync, write, writeFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { invalid, messageOf, WeftError } from '../errors.ts'
 import { KeyedMutex } from '../mutex.ts'
@@ -39,6 +39,15 @@ export async function writeSysctl(key: string, value: string, root = ROOT): Prom
 			throw refused(`set ${key} to ${value}`, error)
 		}
 	})
+}
+
+/** At once, as in a visit to another namespace: for keys whose write waits for nothing. */
+export function setSysctl(key: string, value: string, root = ROOT): void {
+	try {
+		writeFileSync(pathOf(key, root), value)
+	} catch (error) {
+		throw refused(`set ${key} to ${value}`, error)
+	}
 }
 
 async function writeOther(path: string, value: string): Promise<boolean> {

@@ -1,15 +1,19 @@
 /** What is done on this host for those above: the verbs of kernel.ts, as they are called. */
 import type { AcceptPlace } from './iptables.ts'
+import type { Service, SharedLoopback, SharedLoopbacks } from './loopback-table.ts'
 import type { Listener } from './netlink/sock-diag.ts'
 import type { Gate } from './passage.ts'
 import type { Process } from './port-holder.ts'
 import type { HostPort, PortChange, Resource } from './resource.ts'
 import type { SandboxSockets } from './sandbox.ts'
 
-export type { Gate, Listener }
+export type { Gate, Listener, Service, SharedLoopback, SharedLoopbacks }
 
-/** The network namespace of a container, whose sockets can be looked at until it is closed. */
-export type Sandbox = Pick<SandboxSockets, 'link' | 'stirred' | 'listeners' | 'close'>
+/** Sockets of a network namespace, which can be looked at until it is closed. */
+export type Sockets = Pick<SandboxSockets, 'stirred' | 'listeners' | 'close'>
+
+/** The network namespace of a container. */
+export type Sandbox = Sockets & Pick<SandboxSockets, 'link' | 'share' | 'unshare'>
 
 export interface Kernel {
 	/**
@@ -54,6 +58,8 @@ export interface Kernel {
 	 * Goes through all processes of the machine.
 	 */
 	openSandboxes(links: readonly string[]): Promise<ReadonlyMap<string, Sandbox>>
+	/** Those of the host itself. */
+	openOwnSockets(): Sockets
 	/** Whether a socket can have come to any namespace since the last call. Costs next to nothing. */
 	stirred(): boolean
 	/** Who keeps a port from being held, as far as that can be seen. Slow: for the words of a refusal. */

@@ -3,12 +3,26 @@
  * Which those are is found while they run, and is on record with their endpoints as other published ports are.
  */
 import { invalid } from '../errors.ts'
+import { element, LOOPBACK6_ALIAS, type Resource } from '../kernel/resource.ts'
+import { plainAddress } from '../model/address.ts'
 import type { BridgeNetwork } from '../model/network.ts'
 import { bridge } from './bridge.ts'
 import type { Mode } from './mode.ts'
 
+/** By the bridge's own addresses a container reaches the loopback of the host, as its own loopback leads it there. */
+function networkPlan(network: BridgeNetwork): Resource[] {
+	const plan = bridge.network(network)
+	const gateways = plan.flatMap((each) => {
+		const address = each.kind === 'address' ? plainAddress(each.cidr) : LOOPBACK6_ALIAS
+		if (address === LOOPBACK6_ALIAS) return []
+		return [element(address.includes(':') ? 'gateways6' : 'gateways4', [network.bridge, address])]
+	})
+	return [...plan, ...gateways]
+}
+
 export const host: Mode<BridgeNetwork> = {
 	...bridge,
+	network: networkPlan,
 	validate: (network) => {
 		if (network.internal) throw invalid('mode host leads to the host and its ways out, which --internal forbids')
 		bridge.validate(network)

@@ -1,13 +1,14 @@
 /** Which ports of the host the sockets are that a container listens on. Pure. */
-import type { Listener } from '../kernel/verbs.ts'
+import type { Listener, Service } from '../kernel/verbs.ts'
 import { type Family, formatIp, plainAddress } from '../model/address.ts'
 import type { Endpoint, HostNetwork, Protocol, PublishedPort } from '../model/network.ts'
-import type { HostOptions, PortRange } from '../model/options.ts'
+import type { HostOptions, PerFamily, PortRange } from '../model/options.ts'
 
 /** Of a container; each may be on IPv4 and IPv6. */
 export const MOST_PORTS = 1024
 
-const ANY: Readonly<Record<Family, string>> = { 4: '0.0.0.0', 6: '::' }
+export const ANY: PerFamily<string> = { 4: '0.0.0.0', 6: '::' }
+export const LOOPBACK: PerFamily<string> = { 4: '127.0.0.1', 6: '::1' }
 
 export interface Listening {
 	readonly ports: readonly PublishedPort[]
@@ -25,8 +26,9 @@ export function listeningOf(
 	const heard = listeners.filter((each) => each.link === undefined || each.link === link)
 	const allowed = heard.filter(({ protocol, port }) => isAllowed(network.options, protocol, port))
 	const ports = allowed.flatMap((each) => portsOf(endpoint, each))
-	// Sockets may share a port, and each family has its own.
-	const distinct = [...new Map(ports.map((each) => [`${each.containerIp} ${numberOf(each)}`, each])).values()]
+	// Sockets may share a port, and each family has its own. What is on the loopback alone makes way for what is everywhere.
+	const ordered = [...ports.filter(isLocal), ...ports.filter((each) => !isLocal(each))]
+	const distinct = [...new Map(ordered.map((each) => [`${each.containerIp} ${numberOf(each)}`, each])).values()]
 	return bounded(distinct, numbersOf(endpoint))
 }
 
@@ -36,15 +38,21 @@ function isAllowed({ ports, exclude }: HostOptions, protocol: Protocol, port: nu
 	return (ports === undefined || ports.some(within)) && !exclude.some(within)
 }
 
-/** None of what listens on another address: one of another network of the container, or of its loopback. */
+function isLocal({ hostIp }: PublishedPort): boolean {
+	return Object.values(LOOPBACK).includes(hostIp)
+}
+
+/** On the host's loopback what is on the container's, and none of what listens on an address of another network. */
 function portsOf(endpoint: Endpoint, { protocol, ip, port, both }: Listener): PublishedPort[] {
 	const families: readonly Family[] = both ? [4, 6] : [ip.family]
 	return families.flatMap((family) => {
 		const cidr = family === 4 ? endpoint.ipv4 : endpoint.ipv6
 		if (cidr === undefined) return []
 		const containerIp = plainAddress(cidr)
-		if (ip.value !== 0n && formatIp(ip) !== containerIp) return []
-		return [{ protocol, hostIp: ANY[family], hostPort: port, containerIp, containerPort: port, found: true }]
+		const address = ip.value === 0n ? ANY[family] : formatIp(ip)
+		if (address !== LOOPBACK[family] && address !== ANY[family] && address !== containerIp) return []
+		const hostIp = address === LOOPBACK[family] ? address : ANY[family]
+		return [{ protocol, hostIp, hostPort: port, containerIp, containerPort: port, found: true }]
 	})
 }
 
@@ -64,10 +72,10 @@ export function numbersOf({ published }: Pick<Endpoint, 'published'>): ReadonlyS
 }
 
 function numberOf({ protocol, containerPort }: PublishedPort): string {
-	return portKey(protocol, containerPort)
+	return keyOf({ protocol, port: containerPort })
 }
 
 /** What sockets of one family and one address cannot have both. */
-export function portKey(protocol: Protocol, port: number): string {
+export function keyOf({ protocol, port }: Service): string {
 	return `${protocol} ${port}`
 }

@@ -6,9 +6,12 @@ import { messageOf } from '../errors.ts'
 import type { Listener, Sandbox } from '../kernel/verbs.ts'
 import { type Endpoint, isHostNetwork } from '../model/network.ts'
 import { isHeld } from './endpoints.ts'
+import { type Followed, Follower } from './follower.ts'
 import { publishFound, type RefusedPort } from './found-ports.ts'
 import { type Host, settledNetworks } from './host.ts'
-import { listeningOf, MOST_PORTS, numbersOf, portKey } from './listening.ts'
+import { HostServices } from './host-services.ts'
+import { listeningOf, MOST_PORTS, numbersOf } from './listening.ts'
+import { sharedLoopbacks } from './loopback.ts'
 
 /** Milliseconds between two looks at the counts: a socket is to be on the host within 250. */
 const PERIOD = 180
@@ -28,31 +31,6 @@ const LONGEST = 60_000
 /** Milliseconds between two searches for a namespace, which double up to the longest. */
 const LONGEST_SEARCH = 5000
 
-type Followed = Pick<Endpoint, 'networkId' | 'id' | 'link'>
-
-class Follower {
-	readonly endpoint: Followed
-	readonly since = performance.now()
-	sandbox: Sandbox | undefined
-	/** The look under way. */
-	looking: Promise<void> | undefined
-	/** When the next look is due without a change, and when the next search. */
-	due = 0
-	searchDue = 0
-	searchPause = STARTING
-	/** Ports of UDP, seen at the last look, whose number the kernel may have chosen. */
-	passing: ReadonlySet<string> = new Set()
-	refused: readonly RefusedPort[] = []
-	beyond = 0
-	left = false
-	/** What the last look failed with. */
-	trouble: string | undefined
-
-	constructor(endpoint: Followed) {
-		this.endpoint = endpoint
-	}
-}
-
 /** What of a container is not on the host. */
 export interface Refusals {
 	readonly refused: readonly RefusedPort[]
@@ -63,6 +41,7 @@ export interface Refusals {
 export class SharedPorts {
 	readonly #host: Host
 	readonly #followers = new Map<string, Follower>()
+	readonly #services: HostServices
 	#timer: NodeJS.Timeout | undefined
 	#wakesAt = Number.POSITIVE_INFINITY
 	#stirredAt = Number.NEGATIVE_INFINITY
@@ -74,6 +53,7 @@ export class SharedPorts {
 
 	constructor(host: Host) {
 		this.#host = host
+		this.#services = new HostServices(host, () => this.#shareAll())
 	}
 
 	/** Follows all containers that there are. */
@@ -95,7 +75,7 @@ export class SharedPorts {
 		const follower = this.#followers.get(endpointId)
 		if (follower === undefined) return
 		this.#followers.delete(endpointId)
-		void this.#letGo(follower)
+		void this.#letGo(follower, true)
 	}
 
 	of(endpointId: string): Refusals {
@@ -109,20 +89,25 @@ export class SharedPorts {
 		await this.#searching
 		const followers = [...this.#followers.values()]
 		this.#followers.clear()
-		await Promise.all(followers.map((each) => this.#letGo(each)))
+		await Promise.all([this.#services.close(), ...followers.map((each) => this.#letGo(each))])
 	}
 
 	#follow({ networkId, id, link }: Endpoint): void {
 		const before = this.#followers.get(id)
 		if (before !== undefined) void this.#letGo(before)
-		this.#followers.set(id, new Follower({ networkId, id, link }))
+		this.#followers.set(id, new Follower({ networkId, id, link }, STARTING))
 		this.#wake(0)
 	}
 
-	async #letGo(follower: Follower): Promise<void> {
+	/** `parted`: the container may go on, without the network. */
+	async #letGo(follower: Follower, parted = false): Promise<void> {
+		const { sandbox, endpoint } = follower
 		follower.left = true
 		await follower.looking
-		await follower.sandbox?.close()
+		const warn = (error: unknown) =>
+			this.#host.warn(error, `the loopback of endpoint ${endpoint.id} still leads to the host: ${messageOf(error)}`)
+		if (parted) await sandbox?.unshare().catch(warn)
+		await sandbox?.close()
 	}
 
 	/** Looks again after so many milliseconds, if not before. */
@@ -149,6 +134,7 @@ export class SharedPorts {
 
 	#lookAround(now: number): void {
 		const counts = this.#countsDue(now)
+		if (counts && this.#followers.size > 0) this.#services.look(now)
 		const lost: Follower[] = []
 		for (const follower of this.#followers.values()) {
 			const { sandbox, looking, due } = follower
@@ -205,9 +191,9 @@ export class SharedPorts {
 		const look = async (): Promise<void> => {
 			const listeners = await sandbox.listeners()
 			const wait = follower.left ? LONGEST : await this.#match(follower, sandbox.link, listeners)
-			follower.due = performance.now() + wait
+			follower.due = performance.now() + Math.min(wait, await this.#share(follower))
 			follower.trouble = undefined
-			this.#wake(wait)
+			this.#wake(follower.due - performance.now())
 		}
 		follower.looking = look()
 			.catch((error: unknown) => {
@@ -231,7 +217,10 @@ export class SharedPorts {
 			this.left(id)
 			return LONGEST
 		}
-		const settled = this.#settled(follower, endpoint, listeners)
+		const settled = follower.settling.sift(listeners, this.#host.facts.ephemeralPorts(), numbersOf(endpoint))
+		follower.listeners = settled
+		// Its own ports go before the host's from now on, however long it takes to publish them.
+		void this.#share(follower)
 		const { ports, beyond } = listeningOf(network, endpoint, settled, link)
 		const refused = await publishFound(this.#host, endpoint, ports, follower.refused)
 		this.#tell(follower, refused, beyond)
@@ -241,14 +230,28 @@ export class SharedPorts {
 		return refused.length > 0 ? RETRY : LONGEST
 	}
 
-	/** Without those that a client may have for a moment, unless they have been there already. */
-	#settled(follower: Follower, endpoint: Endpoint, listeners: readonly Listener[]): Listener[] {
-		const [first, last] = this.#host.facts.ephemeralPorts()
-		const there = numbersOf(endpoint)
-		const isPassing = ({ protocol, port }: Listener) => protocol === 'udp' && port >= first && port <= last
-		const before = follower.passing
-		follower.passing = new Set(listeners.filter(isPassing).map(keyOf))
-		return listeners.filter((each) => !isPassing(each) || before.has(keyOf(each)) || there.has(keyOf(each)))
+	#shareAll(): void {
+		for (const follower of this.#followers.values()) void this.#share(follower)
+	}
+
+	/** Has the container's loopback and the host's lead to each other, as they are by now. Answers when to try again, in milliseconds. */
+	async #share(follower: Follower): Promise<number> {
+		const { sandbox, listeners, left, endpoint: followed } = follower
+		const network = this.#host.store.get('network', '', followed.networkId)
+		const endpoint = this.#host.store.get('endpoint', followed.networkId, followed.id)
+		if (left || sandbox === undefined || listeners === undefined) return LONGEST
+		if (network === undefined || endpoint === undefined || !isHostNetwork(network)) return LONGEST
+		try {
+			const done = await sandbox.share(sharedLoopbacks(network, endpoint, listeners, this.#services.served()))
+			follower.loopbackTrouble = undefined
+			return done ? LONGEST : STARTING
+		} catch (error) {
+			const trouble = messageOf(error)
+			const what = `the loopback of endpoint ${endpoint.id} may not lead to the host: ${trouble}`
+			if (trouble !== follower.loopbackTrouble) this.#host.warn(error, what)
+			follower.loopbackTrouble = trouble
+			return LONGEST_SEARCH
+		}
 	}
 
 	#tell({ endpoint, refused: before, beyond: was }: Follower, refused: readonly RefusedPort[], beyond: number): void {
@@ -260,8 +263,4 @@ export class SharedPorts {
 			this.#host.inform(`${name} listens on ${MOST_PORTS + beyond} ports, of which ${MOST_PORTS} are on the host`)
 		}
 	}
-}
-
-function keyOf({ protocol, port }: Listener): string {
-	return portKey(protocol, port)
 }

@@ -118,6 +118,28 @@ onEngines('networks of mode host', (engine) => {
 		await eventually(async () => (await refusal()) === undefined, { what: 'no refusal' })
 	})
 
+	it('have one 127.0.0.1 and one ::1 with the host', async () => {
+		const app = await inContainer(host, 'app')
+		for (const address of ['127.0.0.1', '::1']) {
+			servers.push(await serve(onHost(host), 'tcp', 8100, address))
+			await assertReaches(app, 'tcp', address, 8100)
+			await listen('app', 8101, address)
+			await assertReaches(onHost(host), 'tcp', address, 8101)
+		}
+		assert.equal(await reaches(outsideOf(host), 'tcp', HOST_V4, 8101), false)
+		assert.equal(await reaches(outsideOf(host), 'tcp', HOST_V6, 8101), false)
+		await host.killWeftd()
+		for (const address of ['127.0.0.1', '::1']) {
+			await assertReaches(app, 'tcp', address, 8100)
+			await assertReaches(onHost(host), 'tcp', address, 8101)
+		}
+		await host.startWeftd()
+		for (const address of ['127.0.0.1', '::1']) await assertReaches(app, 'tcp', address, 8100)
+		const late = await serve(onHost(host), 'tcp', 8102, '127.0.0.1')
+		servers.push(late)
+		await assertReaches(app, 'tcp', '127.0.0.1', 8102)
+	})
+
 	it('keep ports and connections while weftd is killed, and follow the container when it is back', async () => {
 		const talk = await converse(outsideOf(host), HOST_V4, 8080)
 		await talk.echo('before')

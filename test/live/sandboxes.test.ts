@@ -1,13 +1,15 @@
 /** Containers' network namespaces are found by their links, and what listens in them is seen from outside. */
 import assert from 'node:assert/strict'
+import { closeSync, openSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import type { Listener } from '../../src/kernel/netlink/sock-diag.ts'
+import { bindHostPort } from '../../src/kernel/port-socket.ts'
 import type { SandboxSockets } from '../../src/kernel/sandbox.ts'
 import { openSandboxes } from '../../src/kernel/sandboxes.ts'
-import { formatIp } from '../../src/model/address.ts'
+import { formatIp, parseIp } from '../../src/model/address.ts'
 import { scratch } from '../store/scratch.ts'
 import { eventually } from '../support/eventually.ts'
 import { enterOwnNamespace, noBed, Peer, type Place } from './networks-bed.ts'
@@ -71,6 +73,21 @@ describe('sandboxes', { skip: noBed() }, () => {
 		await place(0).listen('udp', 53, '::1')
 		assert.equal(await place(0).dial('tcp', '127.0.0.1', 80), '127.0.0.1')
 		assert.deepEqual(await listening(), ['tcp 0.0.0.0 80', 'tcp :: 80', 'udp 127.0.0.1 53', 'udp ::1 53'])
+	})
+
+	it('have their rules made also beside thousands of open files, as long as any number is left that the library can use', async () => {
+		const shared = { 4: { own: '10.0.0.2', gateway: '10.0.0.1', outward: [], inward: [] } }
+		assert.equal(await sandbox.share(shared), false)
+		await place(0).ip('link set eth0 up')
+		const files = Array.from({ length: 1100 }, () => openSync('/dev/null', 'r'))
+		await assert.rejects(sandbox.share(shared), /too many files are open/)
+		for (const fd of files.splice(0)) closeSync(fd)
+		const ports = Array.from({ length: 1100 }, (_, i) => bindHostPort('tcp', parseIp('127.0.0.1'), 20_000 + i))
+		assert.equal(await sandbox.share(shared), true)
+		assert.match(await place(0).run('nft', 'list', 'tables'), /table inet weft-wv0/)
+		await sandbox.unshare()
+		assert.equal(await place(0).run('nft', 'list', 'tables'), '')
+		for (const fd of ports) closeSync(fd)
 	})
 
 	it('tell that a socket of IPv6 hears IPv4 as well', async (t) => {

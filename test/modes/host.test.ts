@@ -1,6 +1,7 @@
 /** What a host network is in the kernel: a bridge network, but for what it refuses. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { element } from '../../src/kernel/resource.ts'
 import type { BridgeNetwork, Endpoint, PublishedPort } from '../../src/model/network.ts'
 import { bridge } from '../../src/modes/bridge.ts'
 import { host } from '../../src/modes/host.ts'
@@ -43,7 +44,8 @@ const ENDPOINT: Endpoint = {
 
 describe('a host network', () => {
 	it('is in the kernel what a bridge network is, and its ports are what published ports are', () => {
-		assert.deepEqual(host.network(network('host')), bridge.network(network('bridge')))
+		const gateways = [element('gateways4', ['weft0', '10.0.0.1']), element('gateways6', ['weft0', 'fd00::1'])]
+		assert.deepEqual(host.network(network('host')), [...bridge.network(network('bridge')), ...gateways])
 		assert.deepEqual(host.attached(network('host'), ENDPOINT), bridge.attached(network('bridge'), ENDPOINT))
 		const { found: _found, ...asked } = PORT
 		const same = { ...ENDPOINT, published: [asked] }

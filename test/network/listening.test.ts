@@ -51,8 +51,21 @@ describe('listening sockets', () => {
 		assert.deepEqual(listeningOf(network(), four, both, LINK).ports.map(textOf), ['tcp 0.0.0.0 80 > 10.0.0.2 80'])
 	})
 
-	it('are nowhere where they are on the loopback, on another address, or on another link', () => {
-		for (const ip of ['127.0.0.1', '127.0.0.11', '::1', '10.9.0.2', 'fe80::2'])
+	it('are on the host’s loopback where they are on the container’s', () => {
+		assert.deepEqual(listed([listener('127.0.0.1', 80)]), ['tcp 127.0.0.1 80 > 10.0.0.2 80'])
+		assert.deepEqual(listed([listener('::1', 80)]), ['tcp ::1 80 > fd00::2 80'])
+	})
+
+	it('are on every address where they are on the loopback and on another one as well', () => {
+		for (const wide of [listener('0.0.0.0', 80), listener('10.0.0.2', 80)]) {
+			const narrow = listener('127.0.0.1', 80)
+			assert.deepEqual(listed([wide, narrow]), ['tcp 0.0.0.0 80 > 10.0.0.2 80'])
+			assert.deepEqual(listed([narrow, wide]), ['tcp 0.0.0.0 80 > 10.0.0.2 80'])
+		}
+	})
+
+	it('are nowhere where they are on another address, or on another link', () => {
+		for (const ip of ['127.0.0.2', '127.0.0.11', '10.9.0.2', 'fe80::2'])
 			assert.deepEqual(listed([listener(ip, 80)]), [])
 		assert.deepEqual(listed([listener('0.0.0.0', 80, { link: LINK + 1 })]), [])
 		assert.equal(listed([listener('0.0.0.0', 80, { link: LINK })]).length, 1)

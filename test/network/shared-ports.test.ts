@@ -1,7 +1,7 @@
 /** Containers of a host network on a host in memory: followed from Join to Leave, over failures and restarts. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Listener, Sandbox } from '../../src/kernel/verbs.ts'
+import type { Listener, Sandbox, SharedLoopbacks } from '../../src/kernel/verbs.ts'
 import { parseIp } from '../../src/model/address.ts'
 import { eventually } from '../support/eventually.ts'
 import {
@@ -22,6 +22,8 @@ const [ONE, TWO] = [endpointRequest(2).id, endpointRequest(3).id]
 class FakeSandbox implements Sandbox {
 	readonly link = 2
 	isClosed = false
+	/** What of its loopback is shared with the host; absent before, and after it has left. */
+	shared: SharedLoopbacks | undefined
 	fails = false
 	/** Called once, after the next look. */
 	onLook: () => void = () => undefined
@@ -47,6 +49,15 @@ class FakeSandbox implements Sandbox {
 		if (seen.length > 0) onLook()
 		else this.onLook = onLook
 		return seen
+	}
+
+	async share(shared: SharedLoopbacks): Promise<boolean> {
+		this.shared = shared
+		return true
+	}
+
+	async unshare(): Promise<void> {
+		this.shared = undefined
 	}
 
 	async close(): Promise<void> {
@@ -244,6 +255,20 @@ describe('ports of a host network', () => {
 		await host.verbs.deleteEndpoint(NETWORK, ONE)
 		assertTrue(host)
 		await host.sharedPorts.close()
+	})
+
+	it('are shared with the host by the loopback, until the container leaves', async () => {
+		const { host, one, two } = await withTwo()
+		host.kernel.listeners = [{ protocol: 'tcp', port: 5432, ip: parseIp('127.0.0.1'), both: false }]
+		one.listen(['tcp', 80])
+		const outward = (sandbox: FakeSandbox) => sandbox.shared?.[4]?.outward.map(({ port }) => port) ?? []
+		await eventually(() => outward(one).join() === '5432' && outward(two).join() === '5432,80')
+		assert.deepEqual(two.shared?.[4]?.own, '10.210.1.3')
+		assert.deepEqual(two.shared?.[4]?.gateway, '10.210.1.1')
+		await host.verbs.leave(NETWORK, ONE)
+		await eventually(() => one.shared === undefined && one.isClosed)
+		await host.sharedPorts.close()
+		assert.ok(two.shared !== undefined)
 	})
 
 	it('go on to be followed where a look at all of them failed', async () => {

@@ -18,7 +18,7 @@ import {
 	type VethLink,
 } from '../../src/kernel/resource.ts'
 import { renderElements } from '../../src/kernel/ruleset.ts'
-import type { Kernel, PortHolder, Sandbox } from '../../src/kernel/verbs.ts'
+import type { Kernel, Listener, PortHolder, Sandbox, Sockets } from '../../src/kernel/verbs.ts'
 import { formatIp, type Ip, parseCidr, parseIp } from '../../src/model/address.ts'
 import { peerName } from '../../src/model/names.ts'
 
@@ -36,6 +36,8 @@ export class FakeKernel implements Kernel {
 	readonly sandboxes = new Map<string, Sandbox>()
 	/** How packets leave to addresses of other hosts; to those that are not named by eth0, directly. */
 	readonly ways = new Map<string, Way>()
+	/** What the host itself listens on. */
+	listeners: readonly Listener[] = []
 	/** Whether sockets may have come. */
 	isStirred = true
 	/** Calls of forgetFlows. */
@@ -155,6 +157,10 @@ export class FakeKernel implements Kernel {
 	async openSandboxes(links: readonly string[]): Promise<ReadonlyMap<string, Sandbox>> {
 		await turn()
 		return new Map([...this.sandboxes].filter(([link]) => links.includes(link)))
+	}
+
+	openOwnSockets(): Sockets {
+		return { stirred: () => true, listeners: async () => this.listeners, close: async () => undefined }
 	}
 
 	stirred(): boolean {

@@ -29,6 +29,11 @@ test('an IPv6 address is asked for without duplicate detection only where that i
 	assert.equal(newAddress(3, cidr).body.toString('hex'), hex('0a 40 00 00 03000000') + rest)
 })
 
+test('an IPv6 address that nothing is to leave with is deprecated from the beginning, and for ever', () => {
+	const { body } = newAddress(3, parseCidr('fd00::1/128'), { deprecated: true })
+	assert.ok(body.toString('hex').endsWith(hex('1400 0600 00000000 ffffffff 00000000 00000000')))
+})
+
 test('an address is deleted by address and length, and asked for by link', () => {
 	const request = deleteAddress(3, parseCidr('10.1.2.3/24'))
 	assert.deepEqual([request.type, request.flags], [21, 0])
