@@ -19,6 +19,7 @@ import { invalid, messageOf, WeftError } from './errors.ts'
 import { poolIn } from './ipam/cluster-networks.ts'
 import { hostsIn } from './ipam/hosts.ts'
 import { Neighbours } from './ipam/neighbours.ts'
+import { offer, offersIn } from './ipam/offers.ts'
 import { POOLS } from './ipam/shared-keys.ts'
 import { SharedNetworks } from './ipam/shared-networks.ts'
 import type { Cidr } from './model/address.ts'
@@ -95,6 +96,8 @@ export async function joinCluster(
 			enter: (network) => networks.enter(network),
 			neighbours: (networkId) => neighbours.of(networkId),
 			own: (networkId) => networks.own(networkId),
+			offers: () => (mirror.entries === undefined ? undefined : offersIn(mirror.entries)),
+			offer: (networkId, as) => offer(cluster, networkId, as),
 			watch: (changed) => watchers.push(changed),
 		},
 		networks,

@@ -2,7 +2,7 @@
  * What a network of several hosts needs of the cluster, called by network/ and implemented in ipam/, which knows whose the
  * addresses are. Types only: without `WEFT_CLUSTER` nothing else of this folder is loaded.
  */
-import type { ClusterNetwork } from '../model/network.ts'
+import type { ClusterNetwork, OfferedNetwork } from '../model/network.ts'
 import type { Node } from '../model/node.ts'
 
 /** What of a network's subnets leads to one host. */
@@ -18,6 +18,9 @@ export interface Neighbour extends Node, Share {
 	/** False: it has not shown itself for a while. Its containers may be alive. */
 	readonly isPresent: boolean
 }
+
+/** A network as Docker has it. */
+export type Appearance = Pick<OfferedNetwork, 'name' | 'driver' | 'ipamDriver'>
 
 export interface ClusterVerbs {
 	/** This host, as the others see it. */
@@ -39,6 +42,10 @@ export interface ClusterVerbs {
 	neighbours(networkId: string): readonly Neighbour[] | undefined
 	/** What this host has of it, on its own record. */
 	own(networkId: string): Share
-	/** Calls this each time that an answer of `neighbours` or `own` may be another one than before. */
+	/** Networks that all hosts are to have; undefined before the cluster has been read since weftd's start. */
+	offers(): readonly OfferedNetwork[] | undefined
+	/** The others are to have a network of this host too, as Docker has it here. @throws WeftError `unreachable` */
+	offer(networkId: string, as: Appearance): Promise<void>
+	/** Calls this each time that an answer of `neighbours`, `own` or `offers` may be another one than before. */
 	watch(changed: () => void): void
 }

@@ -7,6 +7,16 @@ const LARGEST_ANSWER = 32 * 1024 * 1024
 /** Milliseconds of silence after which a connection by TCP is probed. */
 const PROBE_AFTER = 30_000
 
+/** An answer that says no. */
+class Refused extends Error {
+	readonly status: number
+
+	constructor(status: number, message: string) {
+		super(message)
+		this.status = status
+	}
+}
+
 export class DockerClient {
 	readonly #host: string
 	readonly #ending = new AbortController()
@@ -31,15 +41,31 @@ export class DockerClient {
 		}
 	}
 
+	/**
+	 * Has something made, in `patience` milliseconds.
+	 * @throws WeftError `exists` for 409, `system` for any other refusal, with what Docker says, and where it does not answer
+	 */
+	async post(path: string, body: unknown, patience: number): Promise<void> {
+		const signal = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(patience)])
+		try {
+			await this.#fetch(path, signal, JSON.stringify(body))
+		} catch (error) {
+			const code = error instanceof Refused && error.status === 409 ? 'exists' : 'system'
+			throw new WeftError(code, `Docker at ${this.#host} refuses: ${messageOf(error)}`, { cause: error })
+		}
+	}
+
 	/** Whatever is being asked fails. */
 	close(): void {
 		this.#ending.abort()
 	}
 
-	#fetch(path: string, signal: AbortSignal): Promise<string> {
+	#fetch(path: string, signal: AbortSignal, body?: string): Promise<string> {
 		// Docker refuses some hosts' names in the header; any is good for a socket.
-		const headers = { host: 'docker' }
-		const options = { ...addressOf(this.#host), path, headers, agent: false, signal }
+		const typed = body === undefined ? {} : { 'content-type': 'application/json' }
+		const headers = { host: 'docker', ...typed }
+		const method = body === undefined ? 'GET' : 'POST'
+		const options = { ...addressOf(this.#host), method, path, headers, agent: false, signal }
 		return new Promise((resolve, reject) => {
 			const call = request(options, (response) => {
 				const chunks: Buffer[] = []
@@ -52,13 +78,14 @@ export class DockerClient {
 				response.on('error', reject)
 				response.on('end', () => {
 					const text = Buffer.concat(chunks).toString()
-					if (response.statusCode === 200) resolve(text)
-					else reject(new Error(`${response.statusCode} ${text.slice(0, 200).trim()}`))
+					const status = response.statusCode ?? 0
+					if (status === 200 || status === 201) resolve(text)
+					else reject(new Refused(status, `${status} ${text.slice(0, 200).trim()}`))
 				})
 			})
 			call.on('socket', (socket) => socket.setKeepAlive(true, PROBE_AFTER))
 			call.on('error', reject)
-			call.end()
+			call.end(body)
 		})
 	}
 }

@@ -11,6 +11,7 @@ type Asked = Pick<DockerClient, 'get'>
 /** One network, as Docker lists it. Addresses and subnets are as Docker writes them. */
 export interface DockerNetwork {
 	readonly id: string
+	readonly name: string
 	readonly driver: string
 	readonly ipamDriver: string
 	/** Of Swarm: other hosts have parts of it. */
@@ -60,6 +61,44 @@ export async function dockerEndpoints(docker: Asked, networkId: string): Promise
 	}
 }
 
+/** As `docker network create` asks for one. */
+export interface WantedNetwork {
+	readonly name: string
+	readonly driver: string
+	readonly ipamDriver: string
+	readonly internal: boolean
+	readonly options: Readonly<Record<string, string>>
+	/** Without a gateway and with an address set aside where there is none and one; plain addresses. */
+	readonly subnets: readonly {
+		readonly pool: string
+		readonly gateway?: string
+		readonly reserved: Readonly<Record<string, string>>
+	}[]
+	readonly ipv6: boolean
+}
+
+/** Milliseconds: Docker calls weft for it, which may have to wait for the cluster. */
+const MAKING = 60_000
+
+/** Never on behalf of a plugin call. @throws WeftError `exists` where Docker has another one of its name; `system` */
+export async function makeNetwork(docker: Pick<DockerClient, 'post'>, wanted: WantedNetwork): Promise<void> {
+	const { name, driver, ipamDriver, internal, options, subnets, ipv6 } = wanted
+	const config = subnets.map(({ pool, gateway, reserved }) => {
+		return { Subnet: pool, ...(gateway === undefined ? {} : { Gateway: gateway }), AuxiliaryAddresses: reserved }
+	})
+	const body = {
+		Name: name,
+		// Docker before 25 makes a second one of the same name otherwise.
+		CheckDuplicate: true,
+		Driver: driver,
+		Internal: internal,
+		EnableIPv6: ipv6,
+		Options: options,
+		IPAM: { Driver: ipamDriver, Config: config },
+	}
+	await docker.post('/networks/create', body, MAKING)
+}
+
 function networkOf(network: unknown): DockerNetwork {
 	const id = text(fieldOf(network, 'Id'))
 	// One that is passed over would be taken for forgotten.
@@ -69,6 +108,7 @@ function networkOf(network: unknown): DockerNetwork {
 	const subnets = Array.isArray(config) ? config : []
 	return {
 		id,
+		name: text(fieldOf(network, 'Name')),
 		driver: text(fieldOf(network, 'Driver')),
 		ipamDriver: text(fieldOf(ipam, 'Driver')),
 		isSwarms: fieldOf(network, 'Scope') !== 'local',

@@ -8,7 +8,7 @@ import { fieldsIn } from '../cluster/values.ts'
 import { WeftError } from '../errors.ts'
 import { type Cidr, overlaps, parseCidr } from '../model/address.ts'
 import type { ClusterNetwork } from '../model/network.ts'
-import { keysOf, NETWORKS, ON, POOLS } from './shared-keys.ts'
+import { keysOf, NETWORKS, OFFERS, ON, POOLS } from './shared-keys.ts'
 
 /** How often others may be faster. */
 const ATTEMPTS = 50
@@ -103,7 +103,7 @@ async function unmaking(cluster: Cluster, id: string, there: Entry | undefined):
 	const key = NETWORKS + id
 	const { entries } = await cluster.range(POOLS)
 	const pools = entries.filter((entry) => entry.value === id && entry.key !== POOLS)
-	const writes = [{ key }, ...pools.map((entry) => ({ key: entry.key }))]
+	const writes = [{ key }, { key: OFFERS + id }, ...pools.map((entry) => ({ key: entry.key }))]
 	return { conditions: [{ key, revision: there?.revision ?? 0 }], writes }
 }
 

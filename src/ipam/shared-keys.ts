@@ -13,6 +13,8 @@ export const ADDRESSES = 'weft/address/'
 
 /** Networks by their ids. Each is written again, as it is, when a host comes or goes: who takes it away compares it. */
 export const NETWORKS = 'weft/network/'
+/** How Docker has those that all hosts are to have, by their ids; goes with the network. */
+export const OFFERS = 'weft/offer/'
 /** `ID/NODE` for each host that has a network; goes with the host's lease. */
 export const ON = 'weft/on/'
 

@@ -39,6 +39,22 @@ export interface EnteredNetwork extends ClusterNetwork {
 	readonly pools: readonly string[]
 }
 
+/** One that every host of the cluster is to have, as Docker has it where it was made. */
+export interface OfferedNetwork extends ClusterNetwork {
+	readonly name: string
+	/** Names of the drivers of the network and its addresses: of a managed plugin its reference. */
+	readonly driver: string
+	readonly ipamDriver: string
+}
+
+/** That this host has had such a network: when it is gone here, it is to stay so. */
+export interface Replica {
+	/** Its identity in the cluster. */
+	readonly id: string
+	/** False while Docker is asked for it. */
+	readonly isMade: boolean
+}
+
 /** What a bridge had before it became a network's, and keeps when the network goes. */
 export interface BridgeState {
 	/** With their mask length. */

@@ -2,7 +2,7 @@
  * The durable state of this host: what kinds of record there are, and how they are read and changed. No policy: who
  * may change what, and when, is decided above.
  */
-import type { DockerBridge, Endpoint, EnteredNetwork, Network, Sighting } from '../model/network.ts'
+import type { DockerBridge, Endpoint, EnteredNetwork, Network, Replica, Sighting } from '../model/network.ts'
 import type { Membership } from '../model/node.ts'
 import type { Block, Borrowed, Lease, Loan, Pool } from '../model/pool.ts'
 
@@ -22,6 +22,7 @@ export interface Records {
 	loan: Loan
 	borrowed: Borrowed
 	clusterNetwork: EnteredNetwork
+	replica: Replica
 }
 
 export type Kind = keyof Records

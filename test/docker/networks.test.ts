@@ -32,7 +32,7 @@ it('what is no list of networks is refused, and what is none is passed over', as
 
 it('a network has the fields that are read of it, whatever is missing', async () => {
 	const get = async () => [
-		{ Id: 'a', Driver: 'weft', Scope: 'local', IPAM: { Driver: 'weft', Config: [] } },
+		{ Id: 'a', Name: 'front', Driver: 'weft', Scope: 'local', IPAM: { Driver: 'weft', Config: [] } },
 		{
 			Id: 'b',
 			Driver: 'bridge',
@@ -49,16 +49,17 @@ it('a network has the fields that are read of it, whatever is missing', async ()
 	]
 	const plain = { isSwarms: false, subnets: [], reserved: [] }
 	assert.deepEqual(await dockerNetworks({ get }), [
-		{ id: 'a', driver: 'weft', ipamDriver: 'weft', ...plain },
+		{ id: 'a', name: 'front', driver: 'weft', ipamDriver: 'weft', ...plain },
 		{
 			id: 'b',
+			name: '',
 			driver: 'bridge',
 			ipamDriver: 'default',
 			isSwarms: true,
 			subnets: ['10.1.0.0/16', 'fd00::/64'],
 			reserved: ['10.1.0.1', '10.1.0.9', ''],
 		},
-		{ id: 'c', driver: 'null', ipamDriver: '', ...plain },
+		{ id: 'c', name: '', driver: 'null', ipamDriver: '', ...plain },
 	])
 })
 

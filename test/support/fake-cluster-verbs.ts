@@ -1,6 +1,6 @@
 /** The cluster as network/ sees it, in memory: what networks were entered, and neighbours as a test sets them. */
-import type { ClusterVerbs, Neighbour, Share } from '../../src/cluster/verbs.ts'
-import type { ClusterNetwork } from '../../src/model/network.ts'
+import type { Appearance, ClusterVerbs, Neighbour, Share } from '../../src/cluster/verbs.ts'
+import type { ClusterNetwork, OfferedNetwork } from '../../src/model/network.ts'
 import type { Node } from '../../src/model/node.ts'
 
 export class FakeClusterVerbs implements ClusterVerbs {
@@ -8,6 +8,8 @@ export class FakeClusterVerbs implements ClusterVerbs {
 	readonly vxlanPort = 4789
 	/** By their ids. */
 	readonly entered = new Map<string, ClusterNetwork>()
+	/** Those that all hosts are to have. */
+	readonly offered = new Map<string, OfferedNetwork>()
 	/** While set, every `enter` is refused with it. */
 	refusal: Error | undefined
 	readonly #neighbours = new Map<string, readonly Neighbour[]>()
@@ -30,6 +32,16 @@ export class FakeClusterVerbs implements ClusterVerbs {
 
 	own(networkId: string): Share {
 		return this.#shares.get(networkId) ?? { blocks: [], addresses: [] }
+	}
+
+	offers(): readonly OfferedNetwork[] | undefined {
+		return this.#isRead ? [...this.offered.values()] : undefined
+	}
+
+	async offer(networkId: string, as: Appearance): Promise<void> {
+		const network = this.entered.get(networkId)
+		if (network === undefined) throw new Error(`the network ${networkId} was not entered`)
+		this.offered.set(networkId, { ...network, ...as })
 	}
 
 	watch(changed: () => void): void {
