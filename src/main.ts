@@ -12,7 +12,7 @@ import { buildServer } from './cnm/server.ts'
 import type { Config } from './config.ts'
 import { DockerClient } from './docker/client.ts'
 import { dockerNames, engineVersion } from './docker/names.ts'
-import { bridgeNames, dockerEndpoints, dockerNetworks, engineName } from './docker/networks.ts'
+import { bridgeNames, dockerEndpoints, dockerNetworks, engineName, makeNetwork } from './docker/networks.ts'
 import { messageOf } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
 import { dropCapabilities } from './kernel/capabilities.ts'
@@ -38,11 +38,12 @@ import { type EngineView, Forgotten } from './network/forgotten.ts'
 import { type Host, keepPassage } from './network/host.ts'
 import { Peering } from './network/peering.ts'
 import { Repairs } from './network/repairs.ts'
+import { type Engine, Replicas } from './network/replicas.ts'
 import { Restoration } from './network/restoration.ts'
 import { resync } from './network/resync.ts'
 import { Rounds } from './network/rounds.ts'
 import { SharedPorts } from './network/shared-ports.ts'
-import { forgottenLog, repairLog } from './repair-log.ts'
+import { forgottenLog, repairLog, replicaLog } from './repair-log.ts'
 import { LevelStore } from './store/level.ts'
 
 type Logger = pino.Logger
@@ -80,8 +81,8 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const inform: Host['inform'] = (message) => log.info(message)
 	const known = { links: new Set<string>(), prepared: new Set<string>() }
 	const clustered = await openCluster(config, store, rtnetlink, log)
-	const ofCluster = clustered === undefined ? {} : { cluster: clustered.verbs }
-	const host: Host = { store, kernel, facts, ...ofCluster, mutex: new KeyedMutex(), ...known, warn, inform }
+	const together = clustered === undefined ? {} : { cluster: clustered.verbs }
+	const host: Host = { store, kernel, facts, ...together, mutex: new KeyedMutex(), ...known, warn, inform }
 	const metrics = new Metrics()
 	const occupied = async () => [...(await facts.occupied()), ...(clustered?.claimed() ?? [])]
 	const ipam = new Ipam(store, config.pools, { ...facts, occupied }, clustered?.networks)
@@ -100,7 +101,9 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	})
 	const sharedPorts = new SharedPorts(host)
 	const peering = new Peering(host)
-	const rounds = new Rounds([repairs, forgotten, ...(clustered === undefined ? [] : [clustered.networks])])
+	const replicas = clustered && new Replicas(host, clustered.verbs, makerOf(docker), restoration.done, replicaLog(log))
+	const ofCluster = clustered === undefined || replicas === undefined ? [] : [clustered.networks, replicas]
+	const rounds = new Rounds([repairs, forgotten, ...ofCluster])
 	const server = buildServer({
 		network: networkDriver(host, () => repairs.firewallDue(), sharedPorts, peering),
 		ipam,
@@ -110,6 +113,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		observe: (call: Call) => {
 			metrics.called(call)
 			forgotten.called(call.method)
+			replicas?.called(call.method)
 		},
 		activated: () => dockers.look(),
 	})
@@ -131,6 +135,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	})
 	log.info({ socket: config.socket, state: config.stateDir }, 'weft is serving')
 	clustered?.open()
+	replicas?.open()
 	restoration.begin(async () => {
 		await rules
 		await peering.refresh()
@@ -151,6 +156,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		// Breaks off what Docker is being asked.
 		await dockers.close()
 		await forgotten.close()
+		await replicas?.close()
 		await repairs.close()
 		await clustered?.close()
 		await store.close()
@@ -169,6 +175,10 @@ async function openCluster(
 	if (config.cluster.endpoints.length === 0) return undefined
 	const { joinCluster } = await import('./clustered.ts')
 	return await joinCluster(config, store, () => underlayAddress(rtnetlink), log)
+}
+
+function makerOf(docker: DockerClient): Engine {
+	return { networks: () => dockerNetworks(docker), make: (network) => makeNetwork(docker, network) }
 }
 
 function engineView(docker: DockerClient): EngineView {

@@ -19,6 +19,14 @@ export function repairLog(log: Logger, metrics: Metrics): KeeperLog {
 	}
 }
 
+/** Networks that come from other hosts are no repairs. */
+export function replicaLog(log: Logger): KeeperLog {
+	return {
+		repaired: ({ done }) => log.info(done.join(', ')),
+		failed: (error) => log.warn({ err: error }, `networks do not come from or to other hosts: ${messageOf(error)}`),
+	}
+}
+
 /** Docker may be away for long, and nothing is amiss then; what it has forgotten and could not be taken away is. */
 export function forgottenLog(log: Logger, metrics: Metrics): KeeperLog {
 	const repairs = repairLog(log, metrics)

@@ -51,7 +51,8 @@ export class DockerClient {
 			await this.#fetch(path, signal, JSON.stringify(body))
 		} catch (error) {
 			const code = error instanceof Refused && error.status === 409 ? 'exists' : 'system'
-			throw new WeftError(code, `Docker at ${this.#host} refuses: ${messageOf(error)}`, { cause: error })
+			const why = error instanceof Refused ? 'refuses' : 'gives no answer'
+			throw new WeftError(code, `Docker at ${this.#host} ${why}: ${messageOf(error)}`, { cause: error })
 		}
 	}
 

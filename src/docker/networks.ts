@@ -61,14 +61,14 @@ export async function dockerEndpoints(docker: Asked, networkId: string): Promise
 	}
 }
 
-/** As `docker network create` asks for one. */
+/** One that does not exist yet. */
 export interface WantedNetwork {
 	readonly name: string
 	readonly driver: string
 	readonly ipamDriver: string
 	readonly internal: boolean
 	readonly options: Readonly<Record<string, string>>
-	/** Without a gateway and with an address set aside where there is none and one; plain addresses. */
+	/** Addresses are plain. */
 	readonly subnets: readonly {
 		readonly pool: string
 		readonly gateway?: string

@@ -56,6 +56,8 @@ export interface OverlayOptions extends BridgedOptions {
 	readonly backend: Backend
 	/** The network's identity in the cluster; absent: Docker's id. */
 	readonly id?: string
+	/** Every host of the cluster gets the network, under its name. */
+	readonly replicate: boolean
 	/** Mask length of the blocks of addresses that a host claims. */
 	readonly blocks: PerFamily<number>
 }

@@ -18,24 +18,25 @@ const BLOCKS: PerFamily<number> = { 4: 26, 6: 122 }
 const LENGTHS = { 4: [16, 30], 6: [64, 126] } as const
 
 export function parseOverlay(raw: Raw): OverlayOptions {
-	read(raw, REPLICATE, parseReplicate)
 	const id = read(raw, ID, parseId)
 	return {
 		...parseBridge(raw),
 		mode: 'overlay',
 		backend: read(raw, BACKEND, parseBackend) ?? 'vxlan',
 		...(id === undefined ? {} : { id }),
+		replicate: read(raw, REPLICATE, parseBoolean) ?? true,
 		blocks: read(raw, BLOCK, parseBlocks) ?? BLOCKS,
 	}
 }
 
 /** The same as they are asked for, with the defaults that hold. */
-export function formatOverlay({ backend, id, blocks, ...bridged }: OverlayOptions): Raw {
+export function formatOverlay({ backend, id, replicate, blocks, ...bridged }: OverlayOptions): Raw {
 	const all = Object.entries(formatBridge({ ...bridged, mode: 'bridge' }))
 	return {
 		...Object.fromEntries(all.filter(([name]) => OVERLAID.includes(name))),
 		[BACKEND]: backend,
 		...(id === undefined ? {} : { [ID]: id }),
+		[REPLICATE]: String(replicate),
 		[BLOCK]: `/${blocks[4]},/${blocks[6]}`,
 	}
 }
@@ -53,13 +54,6 @@ function parseBackend(name: string, text: string): Backend {
 function parseId(name: string, text: string): string {
 	if (/^[\w.-]{1,64}$/.test(text)) return text
 	throw invalid(`${name}=${quote(text)} must be 1 to 64 letters, digits, dots, dashes and underscores`)
-}
-
-function parseReplicate(name: string, text: string): void {
-	if (!parseBoolean(name, text)) return
-	throw invalid(
-		`${name}=${quote(text)} is not built yet; make the network on each host, with the same subnet and -o ${ID}=`,
-	)
 }
 
 /** Such as `/26`, `/122` or `/26,/122`: a length that only IPv6 has is for IPv6. */

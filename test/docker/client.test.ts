@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it, type TestContext } from 'node:test'
 import { DockerClient } from '../../src/docker/client.ts'
+import { makeNetwork } from '../../src/docker/networks.ts'
 
 let number = 0
 
@@ -52,6 +53,57 @@ it('tells in one line why there is no answer', async (t) => {
 		response.write('[', () => socket.destroy())
 	})
 	await assert.rejects(breaking.get('/'), /gives no answer: aborted/)
+})
+
+it('has something made, and tells what Docker says where that is refused', async (t) => {
+	const sent: unknown[] = []
+	const docker = await dockerAt(t, ({ method, url, headers }, response) => {
+		sent.push([method, url, headers['content-type']])
+		response.writeHead(201).end('{"Id":"x"}')
+	})
+	await docker.post('/networks/create', { Name: 'wide' }, 5000)
+	assert.deepEqual(sent, [['POST', '/networks/create', 'application/json']])
+	for (const [status, code] of [
+		[409, 'exists'],
+		[404, 'system'],
+	] as const) {
+		const refusing = await dockerAt(t, (_, response) => response.writeHead(status).end('{"message":"no"}\n'))
+		const message = new RegExp(`refuses: ${status} \\{"message":"no"\\}$`)
+		await assert.rejects(refusing.post('/', {}, 5000), { code, message })
+	}
+	const silent = await dockerAt(t, () => undefined)
+	await assert.rejects(silent.post('/', {}, 20), { code: 'system', message: /gives no answer: / })
+})
+
+it('makes a network as docker network create would ask for it', async (t) => {
+	const bodies: unknown[] = []
+	const docker = await dockerAt(t, async (request, response) => {
+		bodies.push(JSON.parse(Buffer.concat(await request.toArray()).toString()))
+		response.writeHead(201).end('{}')
+	})
+	const subnets = [
+		{ pool: '10.1.0.0/24', gateway: '10.1.0.1', reserved: { p: '10.1.0.9' } },
+		{ pool: 'fd00::/64', reserved: {} },
+	]
+	const drivers = { driver: 'weft', ipamDriver: 'weft' }
+	await makeNetwork(docker, { name: 'wide', ...drivers, internal: true, options: { id: 'x' }, subnets, ipv6: true })
+	assert.deepEqual(bodies, [
+		{
+			Name: 'wide',
+			CheckDuplicate: true,
+			Driver: 'weft',
+			Internal: true,
+			EnableIPv6: true,
+			Options: { id: 'x' },
+			IPAM: {
+				Driver: 'weft',
+				Config: [
+					{ Subnet: '10.1.0.0/24', Gateway: '10.1.0.1', AuxiliaryAddresses: { p: '10.1.0.9' } },
+					{ Subnet: 'fd00::/64', AuxiliaryAddresses: {} },
+				],
+			},
+		},
+	])
 })
 
 it('is not buried by an answer without end', async (t) => {

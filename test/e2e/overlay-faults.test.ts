@@ -40,7 +40,7 @@ onEngines('an overlay network survives', (engine) => {
 		before(async () => {
 			cluster = await startClusterHosts(2, engine)
 			;[one, two] = cluster.hosts
-			const words = ['-o', 'mode=overlay', '-o', 'id=red', '--subnet', '10.98.0.0/20']
+			const words = ['-o', 'mode=overlay', '-o', 'id=red', '-o', 'replicate=false', '--subnet', '10.98.0.0/20']
 			for (const each of cluster.hosts) await createNetwork(each, 'red', ...words)
 			await runContainer(host(1), 'one', 'red')
 			await runContainer(host(2), 'two', 'red')

@@ -56,7 +56,7 @@ onEngines('an overlay network', (engine) => {
 
 		/** By hand, on one host after the other. */
 		async function createEverywhere(name: string, subnet: string, ...more: string[]): Promise<void> {
-			const words = ['-o', 'mode=overlay', '-o', `id=${name}`, '--subnet', subnet]
+			const words = ['-o', 'mode=overlay', '-o', `id=${name}`, '-o', 'replicate=false', '--subnet', subnet]
 			for (const each of cluster.hosts) await createNetwork(each, name, ...words, ...more)
 		}
 

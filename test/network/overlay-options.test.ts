@@ -18,13 +18,13 @@ function refused(raw: Record<string, string>, words: RegExp): void {
 
 describe('the options of an overlay network', () => {
 	it('have defaults, and are taken as given', () => {
-		const { backend, id, blocks, icc, antispoof, masquerade } = parseOverlay({})
-		assert.deepEqual([backend, id, blocks], ['vxlan', undefined, { 4: 26, 6: 122 }])
+		const { backend, id, blocks, replicate, icc, antispoof, masquerade } = parseOverlay({})
+		assert.deepEqual([backend, id, replicate, blocks], ['vxlan', undefined, true, { 4: 26, 6: 122 }])
 		assert.deepEqual([icc, antispoof, masquerade], [true, true, true])
 		const given = parseOverlay({ backend: 'host-gw', id: 'a-b_c.1', replicate: 'false', block: '/28', mtu: '1300' })
 		assert.deepEqual(
-			[given.backend, given.id, given.blocks, given.mtu],
-			['host-gw', 'a-b_c.1', { 4: 28, 6: 122 }, 1300],
+			[given.backend, given.id, given.replicate, given.blocks, given.mtu],
+			['host-gw', 'a-b_c.1', false, { 4: 28, 6: 122 }, 1300],
 		)
 	})
 
@@ -47,7 +47,6 @@ describe('the options of an overlay network', () => {
 		refused({ backend: 'wireguard' }, /backend="wireguard" is not built yet; this version has vxlan, host-gw/)
 		refused({ backend: 'gre' }, /backend="gre" must be one of vxlan, host-gw/)
 		for (const id of ['a/b', 'a b', 'x'.repeat(65), 'a!b']) refused({ id }, /id=".*" must be 1 to 64 letters/)
-		refused({ replicate: 'true' }, /replicate="true" is not built yet; make the network on each host/)
 		refused({ replicate: 'maybe' }, /replicate="maybe" must be true or false/)
 		refused({ parent: 'eth0' }, /parent belongs to mode macvlan and ipvlan; this network's mode is overlay/)
 	})

@@ -1,0 +1,191 @@
+/**
+ * Has Docker make on this host what other hosts of the cluster offer, and offers what was made here: networks with
+ * `replicate`, under the name that they have there. One that somebody removes here stays so. Docker is asked beside
+ * everything else, and only where there is something to do.
+ */
+import type { Appearance, ClusterVerbs } from '../cluster/verbs.ts'
+import { isCode } from '../errors.ts'
+import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
+import { parseCidr, plainAddress } from '../model/address.ts'
+import { isOverlay, type OfferedNetwork, type OverlayNetwork, type Replica } from '../model/network.ts'
+import type { Change } from '../store/store.ts'
+import { type Host, settledNetworks } from './host.ts'
+
+/** Looks until Docker lists what it has just been told is made; then it is another Docker's. */
+const LOOKS = 10
+
+/** A network as Docker lists it. */
+export interface NamedNetwork extends Appearance {
+	readonly id: string
+}
+
+/** As `docker network create` asks for one. */
+export interface WantedNetwork extends Appearance {
+	readonly internal: boolean
+	readonly ipv6: boolean
+	readonly options: Readonly<Record<string, string>>
+	/** Addresses are plain. */
+	readonly subnets: OfferedNetwork['subnets']
+}
+
+export interface Engine {
+	networks(): Promise<readonly NamedNetwork[]>
+	/** @throws WeftError `exists` where it has another one of the name */
+	make(network: WantedNetwork): Promise<void>
+}
+
+export class Replicas {
+	readonly #host: Host
+	readonly #cluster: ClusterVerbs
+	readonly #engine: Engine
+	readonly #keeper: Keeper
+	/** How often Docker did not list a network of this host, by its id. */
+	readonly #unlisted = new Map<string, number>()
+	/** Ids of networks whose name is another one's here, of which people were told. */
+	readonly #clashes = new Set<string>()
+
+	/** Nothing is asked before `ready`. */
+	constructor(host: Host, cluster: ClusterVerbs, engine: Engine, ready: Promise<void>, log: KeeperLog) {
+		this.#host = host
+		this.#cluster = cluster
+		this.#engine = engine
+		this.#keeper = new Keeper(() => ready.then(() => this.look()), log)
+	}
+
+	open(): void {
+		this.#cluster.watch(() => this.#changed('another host has one'))
+		this.lookAround()
+	}
+
+	/** dockerd has called. */
+	called(method: string): void {
+		if (method === 'NetworkDriver.CreateNetwork') this.#changed('one was made here')
+	}
+
+	lookAround(): void {
+		this.#changed('it was time')
+	}
+
+	/** Waits for the look under way, whose question somebody else breaks off; there will be no other. */
+	close(): Promise<void> {
+		return this.#keeper.close()
+	}
+
+	#changed(cause: string): void {
+		if (this.#toOffer().length + this.#toMake().length + this.#toForget().length > 0) this.#keeper.tell(cause)
+	}
+
+	/** What was done, for people. */
+	async look(): Promise<readonly string[]> {
+		const [offers, wanted] = [this.#toOffer(), this.#toMake()]
+		await this.#commit([...this.#toForget(), ...this.#had()])
+		const listed = offers.length + wanted.length === 0 ? [] : await this.#engine.networks()
+		const [done, errors]: [string[], unknown[]] = [[], []]
+		for (const network of offers) await this.#offer(network, listed)
+		for (const network of wanted) await this.#make(network, listed, done).catch((error) => errors.push(error))
+		if (errors.length > 0) throw new PartlyRepaired(done, errors)
+		return done
+	}
+
+	async #offer({ id, clusterId }: OverlayNetwork, listed: readonly NamedNetwork[]): Promise<void> {
+		const found = listed.find((each) => each.id === id)
+		if (found !== undefined) {
+			const { name, driver, ipamDriver } = found
+			return await this.#cluster.offer(clusterId, { name, driver, ipamDriver })
+		}
+		const looks = (this.#unlisted.get(id) ?? 0) + 1
+		this.#unlisted.set(id, looks)
+		if (looks < LOOKS) this.#keeper.tell('Docker does not list it yet')
+	}
+
+	async #make(network: OfferedNetwork, listed: readonly NamedNetwork[], done: string[]): Promise<void> {
+		const { id, name } = network
+		if (listed.some((each) => each.name === name)) return this.#clash(network)
+		await this.#commit([put({ id, isMade: false })])
+		try {
+			await this.#engine.make(wantedOf(network))
+		} catch (error) {
+			await this.#commit([drop(id)])
+			if (isCode(error, 'exists') && /already exists/.test(error.message)) return this.#clash(network)
+			throw error
+		}
+		await this.#commit([put({ id, isMade: true })])
+		this.#clashes.delete(id)
+		done.push(`made the network ${name}, which other hosts have`)
+	}
+
+	#clash({ id, name }: OfferedNetwork): void {
+		if (this.#clashes.has(id)) return
+		this.#clashes.add(id)
+		const advice = `remove or rename it, or make it by hand under another name with -o id=${id}`
+		this.#host.warn(
+			undefined,
+			`the network ${name} of the cluster is not made here: Docker has another of this name; ${advice}`,
+		)
+	}
+
+	#own(): OverlayNetwork[] {
+		return settledNetworks(this.#host).filter(isOverlay)
+	}
+
+	/** Networks of this host that the others are to have, and do not know. */
+	#toOffer(): OverlayNetwork[] {
+		const offers = this.#cluster.offers()
+		if (offers === undefined) return []
+		const known = new Set(offers.map(({ id }) => id))
+		const mayBeListed = ({ id }: OverlayNetwork) => (this.#unlisted.get(id) ?? 0) < LOOKS
+		return this.#own().filter((each) => each.options.replicate && !known.has(each.clusterId) && mayBeListed(each))
+	}
+
+	/** What the others have and this host never had. */
+	#toMake(): OfferedNetwork[] {
+		const own = new Set(this.#own().map(({ clusterId }) => clusterId))
+		const offers = this.#cluster.offers() ?? []
+		return offers.filter(({ id }) => !own.has(id) && this.#host.store.get('replica', '', id)?.isMade !== true)
+	}
+
+	/** What nobody has any more may be offered anew. */
+	#toForget(): Change[] {
+		const offers = this.#cluster.offers()
+		if (offers === undefined) return []
+		const known = new Set([...offers, ...this.#own().map(({ clusterId }) => ({ id: clusterId }))].map(({ id }) => id))
+		return this.#host.store.list('replica', '').flatMap(({ id }) => (known.has(id) ? [] : [drop(id)]))
+	}
+
+	/** Those of this host, however they came. */
+	#had(): Change[] {
+		const { store } = this.#host
+		const all = this.#own().filter(({ options, clusterId }) => {
+			return options.replicate && store.get('replica', '', clusterId)?.isMade !== true
+		})
+		return all.map(({ clusterId }) => put({ id: clusterId, isMade: true }))
+	}
+
+	async #commit(changes: readonly Change[]): Promise<void> {
+		if (changes.length > 0) await this.#host.store.commit(changes)
+	}
+}
+
+function wantedOf({ id, name, driver, ipamDriver, internal, options, subnets }: OfferedNetwork): WantedNetwork {
+	return {
+		name,
+		driver,
+		ipamDriver,
+		internal,
+		ipv6: subnets.some(({ pool }) => parseCidr(pool).family === 6),
+		options: { mode: 'overlay', ...options, id },
+		subnets: subnets.map(({ pool, gateway, reserved }) => ({
+			pool,
+			...(gateway === undefined ? {} : { gateway: plainAddress(gateway) }),
+			reserved: Object.fromEntries(Object.entries(reserved).map(([key, address]) => [key, plainAddress(address)])),
+		})),
+	}
+}
+
+function put(value: Replica): Change {
+	return { kind: 'replica', group: '', id: value.id, value }
+}
+
+function drop(id: string): Change {
+	return { kind: 'replica', group: '', id }
+}
