@@ -58,7 +58,7 @@ export async function openScene(ready: Promise<void> = Promise.resolve()): Promi
 	restoration.begin(() => ready)
 	const forgotten: string[] = []
 	const cluster = {
-		status: () => ({ reached: true, problem: null, member: true, address: '192.0.2.7', hosts: 2, present: 1 }),
+		status: () => ({ reached: true, problem: null, member: true, address: '192.0.2.7', hosts: 2, present: 2 }),
 		nodes: () => NODES,
 		forget: async (name: string) => {
 			if (name === 'alpha') throw new WeftError('in-use', 'the host alpha is there')

@@ -37,7 +37,7 @@ describe('weft', () => {
 		assert.match(text, new RegExp(`^Kernel: +${release()}, filters bridges$`, 'm'))
 		assert.match(text, /^nftables: +by libnftables$/m)
 		assert.match(text, /^iptables: +let pass in iptables-nft FORWARD$/m)
-		assert.match(text, /^Cluster: +http:\/\/192\.0\.2\.1:2379, as alpha at 192\.0\.2\.7; 2 hosts, 1 present$/m)
+		assert.match(text, /^Cluster: +http:\/\/192\.0\.2\.1:2379, as alpha at 192\.0\.2\.7; 2 hosts, 2 present$/m)
 		assert.match(text, /^Networks: +2 networks, 2 endpoints, 1 published port$/m)
 		assert.match(text, /^Addresses: +2 pools, 4 leases$/m)
 		assert.match(text, /^Repairs: +0 since the start$/m)
