@@ -53,7 +53,6 @@ const OWN: Partial<Record<ModeName, readonly Row[]>> = {
 		},
 		besideHost('macvlan', { mode: 'macvlan', parent: 'eth0' }),
 	],
-	// The kernel has one mode of ipvlan on a link, and no macvlan beside it.
 	ipvlan: [
 		{ name: 'ipvlan', flags: { options: { mode: 'ipvlan' } }, publishes: false },
 		besideHost('ipvlan in l2', { mode: 'ipvlan', parent: 'eth1' }),
@@ -65,8 +64,13 @@ export const ROWS: readonly Row[] = Object.keys(modes).flatMap(
 	(mode) => OWN[mode as ModeName] ?? [{ name: mode, flags: { options: { mode } }, publishes: false }],
 )
 
+/** Links beside eth0 that networks are on: the kernel has one mode of ipvlan on a link, and no macvlan beside it. */
+export const UPLINKS: readonly string[] = ['eth1', 'eth2']
+
+export const LAN_ROWS: readonly Row[] = [...(OWN.macvlan ?? []), ...(OWN.ipvlan ?? [])]
+
 /**
- * The same for a host with an eth0, whose kernel may have been built without ipvlan, without VLANs, and without the dummy
+ * All rows for a host with an eth0, whose kernel may have been built without ipvlan, without VLANs, and without the dummy
  * that stands for a parent.
  */
 export const HOST_ROWS: readonly Row[] = ROWS.flatMap((row) => {

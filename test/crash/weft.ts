@@ -21,11 +21,10 @@ import { Death, MortalStore } from '../support/death.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'
 import type { RawAnswer } from '../support/wire.ts'
 import type { Sandboxes } from './docker.ts'
-import { HOST_ADDRESSES } from './rows.ts'
+import { HOST_ADDRESSES, UPLINKS } from './rows.ts'
 import type { Mortal } from './wire.ts'
 
-/** One for each kind of link that the kernel wants alone on its parent. */
-const UPLINKS: readonly string[] = ['eth0', 'eth1', 'eth2']
+const PARENTS: readonly string[] = ['eth0', ...UPLINKS]
 
 /** Milliseconds between two looks at everything. */
 const ROUND = 300_000
@@ -104,7 +103,7 @@ export class MortalWeft implements Mortal {
 		this.#front = front
 		this.#nextDeath = nextDeath
 		const state = { addresses: HOST_ADDRESSES, routesLocalnet: false }
-		for (const uplink of UPLINKS) this.kernel.addForeignLink(uplink, { state })
+		for (const parent of PARENTS) this.kernel.addForeignLink(parent, { state })
 		this.#life = this.#bear()
 	}
 
@@ -227,9 +226,9 @@ export class MortalWeft implements Mortal {
 	}
 }
 
-/** All but the uplinks and what is on them, which are none of weft's. */
+/** All but the parents and what is on them, which are none of weft's. */
 function ownObjects(kernel: FakeKernel): string[] {
-	return kernel.objects().filter((each) => !UPLINKS.includes(each.split(' ')[1] ?? ''))
+	return kernel.objects().filter((each) => !PARENTS.includes(each.split(' ')[1] ?? ''))
 }
 
 /** Of links that go to their containers whole, and are neither here nor there: weft cannot know, and may take them for running. */
