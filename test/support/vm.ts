@@ -67,6 +67,7 @@ export function testInVm(name: string): void {
 				continue
 			}
 			count++
+			t.diagnostic(`${result.duration} ms in there: ${result.name}`)
 			await t.test(result.name, { skip: result.skipped ?? false }, () => {
 				if (result.failure !== undefined) assert.fail(result.failure)
 			})

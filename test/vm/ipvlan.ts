@@ -1,116 +1,110 @@
-/** ipvlan through Docker: whom containers reach in each mode, with a host of the LAN beyond the uplink. Runs in ipvlan-vm.test.ts. */
+/**
+ * ipvlan through Docker, in each mode with and without host_access on the same parent: whom containers reach, over the end of
+ * weftd and of dockerd. Runs in ipvlan-vm.test.ts.
+ */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { assertFootprint, type Footprint, footprint } from '../e2e/footprint.ts'
-import { createNetwork, endpointOf, refused, runContainer } from '../e2e/networks.ts'
+import { createNetwork, endpointOf } from '../e2e/networks.ts'
+import { assertReachEachOther, assertReaches, assertShutOutBothWays } from '../live/networks-spots.ts'
 import { type Host, noHost } from '../support/host.ts'
-import { HOST_V4, OUTSIDE_V4 } from '../support/host-namespaces.ts'
-import { IMAGE } from '../support/image.ts'
-import { assertPings, inContainer, onHost } from '../support/traffic.ts'
-import { assertAllPing, assertNonePings, HOST, LAN6, Lan, ONE, TWO } from './lan.ts'
+import { Lan, LanHost } from './lan.ts'
 
-describe('an ipvlan network', { skip: noHost() }, () => {
-	let lan: Lan
+const MODES = ['l2', 'l3', 'l3s'].map((mode, index) => {
+	const uplink = index + 1
+	return {
+		mode,
+		apart: { network: `${mode}-apart`, lan: new Lan(uplink, 0) },
+		beside: { network: `${mode}-beside`, lan: new Lan(uplink, 1) },
+		one: `${mode}-one`,
+		// On the other network, which is another subnet: where the parent routes, it leads there too.
+		three: `${mode}-three`,
+		neighbour: mode === 'l2' ? 'l2-two' : `${mode}-three`,
+	}
+})
+const CONTAINERS = [...new Set(MODES.flatMap(({ one, neighbour, three }) => [one, neighbour, three]))]
+const NETWORKS = MODES.flatMap(({ apart, beside }) => [apart.network, beside.network])
+
+describe('ipvlan networks', { skip: noHost() }, () => {
+	let bed: LanHost
 	let host: Host
 	let clean: Footprint
+	let used: Footprint
 
 	before(async () => {
-		lan = await Lan.start()
-		host = lan.host
+		bed = await LanHost.start(MODES.flatMap(({ apart, beside }) => [apart.lan, beside.lan]))
+		host = bed.host
 		clean = await footprint(host)
-	})
-	afterEach(() => lan.clear())
-	after(() => lan?.stop())
-
-	async function removeAll(): Promise<void> {
-		await host.docker('rm', '-f', 'one', 'two')
-		await host.docker('network', 'rm', 'lan')
-		await assertFootprint(host, clean)
-	}
-
-	for (const mode of ['l2', 'l3', 'l3s']) {
-		it(`ipvlan_mode=${mode}: containers reach the LAN and each other, and not the host`, async () => {
-			await lan.create(...LAN6, '-o', `ipvlan_mode=${mode}`)
-			await lan.run('one', ONE)
-			await lan.run('two', TWO)
-			await lan.tell('add', mode)
-			const place = await lan.assertOnLan()
-			await assertAllPing(place, TWO, 'container to container')
-			await assertNonePings(onHost(host), ONE, 'host to container')
-			await assertNonePings(place, HOST, 'container to host')
-			const seen = await host.docker('exec', 'one', 'ip', 'link')
-			assert.equal((await endpointOf(host, 'one', 'lan')).MacAddress, '')
-			assert.ok(seen.includes((await host.exec(['cat', '/sys/class/net/eth0/address'])).trim()), seen)
-			assert.doesNotMatch(seen, /eth1/)
-			const routes = await host.docker('exec', 'one', 'ip', 'route')
-			assert.match(routes, mode === 'l2' ? /default via 203\.0\.113\.1 dev eth0/ : /default dev eth0/)
-			await lan.tell('del', mode)
-			await removeAll()
-		})
-	}
-
-	for (const flag of ['private', 'vepa']) {
-		it(`ipvlan_flag=${flag}: containers reach the LAN and not each other`, async () => {
-			await lan.create(...LAN6, '-o', `ipvlan_flag=${flag}`)
-			await lan.run('one', ONE)
-			await lan.run('two', TWO)
-			await assertNonePings(await lan.assertOnLan(), TWO, 'container to container')
-			await removeAll()
-		})
-	}
-
-	it('has no way out where it is internal, but the LAN', async () => {
-		await lan.create('--internal', '-o', 'ipvlan_mode=l2')
-		await runContainer(host, 'one', 'lan', '--ip', ONE[0])
-		assert.doesNotMatch(await host.docker('exec', 'one', 'ip', 'route'), /default/)
-		await assertPings(await inContainer(host, 'one'), OUTSIDE_V4)
-	})
-
-	for (const mode of ['macvlan', 'ipvlan']) {
-		it(`without a parent is one of containers alone, on a dummy (${mode})`, async () => {
-			await createNetwork(host, 'lan', '-o', `mode=${mode}`, '--subnet', '10.66.0.0/24')
-			await runContainer(host, 'one', 'lan', '--ip', '10.66.0.5')
-			await runContainer(host, 'two', 'lan', '--ip', '10.66.0.6')
-			const place = await inContainer(host, 'one')
-			await assertPings(place, '10.66.0.6')
-			await assertNonePings(place, [HOST_V4, OUTSIDE_V4], 'container to elsewhere')
-			assert.match(await host.exec(['ip', '-d', 'link']), /weft-[0-9a-f]{10}:[^\n]*\n[^\n]*\n? *[^\n]*dummy/)
-			await removeAll()
-		})
-	}
-
-	it('has several subnets, and shares its parent with a network of its mode', async () => {
-		await lan.create('--subnet', '10.66.1.0/24', '--gateway', '10.66.1.254')
-		const parent = ['-o', 'mode=ipvlan', '-o', 'parent=eth0']
-		await createNetwork(host, 'other', ...parent, '--subnet', '10.66.2.0/24', '-o', 'mtu=1400')
-		await runContainer(host, 'one', 'lan', '--ip', '10.66.1.7')
-		await host.docker('network', 'connect', 'other', 'one')
-		assert.match(await host.docker('exec', 'one', 'ip', 'route'), /default via 10\.66\.1\.254/)
-		const read = (path: string) => host.docker('exec', 'one', 'cat', `/sys/class/net/${path}`)
-		assert.deepEqual([await read('eth0/mtu'), await read('eth1/mtu')], ['1500', '1400'])
-		await host.docker('rm', '-f', 'one')
-		await host.docker('network', 'rm', 'lan', 'other')
-		await assertFootprint(host, clean)
-	})
-
-	it('is refused in words, and leaves nothing', async () => {
-		const create = (...words: readonly string[]) => {
-			return ['network', 'create', '--driver', 'weft', '-o', 'mode=ipvlan', ...words, 'other']
+		for (const { mode, apart, beside, one, neighbour, three } of MODES) {
+			const words = ['-o', 'mode=ipvlan', '-o', `ipvlan_mode=${mode}`]
+			await createNetwork(host, apart.network, ...words, ...apart.lan.words)
+			await createNetwork(host, beside.network, ...words, ...beside.lan.words, '-o', 'host_access=true')
+			await bed.run(one, apart.network, apart.lan, 11)
+			await bed.run(three, beside.network, beside.lan, 13)
+			if (neighbour !== three) await bed.run(neighbour, apart.network, apart.lan, 12)
 		}
-		const onEth0 = ['-o', 'parent=eth0', '--subnet', '10.66.3.0/24']
-		await refused(
-			host,
-			create('-o', 'parent=eth0', '-o', 'ipvlan_mode=l4'),
-			/ipvlan_mode="l4" must be one of l2, l3, l3s/,
-		)
-		await refused(host, create('-o', 'parent=lo'), /parent="lo" is the loopback/)
-		await refused(host, create(...onEth0, '-o', 'host_access=1'), /needs an address of the host on eth0 in 10\.66\.3/)
-		await lan.create('-o', 'ipvlan_mode=l3')
-		await refused(host, create(...onEth0), /all ipvlans on a parent have one mode and flag, there ipvlan_mode="l3"/)
-		const macvlan = ['network', 'create', '--driver', 'weft', '-o', 'mode=macvlan', ...onEth0, 'other']
-		await refused(host, macvlan, /that one is of mode ipvlan/)
-		const chosen = ['run', '--name', 'one', '--net', 'lan', '--mac-address', '02:00:00:00:00:77', IMAGE]
-		await refused(host, chosen, /02:00:00:00:00:77 cannot be had/)
-		await removeAll()
+		await bed.meet()
+		used = await footprint(host)
+	})
+	after(() => bed?.stop())
+
+	async function replaceWeftd(): Promise<void> {
+		await host.killWeftd('SIGKILL')
+		await host.startWeftd()
+	}
+
+	async function replaceDockerd(): Promise<void> {
+		await bed.leave()
+		await host.stopDockerd('SIGKILL')
+		await host.startDockerd()
+		await host.docker('start', ...CONTAINERS)
+		await bed.meet()
+	}
+
+	for (const { mode, apart, one } of MODES) {
+		it(`ipvlan_mode=${mode}: containers have the MAC address of the parent, and a way out`, async () => {
+			assert.equal((await endpointOf(host, one, apart.network)).MacAddress, '')
+			const seen = await host.docker('exec', one, 'sh', '-c', 'ip link; ip route; ip -6 route')
+			assert.ok(seen.includes((await host.exec(['cat', `/sys/class/net/${apart.lan.link}/address`])).trim()), seen)
+			assert.doesNotMatch(seen, /eth1/)
+			for (const gateway of Object.values(apart.lan.at(1))) {
+				assert.ok(seen.includes(mode === 'l2' ? `default via ${gateway} dev eth0` : 'default dev eth0'), seen)
+			}
+		})
+	}
+
+	for (const [when, happen] of [
+		['at first', async () => undefined],
+		['when weftd was killed', replaceWeftd],
+		['when dockerd was killed', replaceDockerd],
+	] as const) {
+		describe(when, () => {
+			before(happen)
+
+			for (const { mode, apart, beside, one, neighbour, three } of MODES) {
+				it(`ipvlan_mode=${mode}: containers reach the LAN and each other, and with host_access the host, ${when}`, async () => {
+					const [first, third] = [bed.container(one), bed.container(three)]
+					await assertReachEachOther(first, bed.outsideOn(apart.lan))
+					await assertReaches(first, bed.container(neighbour))
+					await assertShutOutBothWays(first, bed.hostOn(apart.lan))
+					await assertReachEachOther(third, bed.outsideOn(beside.lan))
+					await assertReachEachOther(third, bed.hostOn(beside.lan))
+				})
+			}
+
+			it(`the host has the same links, routes and rules ${when}`, () => assertFootprint(host, used))
+		})
+	}
+
+	it('have routes of the host while their containers run, and leave it as it was', async () => {
+		await bed.leave()
+		await host.docker('stop', '-t', '0', ...CONTAINERS)
+		const routes = await host.exec(['sh', '-c', 'ip route; ip -6 route'])
+		for (const { beside } of MODES) {
+			for (const address of Object.values(beside.lan.at(13))) assert.ok(!routes.includes(address), routes)
+		}
+		await host.docker('rm', ...CONTAINERS)
+		await host.docker('network', 'rm', ...NETWORKS)
+		await assertFootprint(host, clean)
 	})
 })

@@ -6,6 +6,8 @@ import { type EventData, run } from 'node:test'
 
 export interface Result {
 	readonly name: string
+	/** Milliseconds that it took. */
+	readonly duration: number
 	/** Why it failed; absent: it passed. */
 	readonly failure?: string
 	/** Why it could not run. */
@@ -25,7 +27,7 @@ function tell(data: EventData.TestPass | EventData.TestFail, error: Error | unde
 	const byTests = error !== undefined && 'failureType' in error && error.failureType === 'subtestsFailed'
 	if (byTests || (details.type === 'suite' && error === undefined && skip === undefined)) return
 	const failure = error === undefined ? {} : { failure: messageOf(error) }
-	const result: Result = { name, ...failure, ...skipped }
+	const result: Result = { name, duration: Math.round(details.duration_ms), ...failure, ...skipped }
 	process.stdout.write(`${JSON.stringify(result)}\n`)
 }
 

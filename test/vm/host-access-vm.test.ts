@@ -1,4 +1,0 @@
-/** host-access.ts on a kernel that has what it is about. */
-import { testInVm } from '../support/vm.ts'
-
-testInVm('host-access')

@@ -1,0 +1,4 @@
+/** ipvlan-options.ts on a kernel that has what it is about. */
+import { testInVm } from '../support/vm.ts'
+
+testInVm('ipvlan-options')
