@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { assertFootprint, type Footprint, footprint } from '../e2e/footprint.ts'
-import { createNetwork, refused, runContainer } from '../e2e/networks.ts'
+import { createNetwork, haveForwarding, refused, runContainer } from '../e2e/networks.ts'
 import { assertReachEachOther, assertReaches, assertShutOut } from '../live/networks-spots.ts'
 import { ENGINES } from '../support/engine.ts'
 import { eventually } from '../support/eventually.ts'
@@ -27,6 +27,7 @@ describe('an ipvlan network', { skip: noHost(ENGINE) }, () => {
 	before(async () => {
 		bed = await LanHost.start([LAN, OTHER], ENGINE === undefined ? {} : { engine: ENGINE })
 		host = bed.host
+		await haveForwarding(host)
 		clean = await footprint(host)
 	})
 	afterEach(() => bed.clear('lan', 'other'))
@@ -98,6 +99,28 @@ describe('an ipvlan network', { skip: noHost(ENGINE) }, () => {
 		await host.docker('rm', '-f', 'two')
 		await removeAll()
 	})
+
+	for (const [first, priority, ways] of [
+		['the ipvlan', '1', (link: string) => [`default dev ${link}`]],
+		['the bridge', '-1', (link: string) => [`default via`, `dev ${link}`]],
+	] as const) {
+		it(`in l3 has one way out beside a bridge, where ${first} is the gateway`, async () => {
+			await create('-o', 'ipvlan_mode=l3')
+			await createNetwork(host, 'other', '--ipv6')
+			await runContainer(host, 'two', 'other')
+			const { 4: four, 6: six } = LAN.at(11)
+			const words = ['network', 'connect', '--gw-priority', priority, '--ip', four, '--ip6', six]
+			await host.docker(...words, 'lan', 'two')
+			const link = first === 'the ipvlan' ? 'eth1' : 'eth0'
+			for (const family of ['-4', '-6']) {
+				const routes = await host.docker('exec', 'two', 'ip', family, 'route')
+				const [only = '', ...others] = routes.split('\n').filter((route) => route.startsWith('default'))
+				assert.deepEqual([ways(link).filter((part) => !only.includes(part)), others], [[], []], routes)
+			}
+			await host.docker('rm', '-f', 'two')
+			await removeAll()
+		})
+	}
 
 	it('takes -p, and says in the log where the container is reached', async () => {
 		await create()
