@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { installCompose, noCompose } from '../support/compose.ts'
+import { eventually } from '../support/eventually.ts'
 import { type Host, startHost } from '../support/host.ts'
 import { HOST_V4 } from '../support/host-namespaces.ts'
 import { IMAGE, loadImage } from '../support/image.ts'
@@ -48,13 +49,26 @@ describe('the examples for compose', { skip: noCompose() }, () => {
 	}
 
 	it('are those of the modes', () => {
-		assert.deepEqual(readdirSync(EXAMPLES).toSorted(), ['bridge.yaml', 'ipvlan.yaml', 'macvlan.yaml', 'none.yaml'])
+		const modes = ['bridge', 'host', 'ipvlan', 'macvlan', 'none']
+		assert.deepEqual(
+			readdirSync(EXAMPLES).toSorted(),
+			modes.map((mode) => `${mode}.yaml`),
+		)
 	})
 
 	it('bridge: the service is reached by its name, and at the port that is published', async () => {
 		await withExample('bridge', async () => {
 			assert.match(await inside('bridge', 'client', 'wget', '-q', '-O', '-', 'http://web/passwd'), new RegExp(PAGE))
 			assert.match(await host.outside([...WGET, `http://${HOST_V4}:8080/passwd`]), new RegExp(PAGE))
+		})
+	})
+
+	it('host: the service is at its own port of the host without publishing, and beside others on a network', async () => {
+		await withExample('host', async () => {
+			const outside = () => host.outside([...WGET, `http://${HOST_V4}:8081/passwd`]).catch(() => '')
+			await eventually(async () => (await outside()).includes(PAGE), { what: 'port 8081 of the host' })
+			assert.equal(await host.outside([...WGET, `http://${HOST_V4}:8082/passwd`]).catch(() => ''), '')
+			assert.match(await inside('host', 'client', 'wget', '-q', '-O', '-', 'http://web:8081/passwd'), new RegExp(PAGE))
 		})
 	})
 
