@@ -18,6 +18,15 @@ import {
 
 const ANY = { 4: '0.0.0.0', 6: '::' } as const
 
+/** In a container: counts what has come to ::1 from elsewhere, since an answer to a neighbour would be dropped on its way anyhow. */
+const WITNESS = `table inet witness {
+	chain arrivals {
+		type filter hook input priority 120
+		iifname "eth0" ip6 daddr ::1 counter
+	}
+}
+`
+
 describe('the loopback of a container of mode host', { skip: noBed() }, () => {
 	let bed: Bed
 	let weft: Weft
@@ -132,7 +141,12 @@ describe('the loopback of a container of mode host', { skip: noBed() }, () => {
 			`route add ${OWN_LOOPBACK6} dev eth0`,
 			`neigh replace ${OWN_LOOPBACK6} lladdr ${one.mac} dev eth0`,
 		)
+		await one.place.pipe(WITNESS, 'nft', '-f', '-')
 		assert.ok(await three.place.isShutOut('tcp', OWN_LOOPBACK6, 7140))
+		const seen = () => one.place.run('nft', 'list', 'table', 'inet', 'witness')
+		assert.match(await seen(), /counter packets 0 /)
+		assert.ok(await bed.host.dial('tcp', LOOPBACK[6], 7140))
+		assert.doesNotMatch(await seen(), /counter packets 0 /)
 		await one.place.listen('tcp', 7141, one.address[4])
 		assert.ok(await three.place.dial('tcp', one.address[4], 7141))
 		await three.place.end()
