@@ -4,7 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { type ClusterHosts, segmentAddress, startClusterHosts } from '../support/cluster-hosts.ts'
 import { noEtcd } from '../support/etcd.ts'
 import type { Host } from '../support/host.ts'
-import { HOST_V4, INTERNET_V4 } from '../support/host-namespaces.ts'
+import { HOST_V4, HOST_V6, INTERNET_V4, INTERNET_V6 } from '../support/host-namespaces.ts'
 import {
 	assertPings,
 	assertReaches,
@@ -19,9 +19,10 @@ import {
 	serve,
 } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
-import { addressOf, createNetwork, onEngines, runContainer } from './networks.ts'
+import { addressOf, createNetwork, endpointOf, onEngines, runContainer } from './networks.ts'
 
 const PORT = 7000
+const PORT6 = 7006
 
 interface Spot {
 	readonly place: Place
@@ -97,6 +98,20 @@ onEngines('an overlay network', (engine) => {
 				for (const [i, each] of cluster.hosts.entries()) await assertFootprint(each, clean[i] as Footprint)
 			})
 		}
+
+		it('has IPv6 as well, over hosts with IPv4', async () => {
+			await createEverywhere('dual', '10.98.0.0/20', '--ipv6', '--subnet', 'fd98::/64')
+			const [a, b] = [await settle(host(1), 'one', 'dual'), await settle(host(2), 'two', 'dual')]
+			const addresses = await Promise.all(
+				(['one', 'two'] as const).map((name, i) => endpointOf(cluster.hosts[i] as Host, name, 'dual')),
+			)
+			const [a6, b6] = addresses.map(({ GlobalIPv6Address }) => GlobalIPv6Address)
+			for (const place of [a.place, b.place, outsideOf(host(1))]) servers.push(await serve(place, 'tcp', PORT6, '::'))
+			assert.equal(await dial(a.place, 'tcp', b.address, PORT), a.address)
+			assert.equal(await dial(a.place, 'tcp', b6 ?? '', PORT6), a6)
+			assert.equal(await dial(b.place, 'tcp', a6 ?? '', PORT6), b6)
+			assert.equal(await dial(a.place, 'tcp', INTERNET_V6, PORT6), HOST_V6)
+		})
 
 		it('is apart from another one on both hosts', async () => {
 			await createEverywhere('red', '10.98.0.0/20')
