@@ -10,6 +10,9 @@ ALL_TESTS = $(shell find test -name '*.test.ts' | sort | sed 's,^,dist/,; s,ts$$
 UNIT_TESTS = $(filter-out dist/test/live/% dist/test/e2e/% dist/test/vm/%,$(ALL_TESTS))
 NODE_TEST = node --enable-source-maps --test --test-reporter=spec --test-timeout=1200000 --test-concurrency=$(shell nproc)
 
+# A folder, and the Debian packages in it.
+VM = vm qemu-system-x86 linux-image-amd64 kmod
+
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
@@ -57,6 +60,7 @@ clean: ## remove what was built
 
 bench: setup build ## weft beside Docker's own drivers: ratios of one run; PARTS="NAME…" for some parts, PARTS=--help lists them
 	@test/support/fetch-programs bench iperf3
+	@test/support/fetch-programs $(VM)
 	@rm -rf dist/bundle && plugin/bundle dist/bundle weftd
 	@node --enable-source-maps dist/bench/bench.js $(PARTS)
 
@@ -88,7 +92,7 @@ programs: setup
 	@test/support/fetch-programs compose docker-compose
 	@test/support/fetch-programs zsh zsh
 	@test/support/fetch-programs etcd etcd-server etcd-client
-	@test/support/fetch-programs vm qemu-system-x86 linux-image-amd64 kmod
+	@test/support/fetch-programs $(VM)
 
 node_modules/.package-lock.json: package-lock.json package.json
 	@echo 'weft: installing the npm packages'

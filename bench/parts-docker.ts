@@ -2,6 +2,7 @@
 import { BRIDGE, FLOOR, IPVLAN, MACVLAN, makeBed, type Shape } from './bed.ts'
 import { connectAll, connectOne } from './connect.ts'
 import { type Crowd, ROOM, weftCrowd } from './crowds.ts'
+import { emulated } from './emulated.ts'
 import type { Row } from './figures.ts'
 import { createAndRemove } from './networks.ts'
 import { type Rig, startFloor, withRig } from './rig.ts'
@@ -26,21 +27,23 @@ export function attach(): Promise<Row[]> {
 	})
 }
 
-export async function lan(): Promise<Row[]> {
-	const connect =
-		(shape: Shape, of: string) =>
-		async ({ api }: Rig) =>
-			connectOne(api, await makeBed(api, shape, 1), of, 40)
-	const macvlan = await withRig(connect(MACVLAN, ', macvlan'))
-	const ipvlan = await withRig(async (rig) => ((await hasIpvlan(rig)) ? connect(IPVLAN, ', ipvlan')(rig) : []))
-	return [...macvlan, ...ipvlan]
+export function macvlan(): Promise<Row[]> {
+	return withRig(connectOn(MACVLAN, ', macvlan'))
 }
 
-/** Kernels can be built without, and an emulated one would say nothing of times. */
+export async function ipvlan(): Promise<Row[]> {
+	const here = await withRig(async (rig) => ((await hasIpvlan(rig)) ? connectOn(IPVLAN, ', ipvlan')(rig) : undefined))
+	return here ?? emulated()
+}
+
+function connectOn(shape: Shape, of: string): (rig: Rig) => Promise<Row[]> {
+	return async ({ api }) => connectOne(api, await makeBed(api, shape, 1), of, 40)
+}
+
+/** Kernels can be built without. */
 async function hasIpvlan({ host }: Rig): Promise<boolean> {
 	const { code } = await host.attempt(['ip', 'link', 'add', 'probe', 'link', 'eth0', 'type', 'ipvlan'])
 	if (code === 0) await host.exec(['ip', 'link', 'del', 'probe'])
-	else console.error('ipvlan is not measured: this kernel has no links of that kind')
 	return code === 0
 }
 

@@ -4,7 +4,7 @@ import { calls } from './calls.ts'
 import { daemon } from './daemon.ts'
 import type { Row } from './figures.ts'
 import { kernel } from './kernel.ts'
-import { attach, crowded, lan, starts } from './parts-docker.ts'
+import { attach, crowded, ipvlan, macvlan, starts } from './parts-docker.ts'
 import { crowdedWays, ways } from './parts-traffic.ts'
 import { scale } from './scale.ts'
 
@@ -17,7 +17,12 @@ export interface Part {
 
 export const PARTS: readonly Part[] = [
 	{ name: 'attach', about: 'docker network connect, disconnect, create and rm; 20 containers at once', run: attach },
-	{ name: 'lan', about: 'connect and disconnect on macvlan, and on ipvlan where the kernel has it', run: lan },
+	{ name: 'macvlan', about: 'connect and disconnect on macvlan', run: macvlan },
+	{
+		name: 'ipvlan',
+		about: 'connect and disconnect on ipvlan, in a virtual machine with Debian’s kernel where this one has none',
+		run: ipvlan,
+	},
 	{ name: 'starts', about: 'docker run --rm, and 10, 20 and 50 containers that start at once', run: starts },
 	{
 		name: 'crowded',

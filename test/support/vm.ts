@@ -12,14 +12,14 @@ const FOLDER = '/var/cache/weft-test/vm'
 const START = fileURLToPath(new URL('../../../test/vm/start', import.meta.url))
 
 /** Why there can be none on this machine, as a `skip` of node:test: false when there can. */
-function noVm(): string | false {
+export function noVm(): string | false {
 	if (process.getuid?.() !== 0) return 'needs root, to have the files of this machine in a virtual one'
 	return existsSync(FOLDER)
 		? false
 		: `needs qemu and a kernel in ${FOLDER}, where test/support/fetch-programs puts them`
 }
 
-interface Running {
+export interface Running {
 	/** What the command prints, line by line; it ends with the machine. */
 	readonly lines: AsyncIterable<string>
 	/** The exit status of the command; 125 where the machine ended without one. */
@@ -29,7 +29,7 @@ interface Running {
 }
 
 /** Runs a command in a machine that ends with it, after `deadline` ms, or with this process. */
-function runInVm(command: readonly string[], deadline: number): Running {
+export function runInVm(command: readonly string[], deadline: number): Running {
 	// Its parent may be killed.
 	const argv = ['--pdeathsig', 'TERM', '--', START, FOLDER, ...command]
 	const child = spawn('setpriv', argv, { stdio: ['ignore', 'pipe', 'pipe'] })
