@@ -15,8 +15,15 @@ import type { Rig } from './rig.ts'
 // From dist/bench/ up to the repository: it is no TypeScript.
 const PEER = fileURLToPath(new URL('../../bench/peer.pl', import.meta.url))
 const PROGRAMS = '/var/cache/weft-test/bench'
-const STREAM_PORT = 5201
-const PEER_PORT = 7000
+/** Of iperf3's server, and of the peer. */
+interface Ports {
+	readonly stream: number
+	readonly peer: number
+}
+
+const PORTS: Ports = { stream: 5201, peer: 7000 }
+/** Of the container that has them on the host without their being published. */
+const SHARED_PORTS: Ports = { stream: 5202, peer: 7001 }
 const WORKERS = 4
 /** Each measurement's time. */
 const SECONDS = 1
@@ -28,6 +35,7 @@ interface Way {
 	readonly name: string
 	readonly client: Place
 	readonly address: string
+	readonly ports: Ports
 }
 
 export interface Scene {
@@ -36,35 +44,56 @@ export interface Scene {
 	end(): void
 }
 
-/** Two containers on a network of this driver, one of them with published ports, and servers there and beyond the uplink. */
+/**
+ * Two containers on a network of this driver, one of them with published ports, and servers there and beyond the uplink; and one
+ * whose ports are the host's: on a network of weft's in mode host, or in the host's own namespace as Docker has it.
+ */
 export async function setScene({ host, api }: Rig, driver: 'weft' | 'docker'): Promise<Scene> {
 	const network = networkOf(driver)
 	await api.call('POST', '/networks/create', { Name: network, ...BRIDGE[driver] })
 	for (const name of ['bench-server', 'bench-client']) {
-		const ports = name === 'bench-server' ? [STREAM_PORT, PEER_PORT] : []
+		const ports = name === 'bench-server' ? Object.values(PORTS) : []
 		const HostConfig = { NetworkMode: network, PortBindings: byPort(ports, (port) => [{ HostPort: String(port) }]) }
 		const body = { Image: IMAGE, ExposedPorts: byPort(ports, () => ({})), HostConfig }
 		await api.call('POST', `/containers/create?name=${name}`, body)
 		await api.call('POST', `/containers/${name}/start`)
 	}
-	const [server, client, outside] = [
+	await runShared(api, driver)
+	const [server, shared, client, outside] = [
 		await inContainer(host, 'bench-server'),
+		await inContainer(host, 'bench-shared'),
 		await inContainer(host, 'bench-client'),
 		outsideOf(host),
 	]
-	const servers = [...(await startServers(server)), ...(await startServers(outside))]
+	const servers = [
+		...(await startServers(server, PORTS)),
+		...(await startServers(outside, PORTS)),
+		...(await startServers(shared, SHARED_PORTS)),
+	]
 	const path = `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`
 	const address = await host.docker('inspect', '-f', path, 'bench-server')
 	const ways: Way[] = [
-		{ name: 'container to container', client, address },
-		{ name: 'container to outside', client, address: INTERNET_V4 },
-		{ name: 'published port from outside', client: outside, address: HOST_V4 },
-		{ name: 'published port over 127.0.0.1', client: onHost(host), address: '127.0.0.1' },
+		{ name: 'container to container', client, address, ports: PORTS },
+		{ name: 'container to outside', client, address: INTERNET_V4, ports: PORTS },
+		{ name: 'published port from outside', client: outside, address: HOST_V4, ports: PORTS },
+		{ name: 'published port over 127.0.0.1', client: onHost(host), address: '127.0.0.1', ports: PORTS },
+		{ name: 'host mode from outside', client: outside, address: HOST_V4, ports: SHARED_PORTS },
+		{ name: 'host mode over 127.0.0.1', client: onHost(host), address: '127.0.0.1', ports: SHARED_PORTS },
 	]
 	const end = () => {
 		for (const { stdin } of servers) stdin?.end()
 	}
 	return { ways, end }
+}
+
+async function runShared(api: Rig['api'], driver: 'weft' | 'docker'): Promise<void> {
+	const mode = driver === 'weft' ? 'bench-shared' : 'host'
+	if (driver === 'weft') {
+		await api.call('POST', '/networks/create', { Name: mode, ...BRIDGE.weft, Options: { mode: 'host' } })
+	}
+	const body = { Image: IMAGE, HostConfig: { NetworkMode: mode } }
+	await api.call('POST', '/containers/create?name=bench-shared', body)
+	await api.call('POST', '/containers/bench-shared/start')
 }
 
 function byPort<T>(ports: readonly number[], value: (port: number) => T): Record<string, T> {
@@ -82,9 +111,9 @@ async function startServer(place: Place, argv: readonly string[]): Promise<Child
 	throw new Error(`${argv.join(' ')} does not listen`)
 }
 
-function startServers(place: Place): Promise<ChildProcess[]> {
-	const peer = ['perl', PEER, 'serve', String(PEER_PORT), String(WORKERS)]
-	const streams = iperf3('--server', '--port', String(STREAM_PORT), '--forceflush')
+function startServers(place: Place, ports: Ports): Promise<ChildProcess[]> {
+	const peer = ['perl', PEER, 'serve', String(ports.peer), String(WORKERS)]
+	const streams = iperf3('--server', '--port', String(ports.stream), '--forceflush')
 	return Promise.all([peer, ...(hasStreams() ? [streams] : [])].map((argv) => startServer(place, argv)))
 }
 
@@ -138,12 +167,12 @@ export async function traffic(scenes: Scenes, { of, rounds, streams }: Extent): 
 	return rows
 }
 
-async function stream({ client, address }: Way, count: number): Promise<Value[]> {
+async function stream({ client, address, ports }: Way, count: number): Promise<Value[]> {
 	const words = [
 		'--client',
 		address,
 		'--port',
-		String(STREAM_PORT),
+		String(ports.stream),
 		'--time',
 		String(SECONDS),
 		'--parallel',
@@ -161,8 +190,8 @@ async function stream({ client, address }: Way, count: number): Promise<Value[]>
 }
 
 /** Times in a second. */
-async function thereAndBack({ client, address }: Way, what: 'rr' | 'crr', workers: number): Promise<number> {
-	const words = [what, address, String(PEER_PORT), String(SECONDS), String(workers)]
+async function thereAndBack({ client, address, ports }: Way, what: 'rr' | 'crr', workers: number): Promise<number> {
+	const words = [what, address, String(ports.peer), String(SECONDS), String(workers)]
 	return Number(await run(client(['perl', PEER, ...words]))) / SECONDS
 }
 
