@@ -244,7 +244,8 @@ export class SharedPorts {
 		try {
 			const done = await sandbox.share(sharedLoopbacks(network, endpoint, listeners, this.#services.served()))
 			follower.loopbackTrouble = undefined
-			return done ? LONGEST : STARTING
+			if (done) return LONGEST
+			return performance.now() - follower.since < START ? STARTING : LONGEST_SEARCH
 		} catch (error) {
 			const trouble = messageOf(error)
 			const what = `the loopback of endpoint ${endpoint.id} may not lead to the host: ${trouble}`
