@@ -72,7 +72,8 @@ export class Replicas {
 	}
 
 	#changed(cause: string): void {
-		if (this.#toOffer().length + this.#toMake().length + this.#toForget().length > 0) this.#keeper.tell(cause)
+		const due = [this.#toOffer(), this.#toMake(), this.#toForget(), this.#had()]
+		if (due.some(({ length }) => length > 0)) this.#keeper.tell(cause)
 	}
 
 	/** What was done, for people. */

@@ -124,6 +124,17 @@ test('it is removed here and goes elsewhere, and does not come back from there',
 	assert.deepEqual(asked, [])
 })
 
+test('what is made by hand of what others have does not come back either', async (t) => {
+	const { cluster, replicas, verbs, asked, store } = scene(t)
+	cluster.offered.set(OFFER.id, OFFER)
+	await verbs.createNetwork(networkRequest(1, { options: OPTIONS, ipv6: [] }))
+	replicas.called('NetworkDriver.CreateNetwork')
+	await eventually(() => store.list('replica', '').length === 1)
+	await verbs.deleteNetwork(idOf('network 1'))
+	assert.deepEqual(await replicas.look(), [])
+	assert.deepEqual(asked, [])
+})
+
 test('a name that Docker has for another network is told once, and nothing is made or overwritten', async (t) => {
 	const { cluster, replicas, listed, asked, warnings, refuse } = scene(t)
 	cluster.offered.set(OFFER.id, OFFER)
