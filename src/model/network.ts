@@ -51,8 +51,6 @@ export interface OfferedNetwork extends ClusterNetwork {
 export interface Replica {
 	/** Its identity in the cluster. */
 	readonly id: string
-	/** False while Docker is asked for it. */
-	readonly isMade: boolean
 }
 
 /** What a bridge had before it became a network's, and keeps when the network goes. */

@@ -59,7 +59,10 @@ export class Replicas {
 
 	/** dockerd has called. */
 	called(method: string): void {
-		if (method === 'NetworkDriver.CreateNetwork') this.#changed('one was made here')
+		if (method !== 'NetworkDriver.CreateNetwork') return
+		// Before a look is due it may be removed again. Where this fails, the look tells.
+		this.#commit(this.#had()).catch(() => undefined)
+		this.#changed('one was made here')
 	}
 
 	lookAround(): void {
@@ -102,15 +105,14 @@ export class Replicas {
 	async #make(network: OfferedNetwork, listed: readonly NamedNetwork[], done: string[]): Promise<void> {
 		const { id, name } = network
 		if (listed.some((each) => each.name === name)) return this.#clash(network)
-		await this.#commit([put({ id, isMade: false })])
 		try {
 			await this.#engine.make(wantedOf(network))
 		} catch (error) {
+			// Docker may have had it made, and taken it back.
 			await this.#commit([drop(id)])
 			if (isCode(error, 'exists') && /already exists/.test(error.message)) return this.#clash(network)
 			throw error
 		}
-		await this.#commit([put({ id, isMade: true })])
 		this.#clashes.delete(id)
 		done.push(`made the network ${name}, which other hosts have`)
 	}
@@ -142,7 +144,7 @@ export class Replicas {
 	#toMake(): OfferedNetwork[] {
 		const own = new Set(this.#own().map(({ clusterId }) => clusterId))
 		const offers = this.#cluster.offers() ?? []
-		return offers.filter(({ id }) => !own.has(id) && this.#host.store.get('replica', '', id)?.isMade !== true)
+		return offers.filter(({ id }) => !own.has(id) && this.#host.store.get('replica', '', id) === undefined)
 	}
 
 	/** What nobody has any more may be offered anew. */
@@ -157,9 +159,9 @@ export class Replicas {
 	#had(): Change[] {
 		const { store } = this.#host
 		const all = this.#own().filter(({ options, clusterId }) => {
-			return options.replicate && store.get('replica', '', clusterId)?.isMade !== true
+			return options.replicate && store.get('replica', '', clusterId) === undefined
 		})
-		return all.map(({ clusterId }) => put({ id: clusterId, isMade: true }))
+		return all.map(({ clusterId }) => put({ id: clusterId }))
 	}
 
 	async #commit(changes: readonly Change[]): Promise<void> {

@@ -41,8 +41,12 @@ function scene(t: TestContext, store = new MemoryStore()) {
 		networks: async () => listed,
 		make: async (network) => {
 			asked.push(network)
-			if (refusal !== undefined) throw refusal
 			await world.verbs.createNetwork(networkRequest(1, { options: network.options, ipv6: [] }))
+			replicas.called('NetworkDriver.CreateNetwork')
+			if (refusal !== undefined) {
+				await world.verbs.deleteNetwork(idOf('network 1'))
+				throw refusal
+			}
 			listed.push({ id: idOf('network 1'), name: network.name, ...DRIVERS })
 		},
 	}
@@ -77,7 +81,7 @@ test('what another host has is made here, under its name and as it is there, and
 	])
 	assert.deepEqual(await replicas.look(), [])
 	assert.equal(asked.length, 1)
-	assert.deepEqual(store.list('replica', ''), [{ id: 'wide-1', isMade: true }])
+	assert.deepEqual(store.list('replica', ''), [{ id: 'wide-1' }])
 })
 
 test('what somebody removes here does not come back, also after a start, until nobody has it any more', async (t) => {
@@ -124,11 +128,21 @@ test('it is removed here and goes elsewhere, and does not come back from there',
 	assert.deepEqual(asked, [])
 })
 
-test('what is made by hand of what others have does not come back either', async (t) => {
-	const { cluster, replicas, verbs, asked, store } = scene(t)
+test('what is made by hand of what others have does not come back either, however soon it is removed', async (t) => {
+	const { cluster, replicas, verbs, asked } = scene(t)
 	cluster.offered.set(OFFER.id, OFFER)
 	await verbs.createNetwork(networkRequest(1, { options: OPTIONS, ipv6: [] }))
 	replicas.called('NetworkDriver.CreateNetwork')
+	await verbs.deleteNetwork(idOf('network 1'))
+	assert.deepEqual(await replicas.look(), [])
+	assert.deepEqual(asked, [])
+})
+
+test('nor does one that was made just before weftd ended', async (t) => {
+	const { cluster, replicas, verbs, asked, store } = scene(t)
+	cluster.offered.set(OFFER.id, OFFER)
+	await verbs.createNetwork(networkRequest(1, { options: OPTIONS, ipv6: [] }))
+	replicas.open()
 	await eventually(() => store.list('replica', '').length === 1)
 	await verbs.deleteNetwork(idOf('network 1'))
 	assert.deepEqual(await replicas.look(), [])
