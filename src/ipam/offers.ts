@@ -38,11 +38,21 @@ export function offersIn(entries: ReadonlyMap<string, Entry>): OfferedNetwork[] 
 function offered(offer: Entry, network: Entry): OfferedNetwork | undefined {
 	const { name, driver, ipamDriver } = fieldsIn(offer)
 	const { id, subnets, options, internal, blocks } = fieldsIn(network)
-	const texts = [id, name, driver, ipamDriver]
-	const areTexts = texts.every((each) => typeof each === 'string')
-	const hasAll = Array.isArray(subnets) && typeof internal === 'boolean' && Object(options) === options
-	if (!areTexts || !hasAll || Object(blocks) !== blocks) return undefined
+	const areTexts = [name, driver, ipamDriver].every(isText) && hasTexts(options)
+	const hasAll = Array.isArray(subnets) && typeof internal === 'boolean' && Object(blocks) === blocks
+	if (id !== network.key.slice(NETWORKS.length) || !areTexts || !hasAll) return undefined
 	// What else is in there is for Docker and weft to judge, which are asked for the network.
-	for (const each of subnets) parseCidr((each as Subnet).pool)
+	for (const { pool, gateway, reserved } of subnets as Subnet[]) {
+		parseCidr(pool)
+		if (!(gateway === undefined || isText(gateway)) || !hasTexts(reserved)) return undefined
+	}
 	return { id, name, driver, ipamDriver, subnets, options, internal, blocks } as OfferedNetwork
+}
+
+function isText(value: unknown): boolean {
+	return typeof value === 'string'
+}
+
+function hasTexts(value: unknown): boolean {
+	return Object(value) === value && !Array.isArray(value) && Object.values(value as object).every(isText)
 }

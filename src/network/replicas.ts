@@ -10,6 +10,7 @@ import { parseCidr, plainAddress } from '../model/address.ts'
 import { isOverlay, type OfferedNetwork, type OverlayNetwork, type Replica } from '../model/network.ts'
 import type { Change } from '../store/store.ts'
 import { type Host, settledNetworks } from './host.ts'
+import { quote } from './option-values.ts'
 
 /** Looks until Docker lists what it has just been told is made; then it is another Docker's. */
 const LOOKS = 10
@@ -41,8 +42,8 @@ export class Replicas {
 	readonly #keeper: Keeper
 	/** How often Docker did not list a network of this host, by its id. */
 	readonly #unlisted = new Map<string, number>()
-	/** Ids of networks whose name is another one's here, of which people were told. */
-	readonly #clashes = new Set<string>()
+	/** Ids of networks that cannot be made here, of which people were told. */
+	readonly #refused = new Set<string>()
 
 	/** Nothing is asked before `ready`. */
 	constructor(host: Host, cluster: ClusterVerbs, engine: Engine, ready: Promise<void>, log: KeeperLog) {
@@ -103,7 +104,13 @@ export class Replicas {
 	}
 
 	async #make(network: OfferedNetwork, listed: readonly NamedNetwork[], done: string[]): Promise<void> {
-		const { id, name } = network
+		const { id, name, driver, ipamDriver } = network
+		if (plugin(driver) !== plugin(ipamDriver)) {
+			return this.#refuse(
+				network,
+				`it is of ${quote(driver)} with addresses of ${quote(ipamDriver)}, which is not one plugin`,
+			)
+		}
 		if (listed.some((each) => each.name === name)) return this.#clash(network)
 		try {
 			await this.#engine.make(wantedOf(network))
@@ -113,18 +120,20 @@ export class Replicas {
 			if (isCode(error, 'exists') && /already exists/.test(error.message)) return this.#clash(network)
 			throw error
 		}
-		this.#clashes.delete(id)
+		this.#refused.delete(id)
 		done.push(`made the network ${name}, which other hosts have`)
 	}
 
-	#clash({ id, name }: OfferedNetwork): void {
-		if (this.#clashes.has(id)) return
-		this.#clashes.add(id)
-		const advice = `remove or rename it, or make it by hand under another name with -o id=${id}`
-		this.#host.warn(
-			undefined,
-			`the network ${name} of the cluster is not made here: Docker has another of this name; ${advice}`,
-		)
+	#clash(network: OfferedNetwork): void {
+		const advice = `remove or rename it, or make it by hand under another name with -o id=${network.id}`
+		this.#refuse(network, `Docker has another of this name; ${advice}`)
+	}
+
+	/** Told once. */
+	#refuse({ id, name }: OfferedNetwork, why: string): void {
+		if (this.#refused.has(id)) return
+		this.#refused.add(id)
+		this.#host.warn(undefined, `the network ${name} of the cluster is not made here: ${why}`)
 	}
 
 	#own(): OverlayNetwork[] {
@@ -176,13 +185,18 @@ function wantedOf({ id, name, driver, ipamDriver, internal, options, subnets }: 
 		ipamDriver,
 		internal,
 		ipv6: subnets.some(({ pool }) => parseCidr(pool).family === 6),
-		options: { mode: 'overlay', ...options, id },
+		options: { ...options, mode: 'overlay', id },
 		subnets: subnets.map(({ pool, gateway, reserved }) => ({
 			pool,
 			...(gateway === undefined ? {} : { gateway: plainAddress(gateway) }),
 			reserved: Object.fromEntries(Object.entries(reserved).map(([key, address]) => [key, plainAddress(address)])),
 		})),
 	}
+}
+
+/** In short. Of Docker's own drivers only "null" is one of networks and of addresses, and Docker makes no second network of it. */
+function plugin(name: string): string {
+	return name.replace(/:latest$/, '')
 }
 
 function put(value: Replica): Change {

@@ -53,8 +53,20 @@ test('what weft does not write is offered to nobody', async () => {
 	}
 	server.transact([], [{ key: 'weft/offer/n1', value: JSON.stringify(AS) }])
 	assert.equal(offers().length, 1)
-	for (const value of ['x', '{}', JSON.stringify({ ...NETWORK, subnets: [{ pool: 'x' }] })]) {
+	const [subnet] = NETWORK.subnets
+	const wrong = [
+		{ id: 'n2' },
+		{ options: { mode: 7 } },
+		{ options: ['mode'] },
+		{ subnets: [{ pool: 'x' }] },
+		{ subnets: [{ ...subnet, gateway: 7 }] },
+		{ subnets: [{ ...subnet, reserved: undefined }] },
+		{ subnets: [{ ...subnet, reserved: { printer: null } }] },
+	]
+	for (const value of ['x', '{}', ...wrong.map((each) => JSON.stringify({ ...NETWORK, ...each }))]) {
 		server.transact([], [{ key: 'weft/network/n1', value }])
 		assert.deepEqual(offers(), [], value)
 	}
+	server.transact([], [{ key: 'weft/network/n1', value: JSON.stringify(NETWORK) }])
+	assert.equal(offers().length, 1)
 })

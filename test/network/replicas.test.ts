@@ -167,6 +167,22 @@ test('a name that Docker has for another network is told once, and nothing is ma
 	assert.equal((await replicas.look()).length, 1)
 })
 
+test('whatever is written in the cluster, Docker is asked for overlays of one plugin, and for no network of its own', async (t) => {
+	const { cluster, replicas, asked, warnings } = scene(t)
+	const options = { ...OFFER.options, mode: 'macvlan', id: 'other' }
+	for (const drivers of [{ driver: 'bridge', ipamDriver: 'default' }, { driver: 'bridge' }, { ipamDriver: 'null' }]) {
+		cluster.offered.set(OFFER.id, { ...OFFER, options, ...drivers })
+		for (let n = 0; n < 2; n++) assert.deepEqual(await replicas.look(), [])
+	}
+	assert.equal(asked.length, 0)
+	assert.deepEqual(warnings, [
+		'the network wide of the cluster is not made here: it is of "bridge" with addresses of "default", which is not one plugin',
+	])
+	cluster.offered.set(OFFER.id, { ...OFFER, options, ipamDriver: 'weft:latest' })
+	assert.equal((await replicas.look()).length, 1)
+	assert.deepEqual([asked[0]?.options.mode, asked[0]?.options.id], ['overlay', OFFER.id])
+})
+
 test('one that Docker refuses keeps no other from being made, and is tried again', async (t) => {
 	const { cluster, replicas, asked, refuse, store } = scene(t)
 	cluster.offered.set(OFFER.id, OFFER)
