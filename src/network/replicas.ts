@@ -12,7 +12,7 @@ import type { Change } from '../store/store.ts'
 import { type Host, settledNetworks } from './host.ts'
 import { quote } from './option-values.ts'
 
-/** Looks until Docker lists what it has just been told is made; then it is another Docker's. */
+/** Looks, in each round, until Docker lists what it has just been told is made; then it is another Docker's. */
 const LOOKS = 10
 
 /** A network as Docker lists it. */
@@ -40,10 +40,10 @@ export class Replicas {
 	readonly #cluster: ClusterVerbs
 	readonly #engine: Engine
 	readonly #keeper: Keeper
-	/** How often Docker did not list a network of this host, by its id. */
+	/** How often Docker did not list a network of this host, by its id, since all was last looked at. */
 	readonly #unlisted = new Map<string, number>()
-	/** Ids of networks that cannot be made here, of which people were told. */
-	readonly #refused = new Set<string>()
+	/** Ids of networks that cannot be made or offered, of which people were told. */
+	readonly #told = new Set<string>()
 
 	/** Nothing is asked before `ready`. */
 	constructor(host: Host, cluster: ClusterVerbs, engine: Engine, ready: Promise<void>, log: KeeperLog) {
@@ -67,6 +67,7 @@ export class Replicas {
 	}
 
 	lookAround(): void {
+		this.#unlisted.clear()
 		this.#changed('it was time')
 	}
 
@@ -100,7 +101,9 @@ export class Replicas {
 		}
 		const looks = (this.#unlisted.get(id) ?? 0) + 1
 		this.#unlisted.set(id, looks)
-		if (looks < LOOKS) this.#keeper.tell('Docker does not list it yet')
+		if (looks < LOOKS) return this.#keeper.tell('Docker does not list it yet')
+		const name = `network ${id.slice(0, 12)}`
+		this.#warnOnce(id, `${name} is not offered to other hosts: Docker, asked at WEFT_DOCKER_HOST, does not list it`)
 	}
 
 	async #make(network: OfferedNetwork, listed: readonly NamedNetwork[], done: string[]): Promise<void> {
@@ -120,7 +123,7 @@ export class Replicas {
 			if (isCode(error, 'exists') && /already exists/.test(error.message)) return this.#clash(network)
 			throw error
 		}
-		this.#refused.delete(id)
+		this.#told.delete(id)
 		done.push(`made the network ${name}, which other hosts have`)
 	}
 
@@ -129,11 +132,13 @@ export class Replicas {
 		this.#refuse(network, `Docker has another of this name; ${advice}`)
 	}
 
-	/** Told once. */
 	#refuse({ id, name }: OfferedNetwork, why: string): void {
-		if (this.#refused.has(id)) return
-		this.#refused.add(id)
-		this.#host.warn(undefined, `the network ${name} of the cluster is not made here: ${why}`)
+		this.#warnOnce(id, `the network ${name} of the cluster is not made here: ${why}`)
+	}
+
+	#warnOnce(id: string, what: string): void {
+		if (!this.#told.has(id)) this.#host.warn(undefined, what)
+		this.#told.add(id)
 	}
 
 	#own(): OverlayNetwork[] {

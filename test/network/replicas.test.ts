@@ -116,6 +116,20 @@ test('what is made here is offered when Docker lists it, unless it is for this h
 	)
 })
 
+test('what Docker does not list is told once, and offered when it is listed later', async (t) => {
+	const { cluster, replicas, listed, verbs, warnings } = scene(t)
+	await verbs.createNetwork(networkRequest(1, { options: OPTIONS, ipv6: [] }))
+	for (let round = 0; round < 2; round++) {
+		for (let n = 0; n < 12; n++) await replicas.look()
+		replicas.lookAround()
+	}
+	const why = 'Docker, asked at WEFT_DOCKER_HOST, does not list it'
+	assert.deepEqual(warnings, [`network ${idOf('network 1').slice(0, 12)} is not offered to other hosts: ${why}`])
+	listed.push({ id: idOf('network 1'), name: 'wide', ...DRIVERS })
+	await replicas.look()
+	assert.equal(cluster.offered.size, 1)
+})
+
 test('it is removed here and goes elsewhere, and does not come back from there', async (t) => {
 	const { cluster, replicas, listed, verbs, asked } = scene(t)
 	await verbs.createNetwork(networkRequest(1, { options: OPTIONS, ipv6: [] }))
