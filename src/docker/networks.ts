@@ -74,6 +74,7 @@ export interface WantedNetwork {
 		readonly gateway?: string
 		readonly reserved: Readonly<Record<string, string>>
 	}[]
+	readonly ipv4: boolean
 	readonly ipv6: boolean
 }
 
@@ -82,7 +83,7 @@ const MAKING = 60_000
 
 /** Never on behalf of a plugin call. @throws WeftError `exists` where Docker has another one of its name; `system` */
 export async function makeNetwork(docker: Pick<DockerClient, 'post'>, wanted: WantedNetwork): Promise<void> {
-	const { name, driver, ipamDriver, internal, options, subnets, ipv6 } = wanted
+	const { name, driver, ipamDriver, internal, options, subnets, ipv4, ipv6 } = wanted
 	const config = subnets.map(({ pool, gateway, reserved }) => {
 		return { Subnet: pool, ...(gateway === undefined ? {} : { Gateway: gateway }), AuxiliaryAddresses: reserved }
 	})
@@ -92,6 +93,8 @@ export async function makeNetwork(docker: Pick<DockerClient, 'post'>, wanted: Wa
 		CheckDuplicate: true,
 		Driver: driver,
 		Internal: internal,
+		// True where it is not given; Docker before 28 does not read it, and cannot leave IPv4 out.
+		EnableIPv4: ipv4,
 		EnableIPv6: ipv6,
 		Options: options,
 		IPAM: { Driver: ipamDriver, Config: config },

@@ -23,6 +23,7 @@ export interface NamedNetwork extends Appearance {
 /** As `docker network create` asks for one. */
 export interface WantedNetwork extends Appearance {
 	readonly internal: boolean
+	readonly ipv4: boolean
 	readonly ipv6: boolean
 	readonly options: Readonly<Record<string, string>>
 	/** Addresses are plain. */
@@ -184,12 +185,14 @@ export class Replicas {
 }
 
 function wantedOf({ id, name, driver, ipamDriver, internal, options, subnets }: OfferedNetwork): WantedNetwork {
+	const families = subnets.map(({ pool }) => parseCidr(pool).family)
 	return {
 		name,
 		driver,
 		ipamDriver,
 		internal,
-		ipv6: subnets.some(({ pool }) => parseCidr(pool).family === 6),
+		ipv4: families.includes(4),
+		ipv6: families.includes(6),
 		options: { ...options, mode: 'overlay', id },
 		subnets: subnets.map(({ pool, gateway, reserved }) => ({
 			pool,

@@ -86,13 +86,15 @@ it('makes a network as docker network create would ask for it', async (t) => {
 		{ pool: 'fd00::/64', reserved: {} },
 	]
 	const drivers = { driver: 'weft', ipamDriver: 'weft' }
-	await makeNetwork(docker, { name: 'wide', ...drivers, internal: true, options: { id: 'x' }, subnets, ipv6: true })
+	const families = { ipv4: false, ipv6: true }
+	await makeNetwork(docker, { name: 'wide', ...drivers, internal: true, options: { id: 'x' }, subnets, ...families })
 	assert.deepEqual(bodies, [
 		{
 			Name: 'wide',
 			CheckDuplicate: true,
 			Driver: 'weft',
 			Internal: true,
+			EnableIPv4: false,
 			EnableIPv6: true,
 			Options: { id: 'x' },
 			IPAM: {

@@ -71,6 +71,7 @@ test('what another host has is made here, under its name and as it is there, and
 			name: 'wide',
 			...DRIVERS,
 			internal: true,
+			ipv4: true,
 			ipv6: true,
 			options: { mode: 'overlay', backend: 'vxlan', replicate: 'true', id: 'wide-1' },
 			subnets: [
