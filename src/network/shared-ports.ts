@@ -231,18 +231,19 @@ export class SharedPorts {
 	}
 
 	#shareAll(): void {
-		for (const follower of this.#followers.values()) void this.#share(follower)
+		const served = this.#services.served()
+		for (const follower of this.#followers.values()) void this.#share(follower, served)
 	}
 
 	/** Has the container's loopback and the host's lead to each other, as they are by now. Answers when to try again, in milliseconds. */
-	async #share(follower: Follower): Promise<number> {
+	async #share(follower: Follower, served = this.#services.served()): Promise<number> {
 		const { sandbox, listeners, left, endpoint: followed } = follower
 		const network = this.#host.store.get('network', '', followed.networkId)
 		const endpoint = this.#host.store.get('endpoint', followed.networkId, followed.id)
 		if (left || sandbox === undefined || listeners === undefined) return LONGEST
 		if (network === undefined || endpoint === undefined || !isHostNetwork(network)) return LONGEST
 		try {
-			const done = await sandbox.share(sharedLoopbacks(network, endpoint, listeners, this.#services.served()))
+			const done = await sandbox.share(sharedLoopbacks(network, endpoint, listeners, served))
 			follower.loopbackTrouble = undefined
 			if (done) return LONGEST
 			return performance.now() - follower.since < START ? STARTING : LONGEST_SEARCH
