@@ -1,6 +1,7 @@
 /** Environment and flags as one validated value. No other file reads a setting of weft's; see the README for every one. */
 import { invalid, messageOf } from './errors.ts'
 import { type PoolBase, parsePoolBases } from './ipam/pools.ts'
+import { hostAddress } from './model/node.ts'
 import {
 	flagOf,
 	type LOG_LEVELS,
@@ -108,7 +109,7 @@ export function readConfig(env: Environment, args: readonly string[]): Config {
 			password: get('WEFT_CLUSTER_PASSWORD'),
 		},
 		node: get('WEFT_NODE'),
-		nodeAddress: get('WEFT_NODE_ADDRESS'),
+		nodeAddress: hostAddress(get('WEFT_NODE_ADDRESS')) ?? '',
 		retirement: parseTime(get('WEFT_NODE_RETIREMENT')) ?? 0,
 		vxlanPort: Number(get('WEFT_VXLAN_PORT')),
 		metrics: parseSocketAddress(get('WEFT_METRICS')),

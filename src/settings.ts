@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { parsePoolBases } from './ipam/pools.ts'
 import { tryParseIp } from './model/address.ts'
+import { hostAddress } from './model/node.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export const SCOPES = ['local', 'global'] as const
@@ -104,8 +105,8 @@ export const SETTINGS = {
 	WEFT_NODE: text(hostname(), 'letters, digits, dots, dashes and underscores', /^[\w.-]{1,253}$/),
 	WEFT_NODE_ADDRESS: {
 		fallback: '',
-		accepted: 'empty or an IP address of this host',
-		accepts: (value) => value === '' || tryParseIp(value) !== undefined,
+		accepted: 'empty or an IP address of this host that others reach',
+		accepts: (value) => value === '' || hostAddress(value) !== undefined,
 	},
 	WEFT_NODE_RETIREMENT: {
 		fallback: '7d',

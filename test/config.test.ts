@@ -118,9 +118,17 @@ const CASES: Record<string, Case> = {
 	WEFT_NODE_ADDRESS: {
 		get: (c) => c.nodeAddress,
 		byDefault: '',
-		good: ['', '10.0.0.1', 'fd00::1'],
-		bad: ['host', '10.0.0', '10.0.0.1/24', '10.0.0.1\n', 'fe80::1%eth0'],
-		accepted: /empty or an IP address of this host/,
+		good: ['', '10.0.0.1', 'fd00::1', ['2001:DB8:0::1', '2001:db8::1']],
+		bad: [
+			'host',
+			'10.0.0',
+			'10.0.0.1/24',
+			'10.0.0.1\n',
+			'fe80::1%eth0',
+			...['0.0.0.0', '127.0.0.1', '169.254.0.1', '224.0.0.1', '255.255.255.255'],
+			...['::', '::1', 'fe80::1', 'ff02::1', '::ffff:10.0.0.1'],
+		],
+		accepted: /empty or an IP address of this host that others reach/,
 	},
 	WEFT_NODE_RETIREMENT: {
 		get: (c) => c.retirement,

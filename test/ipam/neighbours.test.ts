@@ -90,6 +90,14 @@ test('it follows what changes, and knows what it knew while it is cut off', asyn
 	await eventually(() => neighbours.of('n1')?.length === 1)
 })
 
+test('the address of a host is compared as text, and so has one spelling', async (t) => {
+	const server = new MemoryServer()
+	server.transact([], KEYS)
+	server.transact([], [node('b', { address: '2001:DB8:0::2' })])
+	const { neighbours } = await open(t, server)
+	assert.equal(neighbours.of('n1')?.[0]?.address, '2001:db8::2')
+})
+
 test('what weft does not write leads nowhere, and takes nothing else away', async (t) => {
 	const server = new MemoryServer()
 	server.transact([], KEYS)
@@ -105,6 +113,8 @@ test('what weft does not write leads nowhere, and takes nothing else away', asyn
 		{ key: `${NODES}e`, value: '{"name":"f","address":"192.0.2.6"}' },
 		{ key: `${NODES}g`, value: '{"name":"g","address":"192.0.2.7","publicKey":"short"}' },
 		{ key: `${ON}n1/g`, value: '' },
+		node('h', { address: '127.0.0.1' }),
+		{ key: `${ON}n1/h`, value: '' },
 	]
 	server.transact([], bad)
 	const { neighbours } = await open(t, server)
