@@ -10,18 +10,13 @@ export const PRESENT = 'weft/present/'
 
 /** A node as another version of weft, or another program, may have written it. @throws WeftError `system` */
 export function nodeOf(entry: Entry): Node {
-	const { name, address: written, publicKey } = fieldsIn(entry)
+	const { name, address: written } = fieldsIn(entry)
 	const isNamed = typeof name === 'string' && `${NODES}${name}` === entry.key
 	const address = typeof written === 'string' ? hostAddress(written) : undefined
-	if (!isNamed || address === undefined || !isKey(publicKey)) {
+	if (!isNamed || address === undefined) {
 		throw new WeftError('system', `the key ${entry.key} of the cluster has no host: ${entry.value.slice(0, 200)}`)
 	}
-	return publicKey === undefined ? { name, address } : { name, address, publicKey }
-}
-
-/** Of Curve25519: 32 bytes in base64. */
-function isKey(value: unknown): value is string | undefined {
-	return value === undefined || (typeof value === 'string' && /^[\w+/]{43}=$/.test(value))
+	return { name, address }
 }
 
 /**

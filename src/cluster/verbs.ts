@@ -13,11 +13,11 @@ export interface Share {
 	readonly addresses: readonly string[]
 }
 
-/** Another host on a network. Where it has nothing of it yet, no container of it has an address. */
-export interface Neighbour extends Node, Share {
-	/** False: it has not shown itself for a while. Its containers may be alive. */
-	readonly isPresent: boolean
-}
+/**
+ * Another host on a network, also one that has not shown itself for a while: its containers may be alive. Where it has
+ * nothing of it yet, no container of it has an address.
+ */
+export interface Neighbour extends Node, Share {}
 
 /** A network as Docker has it. */
 export type Appearance = Pick<OfferedNetwork, 'name' | 'driver' | 'ipamDriver'>

@@ -1,7 +1,7 @@
 /** Whose the addresses of a network are, from all keys of the cluster: what routes are made of. Effects: none. */
 import type { Entry } from '../cluster/cluster.ts'
 import type { Mirror } from '../cluster/mirror.ts'
-import { NODES, nodeOf, PRESENT } from '../cluster/nodes.ts'
+import { NODES, nodeOf } from '../cluster/nodes.ts'
 import type { Neighbour, Share } from '../cluster/verbs.ts'
 import { contains, covers, parseCidr, parseIp } from '../model/address.ts'
 import type { Node } from '../model/node.ts'
@@ -48,9 +48,7 @@ function neighboursIn(entries: Entries, self: string): ReadonlyMap<string, reado
 	)
 
 	function neighbour(node: Node | undefined, { blocks, addresses }: Share): Neighbour[] {
-		if (node === undefined) return []
-		const isPresent = entries.has(PRESENT + node.name)
-		return [{ ...node, isPresent, blocks: blocks.toSorted(), addresses: addresses.toSorted() }]
+		return node === undefined ? [] : [{ ...node, blocks: blocks.toSorted(), addresses: addresses.toSorted() }]
 	}
 }
 

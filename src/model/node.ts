@@ -15,8 +15,6 @@ export interface Node {
 	readonly name: string
 	/** In the underlay, as `hostAddress` has it. */
 	readonly address: string
-	/** Of WireGuard, in base64; absent where it has none. */
-	readonly publicKey?: string
 }
 
 /** This host itself, one link, many hosts, or IPv4 spelled as IPv6: RFC 6890, RFC 4291. */

@@ -10,7 +10,6 @@ import { MemoryCluster, MemoryServer } from '../support/memory-cluster.ts'
 
 const V4 = keysOf('10.1.0.0/16')
 const V6 = keysOf('fd00:1::/64')
-const KEY = `${'A'.repeat(43)}=`
 
 function node(name: string, more: object = {}) {
 	return { key: NODES + name, value: JSON.stringify({ name, address: `192.0.2.${name.charCodeAt(0) - 96}`, ...more }) }
@@ -21,7 +20,7 @@ const held = (key: string, name: string) => ({ key, value: JSON.stringify({ node
 /** What b and c have of the network n1, whose pools are two, and d of n2. */
 const KEYS = [
 	node('a'),
-	node('b', { publicKey: KEY }),
+	node('b'),
 	node('c'),
 	node('d'),
 	{ key: `${PRESENT}b`, value: '' },
@@ -59,12 +58,10 @@ test('every other host on the network is listed with its blocks and single addre
 		{
 			name: 'b',
 			address: '192.0.2.2',
-			publicKey: KEY,
-			isPresent: true,
 			blocks: ['10.1.0.64/26', '10.1.1.0/26', 'fd00:1::80/122'],
 			addresses: ['10.1.0.9'],
 		},
-		{ name: 'c', address: '192.0.2.3', isPresent: false, blocks: [], addresses: [] },
+		{ name: 'c', address: '192.0.2.3', blocks: [], addresses: [] },
 	])
 	assert.deepEqual(
 		neighbours.of('n2')?.map(({ name, blocks }) => [name, blocks]),
@@ -111,7 +108,7 @@ test('what weft does not write leads nowhere, and takes nothing else away', asyn
 		held('weft/block/10.9.0.0/16/10.9.0.0/26', 'c'),
 		held(`${V4.blocks}10.1.8.0/26`, 'nobody'),
 		{ key: `${NODES}e`, value: '{"name":"f","address":"192.0.2.6"}' },
-		{ key: `${NODES}g`, value: '{"name":"g","address":"192.0.2.7","publicKey":"short"}' },
+		{ key: `${NODES}g`, value: '{"name":"g","address":"nonsense"}' },
 		{ key: `${ON}n1/g`, value: '' },
 		node('h', { address: '127.0.0.1' }),
 		{ key: `${ON}n1/h`, value: '' },

@@ -24,8 +24,8 @@ import {
 } from './host.ts'
 
 const SELF = { name: 'a', address: '192.0.2.1' }
-const B: Neighbour = { name: 'b', address: '192.0.2.2', isPresent: true, blocks: ['10.210.1.64/26'], addresses: [] }
-const C: Neighbour = { name: 'c', address: '192.0.2.3', isPresent: true, blocks: ['10.210.1.128/26'], addresses: [] }
+const B: Neighbour = { name: 'b', address: '192.0.2.2', blocks: ['10.210.1.64/26'], addresses: [] }
+const C: Neighbour = { name: 'c', address: '192.0.2.3', blocks: ['10.210.1.128/26'], addresses: [] }
 
 function request(number = 1, options: Record<string, string> = {}, more: Partial<NetworkRequest> = {}): NetworkRequest {
 	return networkRequest(number, { options: { mode: 'overlay', id: `net${number}`, ...options }, ipv6: [], ...more })
