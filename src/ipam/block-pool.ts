@@ -5,12 +5,12 @@
 
 import { WeftError } from '../errors.ts'
 import { formatCidr, formatIp, type Ip, parseIp, tryParseIp } from '../model/address.ts'
-import { KeyedMutex } from '../mutex.ts'
 import { claimBlock, tend } from './block-upkeep.ts'
 import { borrow, PATIENCE, type Patience } from './borrowing.ts'
 import { checkGivable } from './leases.ts'
 import { holderName } from './shared-keys.ts'
 import { membershipOf, type SharedPool } from './shared-pool.ts'
+import { Turns } from './turns.ts'
 
 /** How often others may be faster. */
 const ATTEMPTS = 50
@@ -18,7 +18,7 @@ const ATTEMPTS = 50
 export class BlockPool {
 	readonly #shared: SharedPool
 	readonly #patience: Patience
-	readonly #mutex = new KeyedMutex()
+	readonly #turns = new Turns()
 	readonly #borrowing = new Set<string>()
 
 	constructor(shared: SharedPool, patience: Patience = PATIENCE) {
@@ -46,18 +46,14 @@ export class BlockPool {
 	 * cluster agree. Answers the addresses that containers have and that are another host's by now.
 	 */
 	async tend(): Promise<readonly string[]> {
-		return await this.#alone(() => tend(this.#shared, this.#borrowing))
-	}
-
-	async #alone<T>(work: () => Promise<T>): Promise<T> {
-		return await this.#mutex.run('', work)
+		return await this.#turns.take(() => tend(this.#shared, this.#borrowing))
 	}
 
 	async #next(): Promise<string> {
 		const { local } = this.#shared
 		for (let n = 0; n < ATTEMPTS; n++) {
 			const ip = local.next(membershipOf(this.#shared))
-			if (ip === undefined) await this.#alone(() => this.#more())
+			if (ip === undefined) await this.#turns.take(() => this.#more())
 			else if (await this.#give(ip)) return formatIp(ip)
 		}
 		throw new WeftError(

@@ -10,7 +10,6 @@ import { isCode, WeftError } from '../errors.ts'
 import { contains, parseCidr, parseIp, tryParseIp } from '../model/address.ts'
 import type { ClusterNetwork, EnteredNetwork } from '../model/network.ts'
 import type { Pool } from '../model/pool.ts'
-import { KeyedMutex } from '../mutex.ts'
 import type { Store } from '../store/store.ts'
 import { BlockPool } from './block-pool.ts'
 import { balance } from './blocks.ts'
@@ -20,6 +19,7 @@ import { LocalBlocks } from './local-blocks.ts'
 import { giveBackRemains } from './remains.ts'
 import { keysOf } from './shared-keys.ts'
 import type { SharedVerbs } from './shared-verbs.ts'
+import { Turns } from './turns.ts'
 
 export interface SharedNetworksListener {
 	/** `tend` should be called soon. */
@@ -48,7 +48,7 @@ export class SharedNetworks implements SharedVerbs {
 	readonly #refusals = new Map<string, WeftError>()
 	/** Ids of pools that are to be looked after. */
 	readonly #due = new Set<string>()
-	readonly #mutex = new KeyedMutex()
+	readonly #turns = new Turns()
 	/** Whether nothing may be left in the cluster that is not on record here. */
 	#isTidy = false
 
@@ -61,7 +61,7 @@ export class SharedNetworks implements SharedVerbs {
 
 	/** As `ClusterVerbs.enter` says. */
 	async enter(network: ClusterNetwork): Promise<void> {
-		await this.#alone(async () => {
+		await this.#turns.take(async () => {
 			const before = this.#store.get('clusterNetwork', '', network.id)
 			if (before !== undefined) return mustBeSame(before, network)
 			const changes = entering(this.#store, network)
@@ -174,7 +174,7 @@ export class SharedNetworks implements SharedVerbs {
 
 	/** What this host has on record of networks it has in the cluster too, and nothing else. */
 	async #agree(): Promise<void> {
-		await this.#alone(async () => {
+		await this.#turns.take(async () => {
 			const claimant = await this.#claimant()
 			const networks = this.#store.list('clusterNetwork', '')
 			for (const each of networks) await this.#enterAgain(claimant, each)
@@ -256,10 +256,6 @@ export class SharedNetworks implements SharedVerbs {
 			admit: () => this.#admit(network.id),
 		}
 		return { network, local, pool: new BlockPool(shared) }
-	}
-
-	#alone<T>(work: () => Promise<T>): Promise<T> {
-		return this.#mutex.run('', work)
 	}
 }
 

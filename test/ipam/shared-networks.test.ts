@@ -3,13 +3,14 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Member } from '../../src/cluster/member.ts'
 import { forget } from '../../src/cluster/nodes.ts'
-import { isCode } from '../../src/errors.ts'
+import { isCode, WeftError } from '../../src/errors.ts'
 import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
 import { SharedNetworks } from '../../src/ipam/shared-networks.ts'
 import { contains, parseCidr } from '../../src/model/address.ts'
 import type { ClusterNetwork } from '../../src/model/network.ts'
 import { LOCAL_SPACE } from '../../src/model/pool.ts'
+import { eventually } from '../support/eventually.ts'
 import { MemoryCluster, MemoryServer } from '../support/memory-cluster.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { surroundings } from '../support/surroundings.ts'
@@ -305,4 +306,33 @@ test('requests at the same moment, on hosts that have no block yet, each get one
 	const given = await Promise.all(Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? a : b).request()))
 	assert.equal(new Set(given).size, 40)
 	t.diagnostic(`${a.networks.own('n1').blocks.length + b.networks.own('n1').blocks.length} blocks`)
+})
+
+test('calls that come while the cluster is silent wait for one silence together, and not one after the other', async () => {
+	const { a } = await two()
+	let asked = 0
+	let answer = () => undefined as unknown
+	const silence = new Promise<never>((_, reject) => {
+		answer = () => reject(new WeftError('unreachable', 'etcd gives no answer'))
+	})
+	const { get, range } = a.cluster
+	a.cluster.get = a.cluster.range = () => {
+		asked++
+		return silence
+	}
+	const ids = ['n2', 'n3', 'n4']
+	const calls = [
+		...[1, 2, 3].map(() => a.request()),
+		...ids.map((id, n) => create(a, network(id, `10.${n + 2}.0.0/24`))),
+	]
+	// A block for the requests, and the first of the networks.
+	await eventually(() => asked === 2)
+	answer()
+	for (const each of await Promise.allSettled(calls)) {
+		assert.ok(each.status === 'rejected' && isCode(each.reason, 'unreachable'))
+	}
+	assert.equal(asked, 2)
+	Object.assign(a.cluster, { get, range })
+	assert.match(await a.request(), /^10\.1\.0\./)
+	await a.networks.enter(network('n4', '10.4.0.0/24'))
 })
