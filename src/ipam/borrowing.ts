@@ -3,7 +3,7 @@
  * otherwise the block's host is asked, which alone knows whether it is free.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { WeftError } from '../errors.ts'
+import { isCode, WeftError } from '../errors.ts'
 import { formatIp, type Ip } from '../model/address.ts'
 import { blockOf } from './blocks.ts'
 import { holderName, holderOf, holderText } from './shared-keys.ts'
@@ -64,6 +64,7 @@ async function ask(shared: SharedPool, ip: Ip, owner: string, patience: Patience
 	const key = keys.want(ip)
 	const value = holderText({ node: member.node.name, membership: membershipOf(shared) })
 	const lease = await cluster.grant(WANTED)
+	let isSilent = false
 	try {
 		const asked = await cluster.transaction([{ key, revision: 0 }], [{ key, value, lease }])
 		if (asked === undefined) throw new WeftError('in-use', `another host asks for the address ${formatIp(ip)} too`)
@@ -73,9 +74,14 @@ async function ask(shared: SharedPool, ip: Ip, owner: string, patience: Patience
 			if (wanted !== undefined && holderOf(wanted)?.refused === true) throw inUse(ip, owner)
 			await sleep(patience.pause)
 		}
+	} catch (error) {
+		isSilent = isCode(error, 'unreachable')
+		throw error
 	} finally {
-		// So that it is not answered any more.
-		await cluster.revoke(lease)
+		// So that it is not answered any more. It goes by itself too, and a silent cluster would be waited for twice.
+		const withdrawn = cluster.revoke(lease)
+		if (isSilent) withdrawn.catch(() => undefined)
+		else await withdrawn
 	}
 	if (await has(shared, ip)) return
 	throw new WeftError(

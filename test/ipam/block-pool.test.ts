@@ -265,3 +265,22 @@ test('a single address that is asked for again while it is given back is had', a
 	assert.equal(world.server.entries('weft/address/').length, 1)
 	assert.ok(!(await fill(b, 13)).includes('10.0.0.6'))
 })
+
+test('what is wanted of a cluster that goes silent is not waited for once more when it is withdrawn', async () => {
+	const { world, a, b } = await scene()
+	const [theirs = ''] = await fill(b, 1)
+	await b.release(0)
+	const { cluster } = a
+	assert.ok(cluster)
+	const withdrawn: string[] = []
+	cluster.revoke = (lease) => {
+		withdrawn.push(lease)
+		return new Promise(() => undefined)
+	}
+	const asking = a.request(theirs)
+	while (world.server.entries('weft/wanted/').length === 0) await new Promise(setImmediate)
+	setFault(a, 'cut')
+	assert.equal(await asking, undefined)
+	assert.match(a.refusal, /^etcd gives no answer/)
+	assert.equal(withdrawn.length, 1)
+})
