@@ -135,7 +135,8 @@ export class SharedNetworks implements SharedVerbs {
 		const errors: unknown[] = []
 		const due = [...this.#due]
 		for (const poolId of due) {
-			this.#due.delete(poolId)
+			// It may have been released since.
+			if (!this.#due.delete(poolId) || networkWith(this.#store, poolId) === undefined) continue
 			const { network, pool } = this.#open(poolId)
 			if (this.#entered.get(network.id) !== this.#member.membership) continue
 			try {

@@ -308,6 +308,26 @@ test('requests at the same moment, on hosts that have no block yet, each get one
 	t.diagnostic(`${a.networks.own('n1').blocks.length + b.networks.own('n1').blocks.length} blocks`)
 })
 
+test('a pool that is released while another one is looked after is looked after no more, and keeps nobody', async () => {
+	const world = scene()
+	const a = start(world, 'a')
+	const other = `${LOCAL_SPACE}/10.2.0.0/24`
+	for (const each of [network(), network('n2', '10.2.0.0/24')]) await create(a, each)
+	for (const poolId of [a.id, other]) await a.ipam.requestAddress({ poolId, kind: 'endpoint' })
+	await a.tend()
+	const { range } = a.cluster
+	a.cluster.range = async (prefix) => {
+		a.cluster.range = range
+		await a.ipam.releasePool(other)
+		return await a.cluster.range(prefix)
+	}
+	a.networks.changed(world.keys('weft/block/'))
+	await a.networks.tend()
+	assert.equal(a.cluster.range, range)
+	assert.deepEqual(world.keys('weft/on/'), ['weft/on/n1/a'])
+	await a.networks.tend()
+})
+
 test('calls that come while the cluster is silent wait for one silence together, and not one after the other', async () => {
 	const { a } = await two()
 	let asked = 0
