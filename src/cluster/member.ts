@@ -67,16 +67,21 @@ export class Member {
 	 * the cluster has confirmed it since the host's boot, and when that was too long ago.
 	 */
 	get membership(): string | undefined {
+		const contact = this.#lastContact()
+		if (contact === undefined || this.#over) return undefined
+		return this.#boot.uptime() - contact < this.#retirement * RELIANCE ? this.#record()?.lease : undefined
+	}
+
+	/** Since the boot of the host. */
+	#lastContact(): number | undefined {
 		const record = this.#record()
-		if (record === undefined || this.#over) return undefined
-		const contact = this.#contact ?? (record.boot === this.#boot.id ? record.contact : undefined)
-		if (contact === undefined) return undefined
-		return this.#boot.uptime() - contact < this.#retirement * RELIANCE ? record.lease : undefined
+		return this.#contact ?? (record?.boot === this.#boot.id ? record.contact : undefined)
 	}
 
 	/** What to tell a person for whom there is no membership. */
 	refusal(): WeftError {
-		const why = this.#over ? 'was left out of the cluster, and joins again' : 'has not reached the cluster for too long'
+		const since = this.#lastContact() === undefined ? 'since its boot' : 'for too long'
+		const why = this.#over ? 'was left out of the cluster, and joins again' : `has not reached the cluster ${since}`
 		const risk = 'its addresses may be another host’s by now'
 		return new WeftError('unreachable', `this host, ${this.node.name}, ${why} (WEFT_CLUSTER); ${risk}`)
 	}

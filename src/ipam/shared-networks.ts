@@ -88,6 +88,8 @@ export class SharedNetworks implements SharedVerbs {
 
 	async requestAddress(poolId: string, address?: string): Promise<string> {
 		const open = this.#open(poolId)
+		// Docker starts containers before the first heartbeat of a boot.
+		await this.#claimant()
 		const blocks = open.local.blocks().length
 		const given = await open.pool.requestAddress(address)
 		if (address !== undefined || open.local.blocks().length !== blocks) this.#listener.changed()

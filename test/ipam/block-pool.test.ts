@@ -178,7 +178,7 @@ test('the blocks of a host that is forgotten are others’, and when it comes ba
 	assert.equal(await a.request(), undefined)
 	assert.match(
 		a.refusal,
-		/^this host, h0, has not reached the cluster for too long .* its addresses may be another host’s by now$/,
+		/^this host, h0, has not reached the cluster since its boot .* its addresses may be another host’s by now$/,
 	)
 	setFault(a, undefined)
 	await a.beat()

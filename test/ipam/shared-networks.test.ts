@@ -41,9 +41,9 @@ function scene() {
 type World = ReturnType<typeof scene>
 
 /** weftd on a host; with the store of a former one it is started again. */
-function start({ server, clock }: World, name: string, store = new MemoryStore()) {
+function start({ server, clock }: World, name: string, store = new MemoryStore(), id = 'b1') {
 	const cluster = new MemoryCluster(server)
-	const boot = { id: 'b', uptime: () => clock.time }
+	const boot = { id, uptime: () => clock.time }
 	const member = new Member(cluster, store, boot, { name, address: '192.0.2.1' }, RETIREMENT)
 	const told = { lost: [] as string[], due: 0 }
 	const networks = new SharedNetworks(cluster, member, store, {
@@ -53,14 +53,13 @@ function start({ server, clock }: World, name: string, store = new MemoryStore()
 	})
 	const ipam = new Ipam(store, parsePoolBases('10.210.0.0/16:24'), surroundings(), networks)
 	ipam.load()
-	const id = `${LOCAL_SPACE}/${POOL}`
-	const request = (address?: string) =>
-		ipam.requestAddress({ poolId: id, kind: 'endpoint', ...(address && { address }) })
+	const poolId = `${LOCAL_SPACE}/${POOL}`
+	const request = (address?: string) => ipam.requestAddress({ poolId, kind: 'endpoint', ...(address && { address }) })
 	const tend = async () => {
 		await member.heartbeat()
 		await networks.tend()
 	}
-	return { cluster, member, store, networks, ipam, told, id, request, tend }
+	return { cluster, member, store, networks, ipam, told, id: poolId, request, tend }
 }
 
 type Weftd = ReturnType<typeof start>
@@ -111,6 +110,21 @@ test('what is given without the cluster is given on; what needs it is refused, w
 	await assert.rejects(create(a, network('n2', '10.2.0.0/24')), refusal('unreachable', /etcd gives no answer/))
 	b.cluster.fault = undefined
 	assert.match(await b.request(), /^10\.1\.0\./)
+})
+
+test('a container that Docker starts at boot has its address, before the first beat of its host', async () => {
+	const { a, world } = await two()
+	const [given = ''] = (await a.request()).split('/')
+	const restarted = start(world, 'a', a.store, 'b2')
+	assert.equal(restarted.member.membership, undefined)
+	restarted.cluster.fault = 'cut'
+	await assert.rejects(restarted.request(), refusal('unreachable', /^etcd gives no answer/))
+	await assert.rejects(restarted.request(given), refusal('unreachable', /^etcd gives no answer/))
+	restarted.cluster.fault = undefined
+	await restarted.ipam.releaseAddress(restarted.id, given)
+	assert.equal(await restarted.request(given), `${given}/24`)
+	const again = start(world, 'a', a.store, 'b3')
+	assert.match(await again.request(), /^10\.1\.0\./)
 })
 
 test('an address of choice is had wherever it lies, while its host looks after its blocks', async () => {

@@ -11,13 +11,15 @@ const codes = (answers: readonly PromiseSettledResult<unknown>[]) =>
 test('one runs at a time, in order, also after one that was refused', async () => {
 	const turns = new Turns()
 	const events: string[] = []
-	const work = (name: string, refused = false) => async () => {
-		events.push(`${name} begins`)
-		await new Promise(setImmediate)
-		events.push(`${name} ends`)
-		if (refused) throw new WeftError('exists', name)
-		return name
-	}
+	const work =
+		(name: string, refused = false) =>
+		async () => {
+			events.push(`${name} begins`)
+			await new Promise(setImmediate)
+			events.push(`${name} ends`)
+			if (refused) throw new WeftError('exists', name)
+			return name
+		}
 	const answers = await Promise.allSettled([work('a'), work('b', true), work('c')].map((each) => turns.take(each)))
 	assert.deepEqual(codes(answers), ['a', 'exists', 'c'])
 	assert.deepEqual(
