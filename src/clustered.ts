@@ -47,8 +47,9 @@ export async function joinCluster(
 ): Promise<Clustered> {
 	const cluster = new Etcd(await etcdOptions(config.cluster))
 	const boot = { id: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(), uptime }
-	const node = { name: config.node, address: config.nodeAddress || ((await underlay()) ?? '') }
-	const member = new Member(cluster, store, boot, node, config.retirement)
+	const find = async () => config.nodeAddress || (await underlay())
+	const node = { name: config.node, address: (await find()) ?? '' }
+	const member = new Member(cluster, store, boot, node, config.retirement, find)
 	const watchers: (() => void)[] = []
 	const tell = () => {
 		for (const each of watchers) each()
@@ -61,7 +62,6 @@ export async function joinCluster(
 	let problem: string | undefined
 	const beat = async () => {
 		const before = member.membership
-		member.present({ ...member.node, address: await addressOf(config, underlay) })
 		await member.heartbeat()
 		if (member.membership !== before) upkeep.nudge()
 	}
@@ -149,15 +149,6 @@ function viewOf({ cluster, member, mirror, problem }: Parts): ClusterView {
 function claimedIn(entry: Entry): Cidr[] {
 	const pool = entry.key.startsWith(POOLS) ? poolIn(entry) : undefined
 	return pool === undefined ? [] : [pool]
-}
-
-async function addressOf({ nodeAddress }: Config, underlay: () => Promise<string | undefined>): Promise<string> {
-	const address = nodeAddress === '' ? await underlay() : nodeAddress
-	if (address !== undefined) return address
-	throw new WeftError(
-		'system',
-		'this host has no default route, whose address the others could use: set WEFT_NODE_ADDRESS',
-	)
 }
 
 async function etcdOptions({ endpoints, ca, cert, key, user, password }: Config['cluster']): Promise<EtcdOptions> {

@@ -4,7 +4,7 @@
  * asked: time is the host's since its boot, which no setting of the clock moves.
  */
 import { WeftError } from '../errors.ts'
-import type { Membership, Node } from '../model/node.ts'
+import { hostAddress, type Membership, type Node } from '../model/node.ts'
 import type { Store } from '../store/store.ts'
 import type { Cluster, Entry } from './cluster.ts'
 import { NODES, nodeOf, PRESENT } from './nodes.ts'
@@ -29,6 +29,7 @@ export class Member {
 	readonly #store: Store
 	readonly #boot: Boot
 	readonly #retirement: number
+	readonly #find: () => Promise<string | undefined>
 	/** When the cluster confirmed the membership that is on record, in this process. */
 	#contact: number | undefined
 	#presence: string | undefined
@@ -39,22 +40,28 @@ export class Member {
 	#listed = ''
 	#isReached = false
 
-	/** After `retirement` seconds without a word from it the host counts as gone for good. */
-	constructor(cluster: Cluster, store: Store, boot: Boot, node: Node, retirement: number) {
+	/**
+	 * After `retirement` seconds without a word from it the host counts as gone for good. `find` is asked for its address
+	 * with each heartbeat, and what it answered last holds while it finds none.
+	 */
+	constructor(
+		cluster: Cluster,
+		store: Store,
+		boot: Boot,
+		node: Node,
+		retirement: number,
+		find: () => Promise<string | undefined> = async () => node.address,
+	) {
 		this.#cluster = cluster
 		this.#store = store
 		this.#boot = boot
 		this.#node = node
 		this.#retirement = retirement
+		this.#find = find
 	}
 
 	get node(): Node {
 		return this.#node
-	}
-
-	/** What the others are to see from the next heartbeat on; the name stays. */
-	present(as: Omit<Node, 'name'>): void {
-		this.#node = { name: this.#node.name, ...as }
 	}
 
 	/** Whether the last heartbeat arrived. */
@@ -93,7 +100,7 @@ export class Member {
 
 	/**
 	 * Tells the cluster that this host is there, and joins, or joins again, where it is no member. To be called every few seconds.
-	 * @throws WeftError `unreachable`; `in-use` where another host has its name
+	 * @throws WeftError `unreachable`; `in-use` where another host has its name; `system` where it has no address for the others
 	 */
 	async heartbeat(): Promise<void> {
 		this.#beating ??= this.#counted()
@@ -112,6 +119,7 @@ export class Member {
 	}
 
 	async #beat(): Promise<void> {
+		this.#node = { name: this.#node.name, address: usable((await this.#find()) ?? this.#node.address) }
 		const sent = this.#boot.uptime()
 		const record = this.#record()
 		if (record === undefined || this.#over || !(await this.#confirm(record.lease))) await this.#join()
@@ -182,6 +190,15 @@ export class Member {
 	#text(): string {
 		return JSON.stringify(this.node)
 	}
+}
+
+/** @throws WeftError `system` for one of no host, or none at all */
+function usable(address: string): string {
+	const found = hostAddress(address)
+	if (found !== undefined) return found
+	const none = 'this host has no default route, whose address the others could use'
+	const why = address === '' ? none : `the others do not reach this host at ${address}`
+	throw new WeftError('system', `${why}: set WEFT_NODE_ADDRESS`)
 }
 
 function taken(name: string, listed: Entry): WeftError {

@@ -15,8 +15,11 @@ function scene() {
 	const server = new MemoryServer(() => clock.time * 1000)
 	const host = (name: string, store = new MemoryStore(), boot = 'b1', address = '192.0.2.1') => {
 		const cluster = new MemoryCluster(server)
-		const member = new Member(cluster, store, { id: boot, uptime: () => clock.time }, { name, address }, RETIREMENT)
-		return { cluster, member, store }
+		const underlay = { address: address as string | undefined }
+		const find = async () => underlay.address
+		const uptime = () => clock.time
+		const member = new Member(cluster, store, { id: boot, uptime }, { name, address }, RETIREMENT, find)
+		return { cluster, member, store, underlay }
 	}
 	const keys = () => server.entries('weft/').map(({ key }) => key)
 	return { clock, server, host, keys, admin: new MemoryCluster(server) }
@@ -117,13 +120,13 @@ test('a host with another address or another name is listed so, and not as befor
 
 test('a host whose address changes is listed with the new one from the next heartbeat on', async () => {
 	const { server, host } = scene()
-	const { member, cluster } = host('a')
+	const { member, cluster, underlay } = host('a')
 	await member.heartbeat()
 	const { revision } = server
 	await member.heartbeat()
 	assert.equal(server.revision, revision)
 	const { membership } = member
-	member.present({ address: '192.0.2.9' })
+	underlay.address = '192.0.2.9'
 	await member.heartbeat()
 	assert.deepEqual(JSON.parse(server.entries(NODES)[0]?.value ?? ''), { name: 'a', address: '192.0.2.9' })
 	assert.equal(member.membership, membership)
@@ -131,6 +134,27 @@ test('a host whose address changes is listed with the new one from the next hear
 	cluster.fault = 'cut'
 	await assert.rejects(member.heartbeat())
 	assert.equal(member.isReached, false)
+})
+
+test('a host that finds no address keeps the one that it had, and is no member before it had one', async () => {
+	const { clock, host, keys, server } = scene()
+	const { member, underlay } = host('a', new MemoryStore(), 'b1', '')
+	for (const [address, said] of [
+		[undefined, /^this host has no default route, whose address the others could use: set WEFT_NODE_ADDRESS$/],
+		['169.254.0.1', /^the others do not reach this host at 169\.254\.0\.1: set WEFT_NODE_ADDRESS$/],
+	] as const) {
+		underlay.address = address
+		await assert.rejects(member.heartbeat(), (error) => isCode(error, 'system') && said.test(error.message))
+		assert.deepEqual([member.membership, keys()], [undefined, []])
+	}
+	underlay.address = '192.0.2.1'
+	await member.heartbeat()
+	underlay.address = undefined
+	clock.time += 31
+	assert.deepEqual(keys(), [`${NODES}a`])
+	await member.heartbeat()
+	assert.deepEqual(keys(), [`${NODES}a`, `${PRESENT}a`])
+	assert.deepEqual(JSON.parse(server.entries(NODES)[0]?.value ?? ''), { name: 'a', address: '192.0.2.1' })
 })
 
 test('a host that is there cannot be forgotten; one that is gone is, with all it has, and comes back as another one', async () => {
