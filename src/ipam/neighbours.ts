@@ -2,10 +2,11 @@
 import type { Entry } from '../cluster/cluster.ts'
 import type { Mirror } from '../cluster/mirror.ts'
 import { NODES, nodeOf } from '../cluster/nodes.ts'
+import { fieldsIn } from '../cluster/values.ts'
 import type { Neighbour, Share } from '../cluster/verbs.ts'
-import { contains, covers, parseCidr, parseIp } from '../model/address.ts'
+import { type Cidr, contains, covers, formatCidr, formatIp, networkOf, parseCidr, parseIp } from '../model/address.ts'
 import type { Node } from '../model/node.ts'
-import { ADDRESSES, BLOCKS, holderOf, ON, orNothing, POOLS, placeIn } from './shared-keys.ts'
+import { ADDRESSES, BLOCKS, holderOf, NETWORKS, ON, orNothing, POOLS, placeIn } from './shared-keys.ts'
 
 type Entries = ReadonlyMap<string, Entry>
 
@@ -53,7 +54,7 @@ function neighboursIn(entries: Entries, self: string): ReadonlyMap<string, reado
 }
 
 function sharesIn(entries: Entries): Shares {
-	const networks = new Map(ofKind(entries, POOLS).map(({ key, value }) => [key.slice(POOLS.length), value]))
+	const pools = new Map(ofKind(entries, POOLS).map((entry) => [entry.key.slice(POOLS.length), poolOf(entries, entry)]))
 	const shares: Shares = new Map()
 	const shareOf = (network: string, node: string) => {
 		const hosts = shares.get(network) ?? new Map<string, { blocks: string[]; addresses: string[] }>()
@@ -66,25 +67,48 @@ function sharesIn(entries: Entries): Shares {
 		shareOf(network, node)
 	}
 	for (const entry of ofKind(entries, BLOCKS)) {
-		for (const { network, node, what } of placed(networks, BLOCKS, entry)) shareOf(network, node).blocks.push(what)
+		for (const { network, node, what } of placed(pools, BLOCKS, entry)) shareOf(network, node).blocks.push(what)
 	}
 	for (const entry of ofKind(entries, ADDRESSES)) {
-		for (const { network, node, what } of placed(networks, ADDRESSES, entry))
-			shareOf(network, node).addresses.push(what)
+		for (const { network, node, what } of placed(pools, ADDRESSES, entry)) shareOf(network, node).addresses.push(what)
 	}
 	return shares
 }
 
+interface PoolOfNetwork {
+	/** Its id. */
+	readonly network: string
+	/** Undefined for what weft does not write. */
+	readonly cidr: Cidr | undefined
+	/** Mask length of its blocks; undefined as well. */
+	readonly length: unknown
+}
+
+function poolOf(entries: Entries, { key, value: network }: Entry): PoolOfNetwork {
+	const cidr = orNothing(() => parseCidr(key.slice(POOLS.length)))
+	const { blocks } = fieldsIn(entries.get(NETWORKS + network) ?? { value: '' })
+	return { network, cidr, length: cidr && Object(blocks)[cidr.family] }
+}
+
 /** What a key gives to whom, of which network: one or nothing. */
-function placed(networks: ReadonlyMap<string, string>, prefix: string, entry: Entry) {
+function placed(pools: ReadonlyMap<string, PoolOfNetwork>, prefix: string, entry: Entry) {
 	const { pool, what } = placeIn(prefix, entry)
-	const [network, holder] = [networks.get(pool), holderOf(entry)]
-	if (network === undefined || holder === undefined) return []
-	const cidr = orNothing(() => parseCidr(pool))
-	const isInside = orNothing(() => {
-		return cidr !== undefined && (prefix === BLOCKS ? covers(cidr, parseCidr(what)) : contains(cidr, parseIp(what)))
-	})
-	return isInside === true ? [{ network, node: holder.node, what }] : []
+	const [found, holder] = [pools.get(pool), holderOf(entry)]
+	if (found === undefined || holder === undefined) return []
+	const isIn = prefix === BLOCKS ? isBlockIn : isAddressIn
+	return orNothing(() => isIn(found, what)) === true ? [{ network: found.network, node: holder.node, what }] : []
+}
+
+/** In the one spelling that weft writes, without host bits: the kernel takes no other for a route. */
+function isBlockIn({ cidr, length }: PoolOfNetwork, what: string): boolean {
+	const block = parseCidr(what)
+	const isWhole = block.prefix === length && formatCidr(networkOf(block)) === what
+	return cidr !== undefined && isWhole && covers(cidr, block)
+}
+
+function isAddressIn({ cidr }: PoolOfNetwork, what: string): boolean {
+	const ip = parseIp(what)
+	return cidr !== undefined && formatIp(ip) === what && contains(cidr, ip)
 }
 
 function ofKind(entries: Entries, prefix: string): Entry[] {

@@ -35,7 +35,7 @@ const KEYS = [
 	held(`${V6.blocks}fd00:1::80/122`, 'b'),
 	held(`${V4.addresses}10.1.0.9`, 'b'),
 	held(`${keysOf('10.2.0.0/16').blocks}10.2.0.0/26`, 'd'),
-	{ key: `${NETWORKS}n1`, value: '{}' },
+	...['n1', 'n2'].map((id) => ({ key: NETWORKS + id, value: JSON.stringify({ id, blocks: { 4: 26, 6: 122 } }) })),
 ]
 
 async function open(t: TestContext, server: MemoryServer) {
@@ -102,10 +102,17 @@ test('what weft does not write leads nowhere, and takes nothing else away', asyn
 		held(`${V4.blocks}0.0.0.0/0`, 'c'),
 		held(`${V4.blocks}10.2.0.0/26`, 'c'),
 		held(`${V4.blocks}nonsense`, 'c'),
+		// The kernel refuses such routes, and what is behind them.
+		held(`${V4.blocks}10.1.9.5/26`, 'c'),
+		held(`${V6.blocks}FD00:1::100/122`, 'c'),
+		held(`${V6.addresses}fd00:1:0::7`, 'c'),
+		held(`${V4.blocks}10.1.10.0/25`, 'c'),
 		{ key: `${V4.blocks}10.1.7.0/26`, value: 'nonsense' },
 		held(`${V4.addresses}10.2.0.1`, 'c'),
 		held(`${V4.addresses}fd00::1`, 'c'),
 		held('weft/block/10.9.0.0/16/10.9.0.0/26', 'c'),
+		{ key: keysOf('10.3.0.0/16').pool, value: 'n3' },
+		held('weft/block/10.3.0.0/16/10.3.0.0/26', 'c'),
 		held(`${V4.blocks}10.1.8.0/26`, 'nobody'),
 		{ key: `${NODES}e`, value: '{"name":"f","address":"192.0.2.6"}' },
 		{ key: `${NODES}g`, value: '{"name":"g","address":"nonsense"}' },
@@ -122,4 +129,5 @@ test('what weft does not write leads nowhere, and takes nothing else away', asyn
 			['c', 0, 0],
 		],
 	)
+	assert.deepEqual(neighbours.of('n3'), [])
 })
