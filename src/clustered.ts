@@ -35,6 +35,7 @@ export interface Clustered {
 	claimed(): readonly Cidr[]
 	readonly view: ClusterView
 	open(): void
+	/** What needs the cluster is refused from then on; what this host has, and knows of the others, stays. */
 	close(): Promise<void>
 }
 

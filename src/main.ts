@@ -147,6 +147,8 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		peering.open()
 	})
 	return async () => {
+		// First, since calls that are under way may wait for etcd for longer than Docker does for weft to end.
+		await clustered?.close()
 		await Promise.all([stopServing(), stopAdmin(), stopScrapes?.()])
 		await restoration.close()
 		watch.close()
@@ -158,7 +160,6 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		await forgotten.close()
 		await replicas?.close()
 		await repairs.close()
-		await clustered?.close()
 		await store.close()
 		await flows.close()
 		await rtnetlink.close()

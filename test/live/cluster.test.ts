@@ -179,6 +179,18 @@ describe('weftd in a cluster', { skip: noNetns('nft') || noEtcd() }, () => {
 		await end(weftd)
 	})
 
+	it('breaks off what it asks etcd when it is told to end', async (t) => {
+		const own = await startHubsEtcd()
+		const weftd = await serving(start(t, 1, 'i', '--cluster', own.url))
+		await isMember(weftd)
+		own.signal('SIGSTOP')
+		const asking = assert.rejects(weftd.admin.delete('/nodes/x'), /weft is ending/)
+		// It has been asked when what comes after it is answered.
+		await weftd.admin.get<Status>('/status')
+		assert.equal(await end(weftd), 0)
+		await asking
+	})
+
 	it('says what keeps it out: another host with its name, and no address', async (t) => {
 		const flags = ['--cluster', etcd.url]
 		const first = await serving(start(t, 1, 'e', ...flags))
