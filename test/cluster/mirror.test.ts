@@ -53,7 +53,13 @@ test('while it is cut off it knows what it knew, and then what happened meanwhil
 	await there.transaction([], [{ key: 'a/1' }, { key: 'a/2', value: 'y' }])
 	await put(there, 'a/3', 'z')
 	server.compact()
-	await new Promise((resolve) => setTimeout(resolve, 100))
+	let attempts = 0
+	const range = here.range.bind(here)
+	here.range = (prefix) => {
+		attempts++
+		return range(prefix)
+	}
+	await eventually(() => attempts > 1)
 	assert.ok(has({ 'a/1': 'x' }))
 	here.fault = undefined
 	await eventually(() => has({ 'a/2': 'y', 'a/3': 'z' }))

@@ -125,7 +125,8 @@ describe('weftd in a cluster', { skip: noNetns('nft') || noEtcd() }, () => {
 			hosts: 2,
 			present: 2,
 		})
-		assert.match(await b.admin.text('/metrics'), /^weft_cluster_reached 1\nweft_cluster_hosts|^weft_cluster_hosts 2$/m)
+		const metrics = await b.admin.text('/metrics')
+		for (const line of [/^weft_cluster_reached 1$/m, /^weft_cluster_hosts 2$/m]) assert.match(metrics, line)
 		await assert.rejects(a.admin.delete('/nodes/b'), (error) => /the host b is there/.test(String(error)))
 		await assert.rejects(a.admin.delete('/nodes/c'), (error) => isCode(error, 'not-found'))
 		assert.equal(await end(b), 0)
@@ -162,8 +163,10 @@ describe('weftd in a cluster', { skip: noNetns('nft') || noEtcd() }, () => {
 		assert.equal(await end(weftd), 0)
 	})
 
-	it('follows its address, which the others see without a start anywhere', async (t) => {
-		const [host] = hosts
+	it('follows its address, which the others see without a start anywhere, and keeps it without a default route', async (t) => {
+		const host = hosts[0]
+		assert.ok(host)
+		const route = (...argv: string[]) => host.run('ip', 'route', 'replace', 'default', 'via', HUB, ...argv)
 		const weftd = await serving(start(t, 1, 'd', '--cluster', etcd.url))
 		await isMember(weftd)
 		const address = async () => {
@@ -171,11 +174,20 @@ describe('weftd in a cluster', { skip: noNetns('nft') || noEtcd() }, () => {
 			return all.find(({ name }) => name === 'd')?.address
 		}
 		await eventually(async () => (await address()) === '10.77.0.11')
-		await host?.run('ip', 'address', 'add', '10.77.0.99/24', 'dev', 'eth0')
-		await host?.run('ip', 'route', 'replace', 'default', 'via', HUB, 'src', '10.77.0.99')
+		await host.run('ip', 'address', 'add', '10.77.0.99/24', 'dev', 'eth0')
+		t.after(async () => {
+			await route()
+			await host.run('ip', 'address', 'del', '10.77.0.99/24', 'dev', 'eth0')
+		})
+		await route('src', '10.77.0.99')
 		await eventually(async () => (await address()) === '10.77.0.99', { within: 20_000 })
-		await host?.run('ip', 'route', 'replace', 'default', 'via', HUB)
-		await host?.run('ip', 'address', 'del', '10.77.0.99/24', 'dev', 'eth0')
+
+		await host.run('ip', 'route', 'del', 'default')
+		const shown = () => etcd.ctl('get', 'weft/present/d', '--write-out', 'json')
+		const [, lease = ''] = /"lease":(\d+)/.exec(await shown()) ?? []
+		await etcd.ctl('lease', 'revoke', BigInt(lease).toString(16))
+		await eventually(async () => (await shown()).includes('"lease"'), { within: 20_000 })
+		assert.equal(await address(), '10.77.0.99')
 		await end(weftd)
 	})
 
