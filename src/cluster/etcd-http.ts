@@ -49,12 +49,15 @@ export function post({ endpoint, path, body, token, tls, signal }: Post): Promis
 	const url = new URL(path, endpoint)
 	return new Promise((resolve, reject) => {
 		let sent = false
-		const failed = (error: unknown) => reject(new Unanswered(signal.aborted ? signal.reason : error, sent))
-		const call: ClientRequest =
-			url.protocol === 'https:' ? https.request(url, { ...options, ...tls }) : http.request(url, options)
+		const isTls = url.protocol === 'https:'
+		const failed = (error: unknown) => {
+			const reason = isTls && !sent && codeOf(error) === 'ECONNRESET' ? beforeTls(error) : error
+			reject(new Unanswered(signal.aborted ? signal.reason : reason, sent))
+		}
+		const call: ClientRequest = isTls ? https.request(url, { ...options, ...tls }) : http.request(url, options)
 		call.on('socket', (socket) => {
 			socket.setKeepAlive(true, PROBE_AFTER * 1000)
-			socket.on(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+			socket.on(isTls ? 'secureConnect' : 'connect', () => {
 				sent = true
 			})
 		})
@@ -62,6 +65,11 @@ export function post({ endpoint, path, body, token, tls, signal }: Post): Promis
 		call.on('error', failed)
 		call.end(payload)
 	})
+}
+
+/** What a server without TLS does on a busy machine: its complaint is overtaken by the end of the connection. */
+function beforeTls(error: unknown): Error {
+	return new Error(`it does not speak TLS, or has broken off (${messageOf(error)})`, { cause: error })
 }
 
 /** Bytes of an answer: some 100,000 keys. */
@@ -112,8 +120,11 @@ const WORDS: readonly (readonly [pattern: RegExp, words: string])[] = [
 ]
 
 function wordsOf(error: unknown): string {
-	const code = error instanceof Error && 'code' in error ? String(error.code) : ''
 	const [message = ''] = messageOf(error).trim().split('\n')
-	const words = WORDS.find(([pattern]) => pattern.test(`${code} ${message}`))?.[1]
+	const words = WORDS.find(([pattern]) => pattern.test(`${codeOf(error)} ${message}`))?.[1]
 	return words === undefined ? message : `${words} (${message})`
+}
+
+function codeOf(error: unknown): string {
+	return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

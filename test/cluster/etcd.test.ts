@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { after, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Etcd } from '../../src/cluster/etcd.ts'
@@ -146,6 +146,22 @@ test('an etcd without TLS is told of', { skip }, async (t) => {
 	await assert.rejects(
 		client(t, [url]).get('a'),
 		(error) => isCode(error, 'unreachable') && /not speak TLS/.test(error.message),
+	)
+})
+
+test('one that breaks off before TLS is set up is told of in the same way', async (t) => {
+	const server = createTcpServer((socket) => socket.once('data', () => socket.resetAndDestroy()))
+	server.listen(0, '127.0.0.1')
+	await once(server, 'listening')
+	t.after(() => server.close())
+	const { port } = server.address() as AddressInfo
+	await assert.rejects(
+		client(t, [`https://127.0.0.1:${port}`]).get('a'),
+		(error) => isCode(error, 'unreachable') && /not speak TLS, or has broken off/.test(error.message),
+	)
+	await assert.rejects(
+		client(t, [`http://127.0.0.1:${port}`]).get('a'),
+		(error) => isCode(error, 'unreachable') && !/TLS/.test(error.message),
 	)
 })
 
