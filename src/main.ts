@@ -88,7 +88,8 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const ipam = new Ipam(store, config.pools, { ...facts, occupied }, clustered?.networks)
 	ipam.load()
 	const restoration = new Restoration((error) => log.error({ err: error }, messageOf(error)))
-	const repairs = new Repairs(host, restoration.done, repairLog(log, metrics))
+	const peering = new Peering(host)
+	const repairs = new Repairs(host, peering, restoration.done, repairLog(log, metrics))
 	const docker = new DockerClient(config.dockerHost)
 	const view = { links: () => rtnetlink.links(), bridgeNames: () => bridgeNames(docker), close: () => docker.close() }
 	const dockers = new DockerBridges(host, view, restoration.done, { info: inform, warn })
@@ -100,7 +101,6 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		warn(error, 'changes of firewall rules will not be noticed')
 	})
 	const sharedPorts = new SharedPorts(host)
-	const peering = new Peering(host)
 	const replicas = clustered && new Replicas(host, clustered.verbs, makerOf(docker), restoration.done, replicaLog(log))
 	const ofCluster = clustered === undefined || replicas === undefined ? [] : [clustered.networks, replicas]
 	const rounds = new Rounds([repairs, forgotten, ...ofCluster])

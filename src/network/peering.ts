@@ -20,9 +20,12 @@ export class Peering {
 	readonly #host: Host
 	readonly #ending = new AbortController()
 	/** Ids of networks whose routes may not be as they are on record. */
+	readonly #suspects = new Set<string>()
+	/** Of those that could not be made so, of which was told. */
 	readonly #behind = new Set<string>()
 	/** Hosts that host-gw cannot reach, of which was told. */
 	readonly #beyond = new Set<string>()
+	#isOpen = false
 	#due = false
 	#running: Promise<void> | undefined
 
@@ -35,7 +38,7 @@ export class Peering {
 	 * stays as it was.
 	 */
 	async refresh(): Promise<void> {
-		const networks = this.#host.store.list('network', '').filter(isOverlay)
+		const networks = overlays(this.#host)
 		if (networks.length === 0 || this.#host.cluster === undefined) return
 		try {
 			const underlay = await findUnderlay(this.#host)
@@ -45,10 +48,16 @@ export class Peering {
 		}
 	}
 
-	/** From when all has been made true. */
+	/** From when all has been made true, as far as the kernel let it: after a boot the underlay may have no address yet. */
 	open(): void {
+		this.#isOpen = true
 		this.#host.cluster?.watch(() => this.look())
-		this.look()
+		this.#suspect(overlays(this.#host))
+	}
+
+	/** A link was set down or lost an address, and with it routes, of which the kernel does not tell. */
+	linkStruck(name: string): void {
+		if (this.#isOpen) this.#suspect(overlays(this.#host).filter(({ underlay }) => underlay.link === name))
 	}
 
 	/** Waits for what is under way; there will be nothing else. */
@@ -66,11 +75,18 @@ export class Peering {
 		})
 	}
 
+	#suspect(networks: readonly OverlayNetwork[]): void {
+		if (networks.length === 0) return
+		for (const { id } of networks) this.#suspects.add(id)
+		this.look()
+	}
+
 	async #run(): Promise<void> {
 		const { signal } = this.#ending
 		while (this.#due && !signal.aborted) {
 			this.#due = false
-			for (const { id } of this.#host.store.list('network', '').filter(isOverlay)) await this.#follow(id)
+			for (const { id } of overlays(this.#host)) await this.#follow(id)
+			for (const id of this.#behind) if (this.#host.store.get('network', '', id) === undefined) this.#behind.delete(id)
 			if (this.#behind.size === 0) continue
 			this.#due = true
 			await sleep(PAUSE, undefined, { signal }).catch(() => undefined)
@@ -79,16 +95,17 @@ export class Peering {
 
 	/** Told once of what fails, and tried until it does not. */
 	async #follow(id: string): Promise<void> {
+		const isSuspect = this.#suspects.delete(id)
 		const isBehind = this.#behind.delete(id)
 		try {
-			await this.#host.mutex.run(id, () => this.#become(id, isBehind))
+			await this.#host.mutex.run(id, () => this.#become(id, isSuspect || isBehind))
 		} catch (error) {
 			this.#behind.add(id)
 			if (!isBehind) this.#host.warn(error, `network ${id} does not reach all of the other hosts: ${messageOf(error)}`)
 		}
 	}
 
-	async #become(id: string, isBehind: boolean): Promise<void> {
+	async #become(id: string, isSuspect: boolean): Promise<void> {
 		const network = this.#host.store.get('network', '', id)
 		if (network?.settled !== true || !isOverlay(network)) return
 		const { remotes, borrowed, beyond } = await tellOf(this.#host, network)
@@ -97,7 +114,7 @@ export class Peering {
 		const isMoved = this.#host.cluster?.node.address !== network.underlay.address
 		const underlay = isMoved ? await findUnderlay(this.#host) : network.underlay
 		const next = { ...network, underlay, remotes, borrowed }
-		if (isDeepStrictEqual(next, network) && !isBehind) return
+		if (isDeepStrictEqual(next, network) && !isSuspect) return
 		await replace(this.#host, network, next)
 		const plan = modeOf(next).network(next)
 		await this.#host.kernel.ensure(plan.filter(({ kind }) => kind === 'element'))
@@ -109,6 +126,10 @@ export class Peering {
 		if (!this.#beyond.has(what)) this.#host.inform(what)
 		this.#beyond.add(what)
 	}
+}
+
+function overlays({ store }: Host): OverlayNetwork[] {
+	return store.list('network', '').filter(isOverlay)
 }
 
 /** What goes is taken away before it is off the record, and what comes is on record before it is made. */

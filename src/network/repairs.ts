@@ -7,6 +7,7 @@ import { type BridgeNetwork, isOverlay, type LanNetwork } from '../model/network
 import { linkAcross } from '../modes/overlay.ts'
 import { type Host, keepGate, settledBridges, settledLans } from './host.ts'
 import { Leftovers } from './leftovers.ts'
+import type { Peering } from './peering.ts'
 import { repairNetwork } from './resync.ts'
 
 /** Milliseconds for which a container's start waits for all looks at the firewall; after that they go on beside it. */
@@ -25,6 +26,7 @@ interface Seen {
 
 export class Repairs {
 	readonly #host: Host
+	readonly #peering: Pick<Peering, 'linkStruck'>
 	readonly #tables: Keeper
 	readonly #comparison: Keeper
 	readonly #leftovers: Keeper
@@ -36,7 +38,7 @@ export class Repairs {
 	readonly #mtus = new Map<string, number>()
 
 	/** Nothing is repaired before `ready`, when all has been made true for the first time. */
-	constructor(host: Host, ready: Promise<void>, log: KeeperLog) {
+	constructor(host: Host, peering: Pick<Peering, 'linkStruck'>, ready: Promise<void>, log: KeeperLog) {
 		const keeper = (repair: () => Promise<readonly string[]>, settle?: number): Keeper => {
 			return new Keeper(() => ready.then(repair), log, settle)
 		}
@@ -45,6 +47,7 @@ export class Repairs {
 			return ["made weft's tables anew"]
 		}
 		this.#host = host
+		this.#peering = peering
 		// At once: without its table the host itself answers for published ports, and resets their connections.
 		this.#tables = keeper(renewTables, 0)
 		this.#gates = {
@@ -75,6 +78,7 @@ export class Repairs {
 	 * makes it; a bridge that looks right may still be without what it lost meanwhile.
 	 */
 	linkChanged({ name, kind, up, masterIndex, mtu }: Seen): void {
+		if (!up) this.#peering.linkStruck(name)
 		const containers = kind === 'veth' && mayBeLinkName(name)
 		if (kind === 'bridge' && !up && this.#isBridge(name)) this.#suspect(name, `link ${name} was set down`)
 		else if (containers && masterIndex === undefined) this.#suspect(name, `link ${name} left its bridge`)
@@ -93,6 +97,7 @@ export class Repairs {
 	/** A link has lost an address. */
 	linkBared(name: string): void {
 		if (this.#isBridge(name) || this.#isMade(name)) this.#suspect(name, `link ${name} lost an address`)
+		this.#peering.linkStruck(name)
 	}
 
 	/** The links that lead to other hosts' containers, by routes that others may take away. */

@@ -115,7 +115,7 @@ function refusing(rtnetlink: Rtnetlink, refuse: Refusal): Rtnetlink {
 
 async function watch(host: Host, rtnetlink: Rtnetlink, nft: Nft, round?: number): Promise<Watching> {
 	const repairs: string[] = []
-	const keepers = new Repairs(host, Promise.resolve(), {
+	const keepers = new Repairs(host, new Peering(host), Promise.resolve(), {
 		repaired: ({ cause, done }) => repairs.push(`${cause}: ${done.join(', ')}`),
 		failed: (error) => host.warn(error, 'not repaired'),
 	})

@@ -50,6 +50,13 @@ function routes({ kernel }: Bench): string[] {
 	return kernel.objects().filter((each) => each.startsWith('route '))
 }
 
+/** As the kernel does while their source is no address of the host. */
+function refuseRoutes({ kernel }: Bench): void {
+	kernel.before = (verb, what) => {
+		if (verb === 'ensure' && what.startsWith('route ')) throw new WeftError('system', 'Invalid argument')
+	}
+}
+
 /** The kernel has all that the records ask for, and beside eth0 nothing else. */
 function assertWhole(host: Bench): void {
 	const wanted = planned(host)
@@ -198,6 +205,41 @@ describe('an overlay network', () => {
 			['192.0.2.9', '192.0.2.9'],
 		)
 		assertWhole(again)
+	})
+
+	it('has the routes that the kernel refused at the start, as it does before the underlay has its address', async () => {
+		const host = member()
+		host.cluster.become('net1', [B])
+		await host.verbs.createNetwork(request())
+		host.kernel.reboot()
+		const again = member(host.store, host.kernel)
+		again.cluster.become('net1', [B])
+		refuseRoutes(again)
+		await again.resync()
+		assert.deepEqual(routes(again), [])
+		again.peering.open()
+		await eventually(() => again.warnings.some((each) => each.includes('does not reach all of the other hosts')))
+		again.kernel.before = () => undefined
+		await eventually(() => routes(again).length === 1)
+		assertWhole(again)
+		await again.peering.close()
+	})
+
+	it('has the routes again that went with the address of the underlay, once that is back', async () => {
+		const host = member()
+		host.cluster.become('net1', [B])
+		await host.verbs.createNetwork(request())
+		host.peering.open()
+		await host.kernel.remove(planned(host).filter(({ kind }) => kind === 'route'))
+		refuseRoutes(host)
+		host.peering.linkStruck('eth1')
+		host.peering.linkStruck('eth0')
+		await eventually(() => host.warnings.length > 0)
+		assert.match(host.warnings.join(), /does not reach all of the other hosts: route .*Invalid argument/)
+		host.kernel.before = () => undefined
+		await eventually(() => routes(host).length === 1)
+		assertWhole(host)
+		await host.peering.close()
 	})
 
 	it('shares the device with another one, which the last of them takes along', async () => {

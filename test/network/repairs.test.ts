@@ -24,16 +24,19 @@ interface Watched extends Bench {
 	readonly repairs: Repairs
 	/** `cause: what was done`. */
 	readonly log: string[]
+	/** Links with which something is amiss that may be below an overlay network. */
+	readonly struck: string[]
 }
 
 function watched(ready: Promise<void> = Promise.resolve()): Watched {
 	const host = bench()
 	const log: string[] = []
-	const repairs = new Repairs(host.host, ready, {
+	const struck: string[] = []
+	const repairs = new Repairs(host.host, { linkStruck: (name) => struck.push(name) }, ready, {
 		repaired: ({ cause, done }) => log.push(`${cause}: ${done.join(', ')}`),
 		failed: (error, cause) => log.push(`${cause}: ${messageOf(error)}`),
 	})
-	return { ...host, repairs, log }
+	return { ...host, repairs, log, struck }
 }
 
 async function pass(milliseconds: number): Promise<void> {
@@ -312,6 +315,15 @@ describe('repairs', () => {
 		const shim = small(`weft${idOf('network 2').slice(0, 11)}`)
 		assert.deepEqual(host.log, [`link eth0 has another MTU: ${right(1)} ${vlans}, ${right(2)} ${shim}`])
 		assert.equal(repair.mock.callCount(), 2)
+	})
+
+	it('of overlay networks are left to who follows the cluster, told of links that are set down or lose an address', async () => {
+		const host = watched()
+		host.repairs.linkChanged({ name: 'eth0', up: true })
+		assert.deepEqual(host.struck, [])
+		host.repairs.linkChanged({ name: 'eth0', up: false })
+		host.repairs.linkBared('eth1')
+		assert.deepEqual(host.struck, ['eth0', 'eth1'])
 	})
 
 	it('are not made of what weft itself takes away', async () => {
