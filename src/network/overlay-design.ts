@@ -1,6 +1,7 @@
 /** What an overlay network will be on this host, and why it may not: how the host reaches the others, and who they are. */
 import type { ClusterVerbs, Neighbour } from '../cluster/verbs.ts'
 import { invalid } from '../errors.ts'
+import type { Way } from '../kernel/host.ts'
 import { parseIp, width } from '../model/address.ts'
 import { isOverlay, type OverlayNetwork, type Remote, type Underlay } from '../model/network.ts'
 import type { OverlayOptions } from '../model/options.ts'
@@ -39,9 +40,11 @@ export async function designOverlay(host: Host, asked: Asked): Promise<OverlayNe
 	const bare = { ...asked, clusterId, remotes: [], borrowed: [] }
 	const underlay = other?.underlay ?? (await findUnderlay(host))
 	const { remotes, borrowed, beyond } = await tellOf(host, { ...bare, underlay })
-	for (const { node, address, router } of beyond) {
-		const way = `${node} at ${address} is ${router === undefined ? 'out of reach' : `behind ${router}`}`
-		throw invalid(`backend="host-gw" needs all hosts on one segment, and ${way}; vxlan does not`)
+	for (const { node, address, way } of beyond) {
+		const where = way?.router === undefined ? 'out of reach' : `behind ${way.router}`
+		throw invalid(
+			`backend="host-gw" needs all hosts on one segment, and ${node} at ${address} is ${where}; vxlan does not`,
+		)
 	}
 	const most = underlay.mtu - overhead(options.backend, parseIp(underlay.address).family)
 	const known = { ...bare, underlay, remotes, borrowed }
@@ -58,11 +61,12 @@ export async function findUnderlay(host: Host): Promise<Underlay> {
 	return { node: name, address, link, mtu, port }
 }
 
-/** A host to which this one cannot send directly. */
+/** A host to which this one does not send directly. */
 interface Beyond {
 	readonly node: string
 	readonly address: string
-	readonly router?: string
+	/** Absent where nobody knows of one now, as while the link of the underlay is down. */
+	readonly way?: Way
 }
 
 /** What a network's record says of the other hosts, and those that its backend does not reach. */
@@ -78,14 +82,31 @@ export async function tellOf(host: Host, { options, clusterId, underlay, remotes
 	const borrowed = cluster.own(clusterId).addresses.map(alone)
 	const all = cluster.neighbours(clusterId)?.map(remoteOf) ?? remotes
 	if (options.backend !== 'host-gw') return { remotes: all, borrowed, beyond: [] }
-	const ways = await Promise.all(all.map(({ address }) => host.facts.wayTo(parseIp(address))))
+	const ways = await waysTo(host, underlay, all)
 	const isBeside = (_: Remote, i: number) => ways[i]?.link === underlay.link && ways[i]?.router === undefined
-	const beyond = all.flatMap((remote, i): Beyond[] => {
-		if (isBeside(remote, i)) return []
-		const router = ways[i]?.router
-		return [{ node: remote.node, address: remote.address, ...(router === undefined ? {} : { router }) }]
-	})
-	return { remotes: all.filter(isBeside), borrowed, beyond }
+	const wasBeside = ({ node, address }: Remote) =>
+		remotes.some((each) => each.node === node && each.address === address)
+	return {
+		remotes: all.filter((remote, i) => isBeside(remote, i) || (ways[i] === undefined && wasBeside(remote))),
+		borrowed,
+		beyond: all.flatMap((remote, i) => (isBeside(remote, i) ? [] : [beyondBy(remote, ways[i])])),
+	}
+}
+
+function beyondBy({ node, address }: Remote, way: Way | undefined): Beyond {
+	return { node, address, ...(way === undefined ? {} : { way }) }
+}
+
+/** Without its link, or its address there, the kernel knows of no way, or of one round by others, which says nothing. */
+async function waysTo(
+	{ facts }: Host,
+	{ address, link }: Underlay,
+	all: readonly Remote[],
+): Promise<(Way | undefined)[]> {
+	const ways = await Promise.all(all.map((remote) => facts.wayTo(parseIp(remote.address))))
+	// After that, since it may go down meanwhile.
+	const isUp = (await facts.link(link))?.up === true && (await facts.linkWith(parseIp(address))) === link
+	return isUp ? ways : []
 }
 
 function remoteOf({ name, address, blocks, addresses }: Neighbour): Remote {

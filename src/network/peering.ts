@@ -5,7 +5,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { messageOf } from '../errors.ts'
+import { messageOf, WeftError } from '../errors.ts'
 import { identity } from '../kernel/resource.ts'
 import { isOverlay, type OverlayNetwork } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
@@ -109,16 +109,18 @@ export class Peering {
 		const network = this.#host.store.get('network', '', id)
 		if (network?.settled !== true || !isOverlay(network)) return
 		const { remotes, borrowed, beyond } = await tellOf(this.#host, network)
-		for (const { node } of beyond) this.#tellOf(node, id)
+		for (const { node, way } of beyond) if (way !== undefined) this.#tellOf(node, id)
+		const lost = beyond.find(({ way }) => way === undefined)
 		// Of the default route it may become another one while weftd runs.
 		const isMoved = this.#host.cluster?.node.address !== network.underlay.address
 		const underlay = isMoved ? await findUnderlay(this.#host) : network.underlay
 		const next = { ...network, underlay, remotes, borrowed }
-		if (isDeepStrictEqual(next, network) && !isSuspect) return
+		if (isDeepStrictEqual(next, network) && !isSuspect && lost === undefined) return
 		await replace(this.#host, network, next)
 		const plan = modeOf(next).network(next)
 		await this.#host.kernel.ensure(plan.filter(({ kind }) => kind === 'element'))
 		await this.#host.kernel.repair(plan)
+		if (lost !== undefined) throw new WeftError('unreachable', `host ${lost.node} at ${lost.address} is out of reach`)
 	}
 
 	#tellOf(node: string, id: string): void {

@@ -211,6 +211,7 @@ describe('an overlay network', () => {
 		const host = member()
 		host.cluster.become('net1', [B])
 		await host.verbs.createNetwork(request())
+		await host.peering.close()
 		host.kernel.reboot()
 		const again = member(host.store, host.kernel)
 		again.cluster.become('net1', [B])
@@ -308,5 +309,57 @@ describe('host-gw', () => {
 		assert.deepEqual(routes(host), ['route 10.210.1.128/26 eth0'])
 		assert.equal(host.told.filter((each) => each.includes('host b is not on the segment')).length, 1)
 		await host.peering.close()
+	})
+
+	const ADDRESSES = [`${SELF.address}/24`]
+
+	for (const [what, facts, way] of [
+		[
+			'the link of the underlay is down',
+			{ up: false, state: { addresses: ADDRESSES, routesLocalnet: false } },
+			'round',
+		],
+		['the underlay has no address', {}, 'round'],
+		['the kernel knows no way to it', { state: { addresses: ADDRESSES, routesLocalnet: false } }, 'none'],
+	] as const) {
+		it(`keeps a host that it has, and takes no new one, while ${what}, and has both after that`, async () => {
+			const host = member()
+			host.cluster.become('net1', [B])
+			await host.verbs.createNetwork(request(1, HOST_GW))
+			host.kernel.addForeignLink('eth0', facts)
+			const round = { link: 'eth9', router: '198.51.100.1' }
+			for (const { address } of [B, C]) host.kernel.ways.set(address, way === 'round' ? round : undefined)
+			host.peering.open()
+			host.cluster.become('net1', [{ ...B, addresses: ['10.210.1.70'] }, C])
+			await eventually(() => host.warnings.length > 0)
+			assert.match(
+				host.warnings.join(),
+				/does not reach all of the other hosts: host b at 192\.0\.2\.2 is out of reach/,
+			)
+			const known = () => overlays(host).flatMap(({ remotes }) => remotes.map((each) => each.destinations.length))
+			await eventually(() => known()[0] === 2)
+			assert.deepEqual(known(), [2])
+			assert.deepEqual(host.told, [])
+			host.kernel.addForeignLink('eth0', { state: { addresses: ADDRESSES, routesLocalnet: false } })
+			host.kernel.ways.clear()
+			await eventually(() => routes(host).length === 3)
+			assertWhole(host)
+			await host.peering.close()
+		})
+	}
+
+	it('keeps what it knew while its link is down and the cluster tells nothing', async () => {
+		const host = member()
+		host.cluster.become('net1', [B])
+		await host.verbs.createNetwork(request(1, HOST_GW))
+		await host.peering.close()
+		const again = member(host.store, host.kernel)
+		again.cluster.forget()
+		again.kernel.addForeignLink('eth0', { up: false })
+		again.kernel.ways.set(B.address, { link: 'eth9', router: '198.51.100.1' })
+		again.peering.open()
+		await eventually(() => again.warnings.length > 0)
+		assert.deepEqual(routes(again), ['route 10.210.1.64/26 eth0'])
+		await again.peering.close()
 	})
 })

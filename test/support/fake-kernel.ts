@@ -35,7 +35,7 @@ export class FakeKernel implements Kernel {
 	/** Namespaces of containers by the host's ends of their links, as far as processes are seen in them. */
 	readonly sandboxes = new Map<string, Sandbox>()
 	/** How packets leave to addresses of other hosts; to those that are not named by eth0, directly. */
-	readonly ways = new Map<string, Way>()
+	readonly ways = new Map<string, Way | undefined>()
 	/** What the host itself listens on. */
 	listeners: readonly Listener[] = []
 	/** Whether sockets may have come. */
@@ -246,8 +246,9 @@ export class FakeKernel implements Kernel {
 		return holder?.split(' ')[1]
 	}
 
-	wayTo(address: Ip): Way {
-		return this.ways.get(formatIp(address)) ?? { link: 'eth0' }
+	wayTo(address: Ip): Way | undefined {
+		const plain = formatIp(address)
+		return this.ways.has(plain) ? this.ways.get(plain) : { link: 'eth0' }
 	}
 
 	/** A pair that is ready before anybody needs it. */
