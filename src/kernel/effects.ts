@@ -5,6 +5,7 @@ import { type Cidr, parseCidr, parseIp, width } from '../model/address.ts'
 import type { Departures } from './departures.ts'
 import { PROC } from './host-files.ts'
 import type { LinkInfo } from './netlink/link.ts'
+import { NLM_F_EXCL, NLM_F_REPLACE } from './netlink/message.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { followParent } from './parent-mtu.ts'
 import type { HostPorts } from './ports.ts'
@@ -171,20 +172,16 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Depa
 		},
 		route: {
 			ensure: async (route: Route) => {
-				await rtnetlink.addRoute(routeOf(route, indexOf(route.link)))
-				return true
+				const wanted = routeOf(route, indexOf(route.link))
+				return putThere((flags) => rtnetlink.addRoute(wanted, flags))
 			},
 			remove: (route) => onLink(route.link, (index) => rtnetlink.deleteRoute(routeOf(route, index))),
 		},
 		neighbour: {
 			ensure: async ({ link, ip, mac }: Neighbour) => {
 				const index = indexOf(link)
-				await rtnetlink.setNeighbour({
-					index,
-					ip: parseIp(ip),
-					mac: mac ?? (await rtnetlink.link(index))?.mac ?? NO_MAC,
-				})
-				return true
+				const entry = { index, ip: parseIp(ip), mac: mac ?? (await rtnetlink.link(index))?.mac ?? NO_MAC }
+				return putThere((flags) => rtnetlink.setNeighbour(entry, flags))
 			},
 			remove: ({ link, ip }) => onLink(link, (index) => rtnetlink.deleteNeighbour({ index, ip: parseIp(ip) })),
 		},
@@ -197,8 +194,8 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Depa
 		},
 		forwarding: {
 			ensure: async ({ link, mac, remote }: ForwardingEntry) => {
-				await rtnetlink.setForwarding({ index: indexOf(link), mac, remote: parseIp(remote) })
-				return true
+				const entry = { index: indexOf(link), mac, remote: parseIp(remote) }
+				return putThere((flags) => rtnetlink.setForwarding(entry, flags))
 			},
 			remove: ({ link, mac }) => onLink(link, (index) => rtnetlink.deleteForwarding({ index, mac })),
 		},
@@ -234,6 +231,13 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Depa
 /** A namespace that has gone leaves its number to another, in which the index may be another link's. */
 function isOf({ sort }: LanLink, found: LinkInfo | undefined): boolean {
 	return found?.kind === sort.kind && (sort.kind === 'ipvlan' || found.mac === sort.mac)
+}
+
+/** Has it there by `put`, and says whether it was not: what another network has as well is not to go when this one fails. */
+async function putThere(put: (flags: number) => Promise<void>): Promise<boolean> {
+	const isNew = await unlessThere(put(NLM_F_EXCL))
+	if (!isNew) await put(NLM_F_REPLACE)
+	return isNew
 }
 
 /** Whether the kernel adds a route with it. */

@@ -130,6 +130,24 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 		})
 	}
 
+	it('that cannot be made takes along nothing of what another one has', async () => {
+		const first = CASES['VXLAN over IPv4']
+		const plan = overlay.network(first)
+		await kernel.ensure(plan)
+		try {
+			const subnets = { ipv4: [{ pool: '10.99.0.0/20', gateway: '10.99.0.1/20', reserved: {} }], ipv6: [] }
+			const remotes = [{ ...REMOTE, address: '192.0.2.2', destinations: [...REMOTE.destinations, '10.99.1.0/26'] }]
+			const second = overlay.network({ ...first, ...subnets, bridge: 'weft1123456789a', remotes, borrowed: [] })
+			const impossible: Resource = { kind: 'route', destination: '10.99.2.0/26', link: 'none' }
+			await assert.rejects(kernel.ensure([...second, impossible]), /link none: No such device/)
+			const made = second.filter(({ kind }) => kind === 'route' || kind === 'bridge')
+			assert.equal((await kernel.differences(made)).length, 2)
+			assert.deepEqual(await kernel.differences(plan.filter(({ kind }) => kind !== 'element')), [])
+		} finally {
+			await kernel.remove(plan)
+		}
+	})
+
 	it('has its device anew where the address, the port or the MAC is another one', async () => {
 		const first = CASES['VXLAN over IPv4']
 		await kernel.ensure(overlay.network(first))

@@ -69,11 +69,12 @@ function familyOf(address: Ip): number {
 	return address.family === 4 ? AF_INET : AF_INET6
 }
 
-export function setNeighbour(neighbour: Neighbour): Request {
+/** `flags`: NLM_F_EXCL to fail with EEXIST where there is one, NLM_F_REPLACE to take its place. */
+export function setNeighbour(neighbour: Neighbour, flags = NLM_F_REPLACE): Request {
 	const ndmsg = header(familyOf(neighbour.ip), neighbour.index, STATE_PERMANENT, 0)
 	return {
 		type: RTM_NEWNEIGH,
-		flags: NLM_F_CREATE | NLM_F_REPLACE,
+		flags: NLM_F_CREATE | flags,
 		body: Buffer.concat([ndmsg, ip(NDA_DST, neighbour.ip), bytes(NDA_LLADDR, parseMac(neighbour.mac))]),
 	}
 }
@@ -119,11 +120,12 @@ export function readNeighbour(message: Message): NeighbourInfo | undefined {
 	}
 }
 
-export function setForwarding(entry: Forwarding): Request {
+/** `flags` as of setNeighbour. */
+export function setForwarding(entry: Forwarding, flags = NLM_F_REPLACE): Request {
 	const ndmsg = header(AF_BRIDGE, entry.index, STATE_PERMANENT, NTF_SELF)
 	return {
 		type: RTM_NEWNEIGH,
-		flags: NLM_F_CREATE | NLM_F_REPLACE,
+		flags: NLM_F_CREATE | flags,
 		body: Buffer.concat([ndmsg, bytes(NDA_LLADDR, parseMac(entry.mac)), ip(NDA_DST, entry.remote)]),
 	}
 }

@@ -97,14 +97,14 @@ function foreignGateway(via: Ip): Buffer {
 	return bytes(RTA_VIA, Buffer.concat([Buffer.of(via.family === 4 ? AF_INET : AF_INET6, 0), toBytes(via)]))
 }
 
-/** Adds the route or puts it in the place of the one to the same destination. */
-export function newRoute(route: NewRoute): Request {
+/** `extra`: NLM_F_EXCL to fail with EEXIST where there is one to the destination, NLM_F_REPLACE to take its place. */
+export function newRoute(route: NewRoute, extra = NLM_F_REPLACE): Request {
 	const { destination, via, onlink } = route
 	const scope = via === undefined && destination.family === 4 ? SCOPE_LINK : SCOPE_UNIVERSE
 	const flags = onlink === true ? NEXT_HOP_ONLINK : 0
 	return {
 		type: RTM_NEWROUTE,
-		flags: NLM_F_CREATE | NLM_F_REPLACE,
+		flags: NLM_F_CREATE | extra,
 		body: Buffer.concat([header({ destination, scope, flags }), ...body(route)]),
 	}
 }

@@ -177,8 +177,8 @@ export class Rtnetlink {
 	}
 
 	/** Into the main table, in the place of one to the same destination. */
-	async addRoute(added: route.NewRoute): Promise<void> {
-		await this.#ask(route.newRoute(added))
+	async addRoute(added: route.NewRoute, flags?: number): Promise<void> {
+		await this.#ask(route.newRoute(added, flags))
 	}
 
 	/** The one that came with an address. */
@@ -196,8 +196,8 @@ export class Rtnetlink {
 	}
 
 	/** A permanent entry, in the place of what is known of that address. */
-	async setNeighbour(entry: neighbour.Neighbour): Promise<void> {
-		await this.#ask(neighbour.setNeighbour(entry))
+	async setNeighbour(entry: neighbour.Neighbour, flags?: number): Promise<void> {
+		await this.#ask(neighbour.setNeighbour(entry, flags))
 	}
 
 	async deleteNeighbour(entry: { readonly index: number; readonly ip: Ip }): Promise<void> {
@@ -219,8 +219,8 @@ export class Rtnetlink {
 	}
 
 	/** A permanent entry, in the place of the one for the same MAC. */
-	async setForwarding(entry: neighbour.Forwarding): Promise<void> {
-		await this.#ask(neighbour.setForwarding(entry))
+	async setForwarding(entry: neighbour.Forwarding, flags?: number): Promise<void> {
+		await this.#ask(neighbour.setForwarding(entry, flags))
 	}
 
 	async deleteForwarding(entry: { readonly index: number; readonly mac: string }): Promise<void> {
