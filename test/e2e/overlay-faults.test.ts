@@ -1,6 +1,6 @@
 /** What an overlay network survives: etcd gone, weftd gone, the kernel's state gone, a host cut off, a host with a new address. */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, afterEach, before, describe, it } from 'node:test'
 import { type ClusterHosts, segmentAddress, settingsOf, startClusterHosts } from '../support/cluster-hosts.ts'
 import { noEtcd } from '../support/etcd.ts'
 import { eventually } from '../support/eventually.ts'
@@ -53,6 +53,14 @@ onEngines('an overlay network survives', (engine) => {
 			await Promise.all(servers.map((server) => server.stop()))
 			await cluster?.stop()
 		})
+		/** Also after a test that failed half way. */
+		afterEach(async () => {
+			await cluster.etcd.stop()
+			cluster.etcd.start()
+			await cluster.etcd.ready()
+			await cluster.setPort(2, 'up')
+			for (const each of cluster.hosts) if (!each.weftd.running) await each.startWeftd()
+		})
 
 		it('etcd stopped: what runs goes on, and a new container on a claimed block too', async () => {
 			await cluster.etcd.stop()
@@ -99,9 +107,7 @@ onEngines('an overlay network survives', (engine) => {
 				await host(1).startWeftd()
 				await assertTalking()
 				await host(1).exec(['sh', '-c', command])
-				const from = performance.now()
 				await eventually(() => pings(place('a'), addressB), { what, within: BACK })
-				assert.ok(performance.now() - from < BACK)
 				await assertTalking()
 			})
 		}

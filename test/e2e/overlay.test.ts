@@ -143,6 +143,7 @@ onEngines('an overlay network', (engine) => {
 			const red2 = await settle(host(2), 'red2', 'red')
 			await host(1).stopWeftd()
 			await host(1).exec(['nft', 'delete', 'table', 'inet', 'weft'])
+			const [policy] = (await host(1).exec(['iptables', '-S', 'FORWARD'])).split('\n')
 			await host(1).exec(['iptables', '-P', 'FORWARD', 'ACCEPT'])
 			try {
 				assert.equal(await dial(red.place, 'tcp', red2.address, PORT), red.address)
@@ -150,6 +151,7 @@ onEngines('an overlay network', (engine) => {
 				assert.ok(!(await reaches(red.place, 'tcp', blue2.address, PORT)), 'the host where it arrives drops it')
 				assert.ok(!(await reaches(blue2.place, 'tcp', red.address, PORT)), 'the host that would send it drops it')
 			} finally {
+				await host(1).exec(['iptables', ...(policy ?? '').split(' ')])
 				await host(1).startWeftd()
 			}
 		})
