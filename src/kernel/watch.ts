@@ -15,7 +15,7 @@ export interface Onlooker extends RuleListener {
 	linkBared(name: string): void
 	/** The links of which it is to be told that they lose a route or a neighbour. */
 	acrossLinks(): ReadonlySet<string>
-	linkStripped(name: string): void
+	linkStripped(name: string, what: 'route' | 'neighbour'): void
 	/** More links changed than could be followed. */
 	linksLost(): void
 }
@@ -31,8 +31,9 @@ export class Watch {
 		this.#listener = listener
 		this.#links = linkMonitor(linkListener(listener, rtnetlink), ...links)
 		this.#routes = routeMonitor({
-			stripped: (index) => {
-				for (const name of listener.acrossLinks()) if (rtnetlink.indexOf(name) === index) listener.linkStripped(name)
+			stripped: (index, what) => {
+				for (const name of listener.acrossLinks())
+					if (rtnetlink.indexOf(name) === index) listener.linkStripped(name, what)
 			},
 			lost: () => listener.linksLost(),
 		})

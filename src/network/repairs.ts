@@ -2,7 +2,7 @@
 import { within } from '../errors.ts'
 import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
 import type { Gate } from '../kernel/verbs.ts'
-import { mayBeLinkName } from '../model/names.ts'
+import { isOwnName, mayBeLinkName } from '../model/names.ts'
 import { type BridgeNetwork, isOverlay, type LanNetwork } from '../model/network.ts'
 import { linkAcross } from '../modes/overlay.ts'
 import { type Host, keepGate, settledBridges, settledLans } from './host.ts'
@@ -105,9 +105,9 @@ export class Repairs {
 		return new Set(settledBridges(this.#host).filter(isOverlay).map(linkAcross))
 	}
 
-	/** One of those has lost a route, or what it knew of a neighbour. */
-	linkStripped(name: string): void {
-		this.#suspect(name, `link ${name} lost a route or a neighbour`)
+	/** One of those has lost one. On a link of the host's neighbours go all the time, and weft has none there. */
+	linkStripped(name: string, what: 'route' | 'neighbour'): void {
+		if (what === 'route' || isOwnName(name)) this.#suspect(name, `link ${name} lost a ${what}`)
 	}
 
 	/** More links changed than could be followed. */

@@ -326,6 +326,26 @@ describe('repairs', () => {
 		assert.deepEqual(host.struck, ['eth0', 'eth1'])
 	})
 
+	it('are made where a link across has lost a route, and a neighbour where those are weft’s own', async () => {
+		const ready = Promise.reject(new Error('looked'))
+		ready.catch(() => undefined)
+		const host = watched(ready)
+		for (const [name, what] of [
+			['eth0', 'neighbour'],
+			['eth0', 'route'],
+			['weft-vxlan', 'neighbour'],
+			['weft-vxlan', 'route'],
+		] as const) {
+			host.repairs.linkStripped(name, what)
+			await pass(1000)
+		}
+		const causes = new Set(host.log.map((each) => each.replace(/: .*/, '')))
+		assert.deepEqual(
+			[...causes],
+			['link eth0 lost a route', 'link weft-vxlan lost a neighbour', 'link weft-vxlan lost a route'],
+		)
+	})
+
 	it('are not made of what weft itself takes away', async () => {
 		const host = await populated()
 		const [link] = endpoints(host).map((each) => each.link)

@@ -10,8 +10,8 @@ const RTNLGRP_IPV4_ROUTE = 7
 const RTNLGRP_IPV6_ROUTE = 11
 
 export interface RouteListener {
-	/** The link with this index has lost one. */
-	stripped(index: number): void
+	/** The link with this index has lost one; a forwarding entry counts as a neighbour. */
+	stripped(index: number, what: 'route' | 'neighbour'): void
 	/** More happened than could be heard. */
 	lost(): void
 }
@@ -20,7 +20,7 @@ export function routeMonitor(listener: RouteListener): Monitor {
 	const groups = [RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE]
 	const heard = (message: Message): void => {
 		const index = linkOf(message)
-		if (index !== undefined) listener.stripped(index)
+		if (index !== undefined) listener.stripped(index, message.type === RTM_DELROUTE ? 'route' : 'neighbour')
 	}
 	// A host hears of its neighbours all the time.
 	const types = [RTM_DELROUTE, RTM_DELNEIGH]
