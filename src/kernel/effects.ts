@@ -150,6 +150,8 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Depa
 		vxlan: {
 			ensure: async (link: VxlanLink) => {
 				const there = await rtnetlink.vxlan(link.name)
+				if (there !== undefined && there.kind !== 'vxlan')
+					throw new WeftError('in-use', 'exists and is not a VXLAN device')
 				if (there !== undefined && vxlanDrift(there, link) === undefined) return false
 				// None of it can be changed in all kernels, and what is on it is made after it.
 				await deleteLink(link)

@@ -9,10 +9,17 @@ import type { ForwardingEntry, Neighbour, VxlanLink } from './resource.ts'
 export function vxlanDrift(there: LinkInfo & VxlanInfo, wanted: VxlanLink): string | undefined {
 	if (there.kind !== 'vxlan') return 'of another kind'
 	if (!there.up) return 'down'
-	const has = { mtu: there.mtu, MAC: there.mac, id: there.id, port: there.port, address: textOf(there) }
-	const wants = { mtu: wanted.mtu, MAC: wanted.mac, id: wanted.id, port: wanted.port, address: wanted.local }
+	const [has, wants] = [wordsOf(there, textOf(there)), wordsOf(wanted, wanted.local)]
 	const other = (Object.keys(wants) as (keyof typeof wants)[]).find((name) => has[name] !== wants[name])
 	return other === undefined ? undefined : `with the ${other} ${has[other] ?? 'none'} instead of ${wants[other]}`
+}
+
+/** By what people call them. */
+function wordsOf(
+	{ mtu, mac, id, port }: Pick<VxlanLink, 'mac' | 'mtu'> & Omit<VxlanInfo, 'local'>,
+	local: string | undefined,
+) {
+	return { MTU: mtu, 'MAC address': mac, 'network identifier': id, port, 'address of the underlay': local }
 }
 
 function textOf({ local }: VxlanInfo): string | undefined {

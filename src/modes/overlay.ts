@@ -139,13 +139,13 @@ function attachment(network: OverlayNetwork, endpoint: Endpoint): Attachment {
 	const subnets = [...(endpoint.ipv4 === undefined ? [] : ipv4), ...(endpoint.ipv6 === undefined ? [] : ipv6)]
 	return {
 		...bridge.attachment(network, endpoint),
-		onLink: subnets.flatMap(({ gateway }) => (gateway === undefined ? [] : alone(gateway))),
+		onLink: subnets.flatMap(({ gateway }) => (gateway === undefined ? [] : addressIn(gateway))),
 		routes: subnets.flatMap(halves),
 	}
 }
 
-/** An address as a network of one. */
-function alone(cidr: string): string {
+/** The address in a network, as a network of one. */
+function addressIn(cidr: string): string {
 	const address = parseCidr(cidr)
 	return formatCidr({ ...address, prefix: width(address.family) })
 }

@@ -110,7 +110,7 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 							['ip -6 neigh flush dev weft-vxlan nud permanent', /neighbour weft-vxlan fe80.* was gone/],
 							['bridge fdb del 02:77:bf:9b:25:a1 dev weft-vxlan', /forwarding weft-vxlan .* was gone/],
 							['ip link set weft-vxlan down', /link weft-vxlan was down/],
-							['ip link set weft-vxlan mtu 1300', /link weft-vxlan was with the mtu 1300 instead of 14/],
+							['ip link set weft-vxlan mtu 1300', /link weft-vxlan was with the MTU 1300 instead of 14/],
 							['ip link del weft-vxlan', /link weft-vxlan was gone/],
 						] as const)
 					: []),
@@ -145,6 +145,17 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 			assert.deepEqual(await kernel.differences(plan.filter(({ kind }) => kind !== 'element')), [])
 		} finally {
 			await kernel.remove(plan)
+		}
+	})
+
+	it('is refused where its device is a link of somebody else’s, which stays', async () => {
+		await run(['ip', 'link', 'add', 'weft-vxlan', 'type', 'bridge'])
+		try {
+			const plan = overlay.network(CASES['VXLAN over IPv4'])
+			await assert.rejects(kernel.ensure(plan), /link weft-vxlan: exists and is not a VXLAN device/)
+			assert.ok((await links()).includes('weft-vxlan'))
+		} finally {
+			await run(['ip', 'link', 'del', 'weft-vxlan'])
 		}
 	})
 

@@ -47,7 +47,11 @@ export class Rtnetlink {
 
 	/** Undefined where there is no link of that name. */
 	vxlan(name: string): Promise<(link.LinkInfo & vxlan.VxlanInfo) | undefined> {
-		return this.#linkAs(name, (answer) => ({ ...link.readLink(answer), ...vxlan.readVxlan(answer) }))
+		return this.#linkAs(name, (answer) => {
+			const found = link.readLink(answer)
+			// The same numbers mean something else of a link of another kind.
+			return found.kind === 'vxlan' ? { ...found, ...vxlan.readVxlan(answer) } : found
+		})
 	}
 
 	async #linkAs<T>(which: string | number, read: (message: Message) => T): Promise<T | undefined> {
