@@ -103,7 +103,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const sharedPorts = new SharedPorts(host)
 	const replicas = clustered && new Replicas(host, clustered.verbs, makerOf(docker), restoration.done, replicaLog(log))
 	const ofCluster = clustered === undefined || replicas === undefined ? [] : [clustered.networks, replicas]
-	const rounds = new Rounds([repairs, forgotten, ...ofCluster])
+	const rounds = new Rounds([repairs, forgotten, peering, ...ofCluster])
 	const server = buildServer({
 		network: networkDriver(host, () => repairs.firewallDue(), sharedPorts, peering),
 		ipam,

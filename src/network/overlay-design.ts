@@ -53,12 +53,22 @@ export async function designOverlay(host: Host, asked: Asked): Promise<OverlayNe
 
 /** One for all networks of this host, since some of what they have in the kernel is one for all of them. */
 export async function findUnderlay(host: Host): Promise<Underlay> {
+	const found = await seekUnderlay(host)
+	if (found === undefined) throw noUnderlay(host)
+	return found
+}
+
+/** Undefined while this host does not have its address. */
+export async function seekUnderlay(host: Host): Promise<Underlay | undefined> {
 	const { node, vxlanPort: port } = needCluster(host)
 	const { name, address } = node
 	const link = await host.facts.linkWith(parseIp(address))
 	const mtu = link === undefined ? undefined : (await host.facts.link(link))?.mtu
-	if (link === undefined || mtu === undefined) throw invalid(`WEFT_NODE_ADDRESS=${address} is no address of this host`)
-	return { node: name, address, link, mtu, port }
+	return link === undefined || mtu === undefined ? undefined : { node: name, address, link, mtu, port }
+}
+
+export function noUnderlay(host: Host): Error {
+	return invalid(`WEFT_NODE_ADDRESS=${needCluster(host).node.address} is no address of this host`)
 }
 
 /** A host to which this one does not send directly. */

@@ -11,7 +11,7 @@ import { isOverlay, type OverlayNetwork } from '../model/network.ts'
 import { modeOf } from '../modes/index.ts'
 import { CHOICE, type Host, put } from './host.ts'
 import { ownResources } from './networks.ts'
-import { findUnderlay, tellOf } from './overlay-design.ts'
+import { findUnderlay, noUnderlay, seekUnderlay, tellOf } from './overlay-design.ts'
 
 /** Milliseconds from a failure to the next attempt. */
 const PAUSE = 1000
@@ -66,6 +66,11 @@ export class Peering {
 		await this.#running
 	}
 
+	/** For what nobody told, as of a link with another MTU. */
+	lookAround(): void {
+		this.look()
+	}
+
 	/** Something may be different, of the cluster or of this host's networks. Beside everything else. */
 	look(): void {
 		if (this.#host.cluster === undefined) return
@@ -108,15 +113,17 @@ export class Peering {
 	async #become(id: string, isSuspect: boolean): Promise<void> {
 		const network = this.#host.store.get('network', '', id)
 		if (network?.settled !== true || !isOverlay(network)) return
-		const { remotes, borrowed, beyond } = await tellOf(this.#host, network)
+		// Its address may become another one while weftd runs, go to another link, or be away for a while.
+		const found = await seekUnderlay(this.#host)
+		const underlay = found ?? network.underlay
+		const { remotes, borrowed, beyond } = await tellOf(this.#host, { ...network, underlay })
 		for (const { node, way } of beyond) if (way !== undefined) this.#tellOf(node, id)
 		const lost = beyond.find(({ way }) => way === undefined)
-		// Of the default route it may become another one while weftd runs.
-		const isMoved = this.#host.cluster?.node.address !== network.underlay.address
-		const underlay = isMoved ? await findUnderlay(this.#host) : network.underlay
 		const next = { ...network, underlay, remotes, borrowed }
-		if (isDeepStrictEqual(next, network) && !isSuspect && lost === undefined) return
+		if (isDeepStrictEqual(next, network) && !isSuspect && lost === undefined && found !== undefined) return
 		await replace(this.#host, network, next)
+		// Until then the kernel refuses what is sent from there.
+		if (found === undefined) throw noUnderlay(this.#host)
 		const plan = modeOf(next).network(next)
 		await this.#host.kernel.ensure(plan.filter(({ kind }) => kind === 'element'))
 		await this.#host.kernel.repair(plan)

@@ -1,6 +1,6 @@
 /** Overlay networks on one host of a cluster: made with it, following what it tells, and holding on to that without it. */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { afterEach, describe, it } from 'node:test'
 import type { Neighbour } from '../../src/cluster/verbs.ts'
 import { isCode, WeftError } from '../../src/errors.ts'
 import { identity } from '../../src/kernel/resource.ts'
@@ -39,8 +39,16 @@ interface Member extends Bench {
 function member(store = new MemoryStore(), kernel = new FakeKernel(), node = SELF): Member {
 	const cluster = new FakeClusterVerbs(node)
 	kernel.addForeignLink('eth0', { mtu: 1500, state: { addresses: [`${node.address}/24`], routesLocalnet: false } })
-	return { ...bench(store, kernel, true, cluster), cluster }
+	const made = bench(store, kernel, true, cluster)
+	members.push(made)
+	return { ...made, cluster }
 }
+
+const members: Bench[] = []
+/** What a network still waits for would be tried again for ever. */
+afterEach(async () => {
+	for (const { peering } of members.splice(0)) await peering.close()
+})
 
 function overlays({ store }: Bench): OverlayNetwork[] {
 	return store.list('network', '').filter(isOverlay)
@@ -240,6 +248,20 @@ describe('an overlay network', () => {
 		host.kernel.before = () => undefined
 		await eventually(() => routes(host).length === 1)
 		assertWhole(host)
+		await host.peering.close()
+	})
+
+	it('follows the address of the underlay to another link, and its MTU', async () => {
+		const host = member()
+		await host.verbs.createNetwork(request())
+		host.peering.open()
+		const state = { addresses: [`${SELF.address}/24`], routesLocalnet: false }
+		host.kernel.loseLink('eth0')
+		host.kernel.addForeignLink('br0', { mtu: 1400, state })
+		host.peering.lookAround()
+		await eventually(() => overlays(host)[0]?.underlay.link === 'br0')
+		assert.equal(overlays(host)[0]?.underlay.mtu, 1400)
+		await eventually(() => planned(host).every((each) => host.kernel.has(each)))
 		await host.peering.close()
 	})
 
