@@ -112,6 +112,24 @@ onEngines('an overlay network survives', (engine) => {
 			})
 		}
 
+		it('an underlay that has its address only after weftd, and one that loses it for a while', async () => {
+			const address = ['addr', 'add', `${segmentAddress(1)}/24`, 'dev', 'eth1']
+			const take = () => host(1).exec(['ip', 'addr', 'del', `${segmentAddress(1)}/24`, 'dev', 'eth1'])
+			const comeBack = async (): Promise<void> => {
+				assert.ok(!(await pings(place('a'), addressB)))
+				await host(1).exec(['ip', ...address])
+				await eventually(() => pings(place('a'), addressB))
+				await assertTalking()
+			}
+			await host(1).stopWeftd()
+			await take()
+			await host(1).exec(['ip', 'link', 'del', 'weft-vxlan'])
+			await host(1).startWeftd()
+			await comeBack()
+			await take()
+			await comeBack()
+		})
+
 		it('a host cut off from the others and back', async () => {
 			await cluster.setPort(2, 'down')
 			assert.ok(!(await pings(place('a'), addressB)))
