@@ -136,7 +136,7 @@ export const MEANING: Record<Name, string> = {
 	WEFT_SOCKET: 'where Docker calls weft',
 	WEFT_ADMIN_SOCKET: 'where the command weft asks weftd',
 	WEFT_STATE_DIR: 'the directory of the state',
-	WEFT_DOCKER_HOST: 'where weftd asks Docker, and has networks made',
+	WEFT_DOCKER_HOST: 'where Docker is asked, and makes networks',
 	WEFT_SCOPE: 'global for networks of Swarm',
 	WEFT_POOLS: 'subnets for networks without --subnet',
 	WEFT_CLUSTER: 'endpoints of etcd; none: this host only',
