@@ -1,4 +1,7 @@
-/** What happens to every call before and after its route: read the body, wait for weft, answer errors, log one line. */
+/**
+ * What happens to every call before and after its route: read the body, wait for weft, answer errors, log one line. What
+ * need not wait calls `done`: an async hook is a few turns more of each call.
+ */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { invalid, messageOf, WeftError } from '../errors.ts'
 import type { Call } from '../metrics.ts'
@@ -8,8 +11,9 @@ export const CONTENT_TYPE = 'application/vnd.docker.plugins.v1.2+json'
 
 /** Every answer has Docker's type to the letter: fastify by itself would add a charset. */
 export function answerAsPlugin(server: FastifyInstance): void {
-	server.addHook('onRequest', async (_request, reply) => {
+	server.addHook('onRequest', (_request, reply, done) => {
 		reply.type(CONTENT_TYPE).serializer(JSON.stringify)
+		done()
 	})
 }
 
@@ -20,12 +24,14 @@ export function answerAsPlugin(server: FastifyInstance): void {
 export function acceptBodies(server: FastifyInstance): void {
 	server.removeAllContentTypeParsers()
 	server.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => done(null, text))
-	server.addHook('onRequest', async (request) => {
+	server.addHook('onRequest', (request, _reply, done) => {
 		delete request.raw.headers['content-type']
+		done()
 	})
-	server.addHook('preValidation', async (request) => {
+	server.addHook('preValidation', (request, _reply, done) => {
 		const { schema } = request.routeOptions
 		if (schema?.body !== undefined) request.body = parseBody(methodOf(request), request.body)
+		done()
 	})
 }
 
@@ -44,9 +50,14 @@ function parseBody(method: string, text: unknown): unknown {
 
 /** Calls that touch networks wait until they are restored, but not so long that dockerd, which waits for ever, hangs. */
 export function holdUntilReady(server: FastifyInstance, ready: () => Promise<void>, timeout: number): void {
-	server.addHook('preHandler', async (request) => {
+	let restored = false
+	server.addHook('preHandler', (request, _reply, done) => {
 		const { kind } = request.routeOptions.config
-		if (kind !== undefined && kind !== 'immediate') await within(ready(), timeout)
+		if (restored || kind === undefined || kind === 'immediate') return done()
+		within(ready(), timeout).then(() => {
+			restored = true
+			done()
+		}, done)
 	})
 }
 
@@ -92,7 +103,7 @@ export function answerErrors(server: FastifyInstance): void {
 }
 
 export function logCalls(server: FastifyInstance): void {
-	server.addHook('onResponse', async (request, reply) => {
+	server.addHook('onResponse', (request, reply, done) => {
 		const line = {
 			method: methodOf(request),
 			...idsOf(request.body),
@@ -101,14 +112,16 @@ export function logCalls(server: FastifyInstance): void {
 		}
 		if (request.routeOptions.config.kind === 'changing') request.log.info(line, 'call')
 		else request.log.debug(line, 'call')
+		done()
 	})
 }
 
 export function observeCalls(server: FastifyInstance, observe: (call: Call) => void): void {
-	server.addHook('onResponse', async (request, reply) => {
+	server.addHook('onResponse', (request, reply, done) => {
 		// Not the url of an unknown call: whoever makes them up would fill the memory.
 		const method = request.routeOptions.url?.slice(1) ?? 'unknown'
 		observe({ method, outcome: failures.get(request)?.code ?? 'ok', seconds: reply.elapsedTime / 1000 })
+		done()
 	})
 }
 
@@ -130,7 +143,8 @@ export function endConnectionsOnClose(server: FastifyInstance): void {
 	server.addHook('preClose', async () => {
 		closing = true
 	})
-	server.addHook('onSend', async (_request, reply) => {
+	server.addHook('onSend', (_request, reply, _payload, done) => {
 		if (closing) reply.header('connection', 'close')
+		done()
 	})
 }

@@ -57,6 +57,8 @@ export function buildServer(parts: ServerParts): FastifyInstance {
 		exposeHeadRoutes: false,
 		ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false, verbose: true } },
 		schemaErrorFormatter: (errors) => fieldError(errors),
+		// The lines of a call name its ids: a logger of its own would add nothing.
+		childLoggerFactory: (logger) => logger,
 		frameworkErrors: refuseBadUrl,
 		clientErrorHandler: refuseBrokenHttp,
 	})
