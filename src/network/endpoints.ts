@@ -1,4 +1,5 @@
 /** Endpoints are made, joined to a sandbox, left and deleted. The container's link exists between Join and Leave. */
+import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { WeftError } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
@@ -56,6 +57,8 @@ async function record(host: Host, network: Network, designed: Designed): Promise
 /** While dockerd is on its way from this call to Join, which tries again and tells what fails. */
 function prepare(host: Host, network: Network, endpoint: Endpoint): void {
 	const work = async () => {
+		// The answer goes out first.
+		await setImmediate()
 		// It may have been deleted by somebody who was waiting for its turn already.
 		if (host.store.get('endpoint', network.id, endpoint.id)?.link !== endpoint.link) return
 		await host.kernel.ensure(modeOf(network).attached(network, endpoint))
