@@ -2,7 +2,6 @@
  * The daemon, and the only place where implementations are constructed: opens the state, makes true what is stored, serves
  * Docker, and in the end stops serving while networks and containers stay as they are.
  */
-import { pino } from 'pino'
 import { NO_NAMES } from './admin/names.ts'
 import { buildScrapes } from './admin/scrapes.ts'
 import { buildAdmin } from './admin/server.ts'
@@ -30,6 +29,7 @@ import { TABLES } from './kernel/ruleset.ts'
 import { ServiceManager } from './kernel/service-manager.ts'
 import { Watch } from './kernel/watch.ts'
 import { listenOnPort, listenOnSocket } from './listen.ts'
+import { type Logger, openLog } from './log.ts'
 import { type Call, Metrics } from './metrics.ts'
 import { KeyedMutex } from './mutex.ts'
 import { DockerBridges } from './network/docker-bridges.ts'
@@ -46,11 +46,9 @@ import { SharedPorts } from './network/shared-ports.ts'
 import { forgottenLog, repairLog, replicaLog } from './repair-log.ts'
 import { LevelStore } from './store/level.ts'
 
-type Logger = pino.Logger
-
 /** Serves until `ended` says by what signal. @throws WeftError what keeps it from serving */
 export async function main(config: Config, ended: Promise<string>): Promise<void> {
-	const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime })
+	const log = openLog(config.logLevel)
 	const locked = await lockNetns()
 	if (!locked) log.warn('this kernel has no nfnetlink_queue: a second weftd in this network namespace is not noticed')
 	dropCapabilities(process.env).catch((error: unknown) =>

@@ -23,6 +23,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 	'directory.ts': [],
 	'listen.ts': ['directory.ts', 'settings.ts', 'errors.ts'],
 	'repair-log.ts': ['keeper.ts', 'metrics.ts', 'errors.ts'],
+	'log.ts': [],
 	'config.ts': ['settings.ts', 'ipam/pools.ts', 'model/', 'errors.ts'],
 	'settings.ts': ['ipam/pools.ts', 'model/'],
 	'help.ts': ['settings.ts', 'version.ts'],
