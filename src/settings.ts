@@ -153,10 +153,11 @@ export const MEANING: Record<Name, string> = {
 	WEFT_LOG_LEVEL: 'what is logged, as JSON lines on stdout',
 }
 
-/** As anybody may see it: of a secret only whether there is one. */
+/** As anybody may see it: of a secret only whether there is one, also of one in a setting that takes none, as it is refused. */
 export function shownValue(name: Name, value: string): string {
 	const setting: Setting = SETTINGS[name]
-	return setting.secret && value !== '' ? '***' : value
+	if (setting.secret) return value === '' ? '' : '***'
+	return value.replace(/\/\/.*@/s, '//***@').replace(/-----BEGIN .*/s, '***')
 }
 
 /** `--state-dir` for WEFT_STATE_DIR. */

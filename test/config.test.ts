@@ -239,6 +239,21 @@ test('all settings can be shown, a secret only as one', () => {
 	assert.equal(readConfig({}, []).shown.WEFT_CLUSTER_PASSWORD, '')
 })
 
+test('a secret where none belongs is refused, and not said', () => {
+	const key = '-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----'
+	for (const [name, text, shown] of [
+		['WEFT_CLUSTER', 'https://a:2379,https://root:hush@b:2379', 'https://***@b:2379'],
+		['WEFT_CLUSTER', 'https://root:hu/sh@b:2379', '***@b:2379'],
+		['WEFT_DOCKER_HOST', 'tcp://root:hush@docker:2375', 'tcp://***@docker:2375'],
+		['WEFT_CLUSTER_KEY', key, '***'],
+		['WEFT_CLUSTER_CA', `x${key}`, 'x***'],
+	] as const) {
+		const message = refusal({ [name]: text }, [])
+		assert.ok(message.startsWith(`${name}="`) && message.includes(shown), message)
+		assert.doesNotMatch(message, /hush|hu\/sh|MIGH/)
+	}
+})
+
 test('of pools, the part that is wrong is named, and why', () => {
 	const reasons: readonly [string, RegExp][] = [
 		['10.1.0.0/16:24,10.0.0.0/16:32', /; "10\.0\.0\.0\/16:32": the size must be a mask length from 16 to 31$/],
