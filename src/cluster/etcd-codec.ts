@@ -15,6 +15,13 @@ export function fieldsOf(value: unknown): Fields {
 /** What an etcd does not say. */
 export function alien(value: unknown): WeftError {
 	const text = typeof value === 'string' ? value : JSON.stringify(value)
+	// What etcd's embed/serve.go says, in plain text, before it looks at the login.
+	if (/CommonName of client/.test(text)) {
+		return new WeftError(
+			'system',
+			'with logins etcd takes no certificate with a CommonName: WEFT_CLUSTER_CERT has to be without',
+		)
+	}
 	return new WeftError('system', `this is not an answer of etcd 3.4 or newer: ${String(text).slice(0, 200)}`)
 }
 

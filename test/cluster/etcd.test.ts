@@ -212,6 +212,30 @@ test('with a login: whoever has it is let in, again when it has run out, and oth
 	}
 })
 
+test('with certificates and a login: a certificate with a CommonName is refused, and said to be, one without is taken', {
+	skip,
+}, async (t) => {
+	for (const [subject, isTaken] of [
+		['/CN=weft', false],
+		['/O=weft', true],
+	] as const) {
+		const files = await makeCertificates(t, '127.0.0.1', subject)
+		const [etcd] = await startEtcd(t, 1, { tls: files })
+		assert.ok(etcd)
+		await etcd.ctl('user', 'add', 'root:r')
+		await etcd.ctl('user', 'grant-role', 'root', 'root')
+		await etcd.ctl('auth', 'enable')
+		const options = { tls: await contents(files), login: { user: 'root', password: 'r' } }
+		const asked = client(t, [etcd.url], options).get('weft/a')
+		if (isTaken) assert.equal(await asked, undefined)
+		else
+			await assert.rejects(
+				asked,
+				(error) => isCode(error, 'system') && /no certificate with a CommonName/.test(error.message),
+			)
+	}
+})
+
 test('what is not an etcd is told of', async (t) => {
 	const server = createServer((_, response) => response.end('<html>hello</html>')).listen(0, '127.0.0.1')
 	await once(server, 'listening')

@@ -145,7 +145,11 @@ async function freePorts(count: number): Promise<number[]> {
 }
 
 /** An authority of its own, and a certificate of it for an address, good for a server and a client. */
-export async function makeCertificates(t: Scope, address = '127.0.0.1'): Promise<Certificates> {
+export async function makeCertificates(
+	t: Scope,
+	address = '127.0.0.1',
+	subject = '/CN=weft test',
+): Promise<Certificates> {
 	const directory = await mkdtemp(join(tmpdir(), 'weft-certs-'))
 	t.after(() => rm(directory, { recursive: true, force: true }))
 	const [ca, caKey, cert, key] = ['ca.pem', 'ca.key', 'cert.pem', 'cert.key'].map((name) => join(directory, name))
@@ -163,7 +167,7 @@ export async function makeCertificates(t: Scope, address = '127.0.0.1'): Promise
 	]
 	await run([...fresh, '-subj', '/CN=weft test authority', '-keyout', caKey, '-out', ca] as string[])
 	const uses = ['-addext', `subjectAltName=IP:${address}`, '-addext', 'extendedKeyUsage=serverAuth,clientAuth']
-	const signed = ['-CA', ca, '-CAkey', caKey, '-subj', '/CN=weft test', '-keyout', key, '-out', cert]
+	const signed = ['-CA', ca, '-CAkey', caKey, '-subj', subject, '-keyout', key, '-out', cert]
 	await run([...fresh, ...uses, ...signed] as string[])
 	return { ca, cert, key } as Certificates
 }
