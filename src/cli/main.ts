@@ -6,7 +6,7 @@ import { ip } from './addresses.ts'
 import { bundle } from './bundle.ts'
 import { AdminClient } from './client.ts'
 import type { Command } from './command.ts'
-import { completion } from './completion.ts'
+import { COMPLETE, completion, offersFor } from './completion.ts'
 import { diff } from './diff.ts'
 import { metadataFor, ownArguments } from './docker-plugin.ts'
 import { doctor } from './doctor.ts'
@@ -23,9 +23,7 @@ const OPTIONS = {
 	'admin-socket': { type: 'string' },
 } as const
 
-const LOOKS: readonly Command[] = [status, ls, inspect, ports, ip, diff, doctor, bundle, nodes, forget]
-const FLAGS = Object.keys(OPTIONS).map((name) => `--${name}`)
-const COMMANDS: readonly Command[] = [...LOOKS, completion(LOOKS, FLAGS)]
+const COMMANDS: readonly Command[] = [status, ls, inspect, ports, ip, diff, doctor, bundle, nodes, forget, completion]
 
 export interface Outcome {
 	readonly stdout: string
@@ -42,6 +40,7 @@ export async function main(
 	const metadata = metadataFor(args)
 	if (metadata !== undefined) return said(metadata)
 	try {
+		if (args[0] === COMPLETE) return said(await completed(ownArguments(program, args.slice(1)), socketOf))
 		return await answer(ownArguments(program, args), socketOf)
 	} catch (error) {
 		const code = isUsage(error) || isCode(error, 'invalid') ? 2 : 1
@@ -67,6 +66,15 @@ async function answer(args: readonly string[], socketOf: (flag: string | undefin
 	)
 	const stdout = values.json === true ? `${JSON.stringify(result.data, null, 2)}\n` : result.text
 	return { stdout, stderr: '', code: result.fine ? 0 : 1 }
+}
+
+function completed(line: readonly string[], socketOf: (flag: string | undefined) => string): Promise<string> {
+	return offersFor(
+		line,
+		COMMANDS,
+		OPTIONS,
+		(flag) => new AdminClient(socketOf(flag === undefined ? flag : String(flag))),
+	)
 }
 
 function wordsOf({ name }: Command): string[] {

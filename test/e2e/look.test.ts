@@ -13,6 +13,7 @@ import type {
 	Status,
 } from '../../src/admin/api.ts'
 import type { Outcome } from '../support/command.ts'
+import { isSince } from '../support/engine.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Host } from '../support/host.ts'
 import { readExposition, scrape } from '../support/prometheus.ts'
@@ -228,6 +229,7 @@ onEngines('the command line of Docker', (engine) => {
 		await symlink(WEFT, `${folder}/docker-weft`)
 		assert.match(await host.docker('--help'), /^ +weft\*? +.*Look at the networks of weft/m)
 		assert.match(await host.docker('weft', 'ls'), new RegExp(`^${id.slice(0, 12)} `, 'm'))
+		if (isSince(engine, 23)) assert.match(await host.docker('__complete', 'weft', 'inspect', 'n'), /^net\tbridge /m)
 		const refused = await host.attemptDocker('weft', 'inspect', 'nonsense')
 		assert.equal(refused.code, 1)
 		assert.match(refused.stderr, /weft has no network "nonsense"/)
@@ -239,6 +241,15 @@ onEngines('the command line of Docker', (engine) => {
 		assert.deepEqual(await read('ls'), [])
 		assert.deepEqual(await read('ports'), [])
 		await assertFootprint(host, clean)
+	})
+
+	it('exits with 2 when the command line makes no sense, and with 0 when it explains itself', async () => {
+		const codes = await Promise.all(
+			[['nonsense'], ['ls', 'x'], ['ls', '--all'], ['--help'], ['ls', '--help']].map(
+				async (words) => (await weft(...words)).code,
+			),
+		)
+		assert.deepEqual(codes, [2, 2, 2, 0, 0])
 	})
 
 	it('says that weftd does not run', async () => {
