@@ -173,6 +173,11 @@ export interface PoolView {
 	readonly pool: string
 	/** Where addresses are chosen; null: in all of the pool. */
 	readonly range: string | null
+	/**
+	 * Of a pool that hosts share, those of this host: the numbers are of what it has, and it claims more blocks as it needs
+	 * them. Null: the pool is this host's alone.
+	 */
+	readonly blocks: readonly string[] | null
 	/** Addresses that can be given. */
 	readonly size: number
 	readonly used: number

@@ -41,7 +41,7 @@ export function exposition({ counted, pools, calls, memory }: Exposed): string {
 		family(
 			'weft_pool_addresses',
 			'gauge',
-			'Addresses of a pool that can be given.',
+			'Addresses of a pool that can be given; of one that hosts share, in the blocks of this host.',
 			ofPools(({ size }) => size),
 		),
 		family(
@@ -53,7 +53,7 @@ export function exposition({ counted, pools, calls, memory }: Exposed): string {
 		family(
 			'weft_pool_free_addresses',
 			'gauge',
-			'Addresses left to be chosen.',
+			'Addresses left to be chosen, of those.',
 			ofPools(({ free }) => free),
 		),
 		family('weft_repairs_total', 'counter', 'Times that changes by others were put right.', [{ value: repairs.done }]),

@@ -1,6 +1,7 @@
 /** Records as the admin API shows them. Reads the store and changes nothing. */
 import { WeftError } from '../errors.ts'
-import { usageOf } from '../ipam/usage.ts'
+import { networkWith, reservedIn } from '../ipam/entered.ts'
+import { shareOf, usageOf } from '../ipam/usage.ts'
 import { plainAddress } from '../model/address.ts'
 import { type Endpoint, hasBridge, hasParent, type Network, type PublishedPort, type Subnet } from '../model/network.ts'
 import type { Pool } from '../model/pool.ts'
@@ -165,10 +166,18 @@ function portsOf(names: Names, { id, networkId, published }: Endpoint, shared: S
 }
 
 function poolView({ store }: Host, names: Names, pool: Pool, network: Network | undefined): PoolView {
-	const { size, used, free } = usageOf(pool, store.list('lease', pool.id))
+	const shared = networkWith(store, pool.id)
+	const blocks = store.list('block', pool.id).map(({ block }) => block)
+	const leases = store.list('lease', pool.id)
+	const lent = store.list('loan', pool.id).map(({ address }) => address)
+	const { size, used, free } =
+		shared === undefined
+			? usageOf(pool, leases)
+			: shareOf(pool, { blocks, leases, withheld: [...lent, ...reservedIn(shared)] })
 	return {
 		pool: pool.pool,
 		range: pool.range ?? null,
+		blocks: shared === undefined ? null : blocks,
 		size: Number(size),
 		used: Number(used),
 		free: Number(free),

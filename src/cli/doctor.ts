@@ -161,8 +161,9 @@ function poolsOf(pools: readonly PoolView[]): Check[] {
 	}))
 }
 
-/** Of a range only the end is seen, since its size is not told. */
-function isNearlyFull({ range, size, free }: PoolView): boolean {
+/** Of a range only the end is seen, since its size is not told; of a pool that hosts share none, as this one claims more of it. */
+function isNearlyFull({ range, blocks, size, free }: PoolView): boolean {
+	if (blocks !== null) return false
 	return range === null ? free * 10 < size : free === 0
 }
 

@@ -27,6 +27,7 @@ const STATUS: Status = {
 const POOL: PoolView = {
 	pool: '10.0.0.0/24',
 	range: null,
+	blocks: null,
 	size: 254,
 	used: 1,
 	free: 253,
@@ -111,6 +112,7 @@ describe('the doctor', () => {
 			POOL,
 			{ ...POOL, free: 25 },
 			{ ...POOL, range: '10.0.0.128/28', free: 1 },
+			{ ...POOL, blocks: ['10.0.0.0/26'], size: 63, free: 0 },
 			{ ...POOL, range: '10.0.0.128/28', free: 0, networkId: null, network: null },
 		]
 		assert.deepEqual(
