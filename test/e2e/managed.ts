@@ -35,3 +35,8 @@ export async function enablePlugin(host: Host, folder: string, ...settings: read
 	await host.docker('plugin', 'set', 'weft', STATE, ...settings)
 	await host.docker('plugin', 'enable', 'weft')
 }
+
+/** With the plugin as its driver and its IPAM driver. */
+export async function createManagedNetwork(host: Host, name: string, ...words: readonly string[]): Promise<void> {
+	await host.docker('network', 'create', '--driver', DRIVER, '--ipam-driver', DRIVER, ...words, name)
+}

@@ -1,21 +1,15 @@
 /** weft as a managed plugin: what `make plugin` builds, made, enabled, used, set, disabled and removed by Docker. */
 
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { run } from '../support/command.ts'
-import { OWN_ENGINE } from '../support/engine.ts'
 import { eventually } from '../support/eventually.ts'
-import { type Host, startHost } from '../support/host.ts'
+import type { Host } from '../support/host.ts'
 import { HOST_V4, OUTSIDE_V4 } from '../support/host-namespaces.ts'
 import { IMAGE } from '../support/image.ts'
-import { noRegistry, REGISTRY, startRegistry } from '../support/registry.ts'
-import { assertPings, converse, dial, inContainer, outsideOf, pings, serve } from '../support/traffic.ts'
+import { assertPings, dial, inContainer, outsideOf, pings, serve } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
-import { buildPlugin, builtPlugin, DRIVER, enablePlugin, STATE } from './managed.ts'
+import { builtPlugin, createManagedNetwork, enablePlugin } from './managed.ts'
 import { addressOf, onEngines, refused, startDockerHost, subnetOf } from './networks.ts'
 
 const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
@@ -35,9 +29,7 @@ onEngines('weft as a managed plugin', (engine) => {
 	})
 	after(() => host?.stop())
 
-	async function createNetwork(name: string, ...words: readonly string[]): Promise<void> {
-		await host.docker('network', 'create', '--driver', DRIVER, '--ipam-driver', DRIVER, ...words, name)
-	}
+	const createNetwork = (name: string, ...words: readonly string[]) => createManagedNetwork(host, name, ...words)
 
 	async function assertPublished(): Promise<void> {
 		const server = await serve(await inContainer(host, 'one'), 'tcp', 80)
@@ -66,6 +58,11 @@ onEngines('weft as a managed plugin', (engine) => {
 		await server.stop()
 		await host.docker('rm', '-f', 'open')
 		await host.docker('network', 'rm', 'ports')
+	})
+
+	it('is known to Docker by its name with the tag alone', async () => {
+		await refused(host, ['network', 'create', '--driver', 'weft', 'trap'], /could not resolve driver weft in registry/)
+		await refused(host, ['network', 'create', '--ipam-driver', 'weft', 'trap'], /weft/)
 	})
 
 	it('stays while it has networks, and they go on while it is disabled by force and enabled again', async () => {
@@ -132,77 +129,6 @@ onEngines('weft as a managed plugin', (engine) => {
 		await host.docker('plugin', 'disable', 'weft')
 		await host.exec(['sh', '-c', 'nft delete table inet weft; nft delete table bridge weft'])
 		await assertFootprint(host, clean)
-	})
-
-	it('goes, and another does not start with a setting that it does not accept, and says so in the log of dockerd', async () => {
 		await host.docker('plugin', 'rm', 'weft')
-		// Docker tries for half a minute from 26 on, and comes to the same end.
-		if (engine !== OWN_ENGINE) return
-		await host.docker('plugin', 'create', 'wrong', folder())
-		await host.docker('plugin', 'set', 'wrong', 'WEFT_POOLS=10.0.0.0')
-		await refused(host, ['plugin', 'enable', 'wrong'], /weft\.sock/)
-		assert.match(host.dockerd.log, /WEFT_POOLS=.*10\.0\.0\.0.* is not accepted/)
-	})
-})
-
-describe('weft as a managed plugin from a registry', { skip: noRegistry() }, () => {
-	const ref = (tag: string) => `${REGISTRY}/weft:${tag}`
-	let host: Host
-	let second: string
-
-	before(async () => {
-		host = await startHost({ weftd: false })
-		await startRegistry(host)
-		second = await mkdtemp(join(tmpdir(), 'weft-plugin-'))
-		await buildPlugin(second)
-		await push('1', folder())
-		await push('2', second)
-	})
-	after(async () => {
-		await host?.stop()
-		await rm(second, { recursive: true, force: true })
-	})
-
-	async function push(tag: string, from: string): Promise<void> {
-		await host.docker('plugin', 'create', ref(tag), from)
-		await host.docker('plugin', 'push', ref(tag))
-		await host.docker('plugin', 'rm', ref(tag))
-	}
-
-	/** What the registry has of it: digests of all that it consists of. */
-	function manifest(tag: string): Promise<string> {
-		const accept = 'Accept: application/vnd.docker.distribution.manifest.v2+json'
-		const url = `http://${REGISTRY}/v2/weft/manifests/${tag}`
-		return host.exec(['busybox', 'wget', '-q', '-O', '-', '--header', accept, url])
-	}
-
-	it('is the same, to the byte, each time that it is built, and has less than 130 MB', async () => {
-		assert.match(await manifest('1'), /"digest": *"sha256:/)
-		assert.equal(await manifest('1'), await manifest('2'))
-		assert.ok(Number.parseInt(await run(['du', '-s', '-BMB', folder()]), 10) < 130)
-	})
-
-	it('is installed with its settings, and upgraded under running containers', async () => {
-		const words = ['--alias', 'weft', '--grant-all-permissions']
-		await host.docker('plugin', 'install', ...words, ref('1'), STATE, 'WEFT_POOLS=10.99.0.0/16:24')
-		await host.docker('network', 'create', '--driver', DRIVER, '--ipam-driver', DRIVER, 'net')
-		await host.docker('run', '-d', '--name', 'one', '--net', 'net', '-p', '8080:80', IMAGE)
-		const server = await serve(await inContainer(host, 'one'), 'tcp', 80)
-		const conversation = await converse(outsideOf(host), HOST_V4, 8080)
-
-		await host.docker('plugin', 'disable', '-f', 'weft')
-		await host.docker('plugin', 'upgrade', '--skip-remote-check', '--grant-all-permissions', 'weft', ref('2'))
-		await conversation.echo('while there is no plugin')
-		await host.docker('plugin', 'enable', 'weft')
-		await conversation.echo('with the new one')
-		await conversation.stop()
-		assert.match(await host.docker('plugin', 'inspect', '-f', '{{.PluginReference}}', 'weft'), /:2$/)
-
-		await host.docker('run', '-d', '--name', 'two', '--net', 'net', IMAGE)
-		assert.match(await addressOf(host, 'two', 'net'), /^10\.99\.0\./)
-		await assertPings(await inContainer(host, 'two'), await addressOf(host, 'one', 'net'))
-		await server.stop()
-		await host.docker('rm', '-f', 'one', 'two')
-		await host.docker('network', 'rm', 'net')
 	})
 })

@@ -3,7 +3,7 @@
  * machine. Each host has besides, as eth0, the outside that every test host has; eth1 is the segment.
  */
 import type { Engine } from './engine.ts'
-import { type Etcd, startEtcd } from './etcd.ts'
+import { type Certificates, type Etcd, makeCertificates, startEtcd } from './etcd.ts'
 import { type Host, startHost } from './host.ts'
 import { loadImage } from './image.ts'
 import { openNetns } from './netns.ts'
@@ -15,16 +15,29 @@ export function segmentAddress(number: number): string {
 	return `192.0.2.${number}`
 }
 
+export interface ClusterOptions {
+	/** Start a weftd and a dockerd on each host; default true. */
+	readonly programs?: boolean
+	/** etcd has a certificate, and wants to see one; default false. */
+	readonly tls?: boolean
+}
+
 export interface ClusterHosts {
 	readonly hosts: readonly Host[]
 	readonly etcd: Etcd
+	/** By which etcd is known, and knows its clients; none without TLS. */
+	readonly certificates: Certificates | undefined
 	/** Sets a host's port of the switch up or down, the first being 1. */
 	setPort(number: number, state: 'up' | 'down'): Promise<void>
 	/** Ends all of it. */
 	stop(): Promise<void>
 }
 
-export async function startClusterHosts(size: number, engine: Engine): Promise<ClusterHosts> {
+export async function startClusterHosts(
+	size: number,
+	engine: Engine,
+	{ programs = true, tls = false }: ClusterOptions = {},
+): Promise<ClusterHosts> {
 	const endings: (() => Promise<void>)[] = []
 	const scope = { after: (work: () => Promise<void>) => void endings.push(work) }
 	const stop = async (): Promise<void> => {
@@ -36,7 +49,8 @@ export async function startClusterHosts(size: number, engine: Engine): Promise<C
 		await segment.run('ip', 'addr', 'add', `${ETCD_ADDRESS}/24`, 'dev', 'switch')
 		await segment.run('ip', 'link', 'set', 'switch', 'up')
 		const at = { enter: ['nsenter', `--net=${segment.path}`], address: ETCD_ADDRESS }
-		const [etcd] = await startEtcd(scope, 1, { at })
+		const certificates = tls ? await makeCertificates(scope, ETCD_ADDRESS) : undefined
+		const [etcd] = await startEtcd(scope, 1, certificates === undefined ? { at } : { at, tls: certificates })
 		if (etcd === undefined) throw new Error('there is no etcd')
 		const hosts: Host[] = []
 		for (let number = 1; number <= size; number++) {
@@ -50,11 +64,11 @@ export async function startClusterHosts(size: number, engine: Engine): Promise<C
 			await host.exec(['ip', 'addr', 'add', `${segmentAddress(number)}/24`, 'dev', 'eth1'])
 			await host.exec(['ip', 'link', 'set', 'eth1', 'up'])
 		}
-		await Promise.all(hosts.map(startPrograms))
+		if (programs) await Promise.all(hosts.map(startPrograms))
 		const setPort = async (number: number, state: string): Promise<void> => {
 			await segment.run('ip', 'link', 'set', `port${number}`, state)
 		}
-		return { hosts, etcd, setPort, stop }
+		return { hosts, etcd, certificates, setPort, stop }
 	} catch (error) {
 		await stop()
 		throw error
