@@ -113,8 +113,9 @@ function amissOfMtu({ mtu }: { readonly mtu: number }, wanted: { readonly mtu: n
 async function amissOfPair(rtnetlink: Rtnetlink, wanted: VethLink): Promise<string | undefined> {
 	const link = await rtnetlink.link(wanted.name)
 	if (link === undefined) return undefined
-	const master = rtnetlink.indexOf(wanted.master)
-	if (link.masterIndex === undefined || link.masterIndex !== master) return `not on ${wanted.master}`
+	const master = wanted.master === undefined ? undefined : rtnetlink.indexOf(wanted.master)
+	if (link.masterIndex !== master) return wanted.master === undefined ? 'on a bridge' : `not on ${wanted.master}`
+	if (wanted.master !== undefined && master === undefined) return `not on ${wanted.master}`
 	return link.up ? amissOfMtu(link, wanted) : 'down'
 }
 

@@ -9,6 +9,7 @@ import { NLM_F_EXCL, NLM_F_REPLACE } from './netlink/message.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { followParent } from './parent-mtu.ts'
 import type { HostPorts } from './ports.ts'
+import type { Premises } from './premises.ts'
 import { knownKind, onBridge, onParent, unlessGone, unlessThere } from './refusals.ts'
 import type {
 	Address,
@@ -20,6 +21,7 @@ import type {
 	HostPort,
 	LanLink,
 	Neighbour,
+	PassthruLink,
 	ProxyEntry,
 	Resource,
 	Route,
@@ -46,7 +48,7 @@ export interface Effect<R> {
 
 export type Effects = { readonly [K in Single['kind']]: Effect<Extract<Single, { kind: K }>> }
 
-export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Departures): Effects {
+export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Departures, premises: Premises): Effects {
 	/** The index of a link that must be there. */
 	const indexOf = (name: string): number => {
 		const index = rtnetlink.indexOf(name)
@@ -58,13 +60,14 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Depa
 		if (index !== undefined) return index
 		throw new WeftError('system', `the parent ${name} is not there`)
 	}
+	const setSysctl = (key: string, value: string) => writeSysctl(key, value, undefined, premises.visit)
 	/** What is on a link that is gone, is gone. */
 	const onLink = async (name: string, work: (index: number) => Promise<void>): Promise<void> => {
 		const index = rtnetlink.indexOf(name)
 		if (index !== undefined) await unlessGone(work(index))
 	}
 	/** Asked for first without the RTNL lock, since a link is often gone with something else already. */
-	const deleteOwn = async ({ name }: VethLink | LanLink | ShimLink): Promise<void> => {
+	const deleteOwn = async ({ name }: VethLink | PassthruLink | LanLink | ShimLink): Promise<void> => {
 		if (rtnetlink.indexOf(name) !== undefined) await departures.untilGone(name, unlessGone(rtnetlink.deleteLink(name)))
 	}
 	/** After a boot its name may have become that of a link of somebody else's. */
@@ -102,14 +105,25 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Depa
 		},
 		veth: {
 			ensure: async (link) => {
-				const master = indexOf(link.master)
+				const { master: bridge, ...pair } = link
+				const master = bridge === undefined ? {} : { master: indexOf(bridge) }
 				const index = rtnetlink.indexOf(link.name)
-				if (index === undefined) return unlessThere(onBridge(link.master, rtnetlink.addVeth({ ...link, master })))
+				if (index === undefined) return unlessThere(onBridge(bridge, rtnetlink.addVeth({ ...pair, ...master })))
 				// A spare pair, or one whose Join is repeated; the container's end may be in its sandbox by then.
-				await onBridge(link.master, rtnetlink.setLink({ index, master, mtu: link.mtu, up: true }))
+				await onBridge(bridge, rtnetlink.setLink({ index, ...master, mtu: link.mtu, up: true }))
 				const peer = rtnetlink.indexOf(link.peer)
 				if (peer !== undefined) await rtnetlink.setLink({ index: peer, mtu: link.mtu, mac: link.peerMac })
 				return false
+			},
+			remove: deleteOwn,
+		},
+		passthru: {
+			ensure: async (link: PassthruLink) => {
+				const master = indexOf(link.master)
+				const isNew = rtnetlink.indexOf(link.name) === undefined
+				if (isNew) await premises.addPassthru(link)
+				await rtnetlink.setLink({ index: indexOf(link.name), master, up: true })
+				return isNew
 			},
 			remove: deleteOwn,
 		},
@@ -212,11 +226,11 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Depa
 			ensure: async ({ key, value, undone }: Sysctl) => {
 				// A host without IPv6 (ipv6.disable=1) has none of its settings, and no IPv6 that they could tame.
 				if (key.startsWith('net/ipv6/') && !existsSync(`${PROC}/sys/net/ipv6/conf`)) return false
-				const changed = await writeSysctl(key, value)
+				const changed = await setSysctl(key, value)
 				return changed && undone !== undefined
 			},
 			remove: async ({ key, undone }) => {
-				if (undone !== undefined) await unlessGone(writeSysctl(key, undone))
+				if (undone !== undefined) await unlessGone(setSysctl(key, undone))
 			},
 		},
 		port: {

@@ -44,6 +44,11 @@ export class Firewall {
 		return same(this.#wanted.get(identity(element)), element)
 	}
 
+	/** Looks at nothing any more by itself. */
+	close(): void {
+		clearTimeout(this.#firstLook)
+	}
+
 	/** Makes the tables hold these elements and no others, whatever is there now. */
 	replace(elements: readonly Element[]): Promise<void> {
 		this.#wanted = new Map(elements.map((element) => [identity(element), element]))

@@ -12,6 +12,7 @@ import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { type Gate, passages } from './passage.ts'
 import { processAt } from './port-holder.ts'
 import type { HostPorts } from './ports.ts'
+import { ON_HOST, type Premises } from './premises.ts'
 import {
 	type Element,
 	type HostPort,
@@ -22,7 +23,7 @@ import {
 	type VethLink,
 } from './resource.ts'
 import { SETS } from './ruleset.ts'
-import { openOwnSockets, openSandboxes, Stir } from './sandboxes.ts'
+import { openSandboxes, Stir } from './sandboxes.ts'
 import { SparePairs } from './spare-pairs.ts'
 import type { Kernel, PortHolder, Sandbox, Sockets } from './verbs.ts'
 
@@ -35,14 +36,24 @@ export class LinuxKernel implements Kernel {
 	readonly #spares: SparePairs
 	readonly #stir = new Stir()
 	readonly #effects: Effects
+	readonly #premises: Premises
 
-	constructor(rtnetlink: Rtnetlink, firewall: Firewall, ports: HostPorts, flows: Flows, departures: Departures) {
+	/** All of them of one namespace, which `premises` tells of. */
+	constructor(
+		rtnetlink: Rtnetlink,
+		firewall: Firewall,
+		ports: HostPorts,
+		flows: Flows,
+		departures: Departures,
+		premises = ON_HOST,
+	) {
 		this.#rtnetlink = rtnetlink
 		this.#firewall = firewall
 		this.#ports = ports
 		this.#flows = flows
 		this.#spares = new SparePairs(rtnetlink)
-		this.#effects = effects(rtnetlink, ports, departures)
+		this.#effects = effects(rtnetlink, ports, departures, premises)
+		this.#premises = premises
 	}
 
 	async ensure(resources: readonly Resource[]): Promise<void> {
@@ -90,10 +101,11 @@ export class LinuxKernel implements Kernel {
 	/** A pair is never made again at start, since its other end went with the sandbox; but its bridge may be a new one. */
 	async #reattach(veth: VethLink, links: ReadonlyMap<string, LinkInfo>): Promise<void> {
 		const link = links.get(veth.name)
-		const master = this.#rtnetlink.indexOf(veth.master)
-		if (link === undefined || master === undefined) return
+		const master = veth.master === undefined ? undefined : this.#rtnetlink.indexOf(veth.master)
+		if (link === undefined || (veth.master !== undefined && master === undefined)) return
 		if (link.masterIndex === master && link.up && link.mtu === veth.mtu) return
-		await this.#rtnetlink.setLink({ index: link.index, master, mtu: veth.mtu, up: true })
+		const change = { index: link.index, mtu: veth.mtu, up: true }
+		await this.#rtnetlink.setLink(master === undefined ? change : { ...change, master })
 	}
 
 	async repair(resources: readonly Resource[]): Promise<readonly string[]> {
@@ -136,6 +148,7 @@ export class LinuxKernel implements Kernel {
 				return this.#ports.has(resource)
 			case 'bridge':
 			case 'veth':
+			case 'passthru':
 			case 'lan':
 			case 'vlan':
 			case 'shim':
@@ -171,7 +184,7 @@ export class LinuxKernel implements Kernel {
 	}
 
 	openOwnSockets(): Sockets {
-		return openOwnSockets()
+		return this.#premises.openSockets()
 	}
 
 	stirred(): boolean {
@@ -180,7 +193,7 @@ export class LinuxKernel implements Kernel {
 
 	async holderOf(port: HostPort): Promise<PortHolder | undefined> {
 		const owner = this.#ports.ownerOf(port)
-		return owner === undefined ? processAt(port) : { owner }
+		return owner === undefined ? processAt(port, this.#premises.lists) : { owner }
 	}
 
 	async forgetFlows(change: PortChange): Promise<void> {

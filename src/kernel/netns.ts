@@ -5,6 +5,17 @@ import { setNetns } from './ffi.ts'
 
 const OWN = '/proc/thread-self/ns/net'
 
+/** Runs work in a namespace, on the calling thread: see withNetns. */
+export type Visit = <T>(work: () => T) => T
+
+/** Goes nowhere. */
+export const HERE: Visit = (work) => work()
+
+/** To the namespace that a descriptor of this process refers to. */
+export function visitor(namespace: number): Visit {
+	return (work) => withNetns(`/proc/self/fd/${namespace}`, work)
+}
+
 /**
  * Runs `work` on this thread in the namespace at `path`, such as /proc/1234/ns/net. It must be synchronous: other work
  * of this thread would find itself abroad, and calls on the thread pool never leave home.

@@ -7,6 +7,7 @@ import type { NftRunner } from './firewall.ts'
 import type { Nftables, NftContext } from './libnftables.ts'
 import { NETLINK_NETFILTER } from './netlink/nftables.ts'
 import { netlinkPorts } from './netlink/ports.ts'
+import type { Visit } from './netns.ts'
 
 /**
  * Characters that were sent and printed, from which on memory is given back: libnftables takes some hundred megabytes for the
@@ -99,6 +100,16 @@ export async function filtersBridges(run: NftRunner): Promise<boolean> {
 		return true
 	} catch {
 		return false
+	}
+}
+
+/** Once, in another network namespace. @throws WeftError as Nft.open and Nft.run do */
+export async function runNftIn(visit: Visit, commands: string): Promise<string> {
+	const nft = visit(() => Nft.open())
+	try {
+		return await nft.run(commands)
+	} finally {
+		nft.close()
 	}
 }
 

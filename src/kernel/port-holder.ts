@@ -24,12 +24,12 @@ const TCP_LISTEN = '0A'
 /** Where the addresses of IPv4 lie in those of IPv6. */
 const MAPPED = 0xffff00000000n
 
-/** Undefined where none can be seen: it is gone by now, has another view of processes, or the protocol is not listed. */
-export async function processAt(wanted: HostPort): Promise<Process | undefined> {
+/** `lists` is the folder of its namespace's lists of sockets. Undefined where none can be seen: it is gone by now, has another view of processes, or the protocol is not listed. */
+export async function processAt(wanted: HostPort, lists = '/proc/net'): Promise<Process | undefined> {
 	const ip = parseIp(wanted.address)
 	// A socket of IPv6 may serve IPv4 as well, but not the other way round.
 	const tables = ip.family === 4 ? [wanted.protocol, `${wanted.protocol}6`] : [`${wanted.protocol}6`]
-	const texts = await Promise.all(tables.map((table) => readFile(`/proc/net/${table}`, 'utf8').catch(() => '')))
+	const texts = await Promise.all(tables.map((table) => readFile(`${lists}/${table}`, 'utf8').catch(() => '')))
 	const inTheWay = texts.flatMap(readSockets).filter((socket) => socket.port === wanted.port && meet(socket.ip, ip))
 	const [first] = inTheWay.sort((a, b) => Number(b.listening) - Number(a.listening))
 	return first === undefined ? undefined : processWith(first.inode)

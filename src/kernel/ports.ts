@@ -5,6 +5,7 @@
 import { isErrno, WeftError, within } from '../errors.ts'
 import { parseIp } from '../model/address.ts'
 import { closeFd } from './ffi.ts'
+import { HERE, type Visit } from './netns.ts'
 import { bindHostPort } from './port-socket.ts'
 import { type HostPort, identity } from './resource.ts'
 
@@ -16,6 +17,12 @@ interface Held {
 
 export class HostPorts {
 	readonly #held = new Map<string, Held>()
+	readonly #visit: Visit
+
+	/** `visit` leads to the namespace whose ports these are. */
+	constructor(visit: Visit = HERE) {
+		this.#visit = visit
+	}
 
 	has(port: HostPort): boolean {
 		return this.#held.get(identity(port))?.port.owner === port.owner
@@ -43,9 +50,13 @@ export class HostPorts {
 		if (held.fd !== undefined) closeFd(held.fd)
 	}
 
+	releaseAll(): void {
+		for (const { port } of [...this.#held.values()]) this.release(port)
+	}
+
 	#bind(port: HostPort): number | undefined {
 		try {
-			return bindHostPort(port.protocol, parseIp(port.address), port.port)
+			return this.#visit(() => bindHostPort(port.protocol, parseIp(port.address), port.port))
 		} catch (error) {
 			if (!isErrno(error, 'EPROTONOSUPPORT', 'ESOCKTNOSUPPORT')) throw error
 			if (this.ownerOf(port) !== undefined)

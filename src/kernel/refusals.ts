@@ -3,11 +3,13 @@ import { isErrno, WeftError } from '../errors.ts'
 import type { Sort } from './resource.ts'
 
 /** Of a link that cannot have ports the kernel says no more than that this is not supported. */
-export async function onBridge(name: string, work: Promise<void>): Promise<void> {
+export async function onBridge(name: string | undefined, work: Promise<void>): Promise<void> {
 	try {
 		await work
 	} catch (error) {
-		throw isErrno(error, 'EOPNOTSUPP') ? new WeftError('in-use', `${name} is not a bridge`, { cause: error }) : error
+		throw name !== undefined && isErrno(error, 'EOPNOTSUPP')
+			? new WeftError('in-use', `${name} is not a bridge`, { cause: error })
+			: error
 	}
 }
 

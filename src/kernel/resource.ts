@@ -22,15 +22,25 @@ export interface BridgeLink {
 	readonly kept?: true
 }
 
-/** A veth pair whose host end is a port of `master`. Docker moves `peer` into the container. */
+/** A veth pair whose host end is a port of `master`, or of nothing. Docker moves `peer` into the container. */
 export interface VethLink {
 	readonly kind: 'veth'
 	readonly name: string
 	readonly peer: string
 	readonly peerMac: string
-	readonly master: string
+	readonly master?: string
 	/** Bytes, on both ends. */
 	readonly mtu: number
+}
+
+/**
+ * A macvlan that takes all that comes to a link of the host, in the namespace of a container and by the name that the link has
+ * on the host; up, and a port of `master`. It goes with the link.
+ */
+export interface PassthruLink {
+	readonly kind: 'passthru'
+	readonly name: string
+	readonly master: string
 }
 
 /** How a link shares its parent with others: by a MAC address of its own, or by its addresses under that of the parent. */
@@ -181,6 +191,7 @@ export interface PortChange {
 export type Resource =
 	| BridgeLink
 	| VethLink
+	| PassthruLink
 	| LanLink
 	| VlanLink
 	| ShimLink
@@ -202,6 +213,7 @@ export function identity(resource: Resource): string {
 	switch (resource.kind) {
 		case 'bridge':
 		case 'veth':
+		case 'passthru':
 		case 'lan':
 		case 'vlan':
 		case 'shim':

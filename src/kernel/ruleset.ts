@@ -21,13 +21,19 @@ export function renderTables(elements: readonly Element[], tables = TABLES): str
 	return tables.map(renderTable).join('') + renderElements('add', elements)
 }
 
-function renderTable({ name, sets, chains }: Table): string {
+function renderTable(table: Table): string {
+	const { name, sets, chains } = table
 	const rendered = Object.entries(sets).map(([set, { comment, key, value }]) => {
 		const kind = value === undefined ? 'set' : 'map'
 		return `\t${kind} ${set} {\n\t\t${renderType(key, value)}\n\t\tcomment "${comment}"\n\t}\n`
 	})
+	return `${renderNoTables([table])}table ${name} {\n${rendered.join('\n')}${chains}}\n`
+}
+
+/** Takes them away, also where there are none. */
+export function renderNoTables(tables = TABLES): string {
 	// Deleting what is not there is an error; adding what is there is not.
-	return `table ${name}\ndelete table ${name}\ntable ${name} {\n${rendered.join('\n')}${chains}}\n`
+	return tables.map(({ name }) => `table ${name}\ndelete table ${name}\n`).join('')
 }
 
 /** nft's, whose sets say with a flag that elements are of networks. */

@@ -3,11 +3,9 @@ import { isErrno } from '../errors.ts'
 import { parseCidr } from '../model/address.ts'
 import { OWN_LOOPBACK6, renderLoopbacks, renderNone, type SharedLoopbacks } from './loopback-table.ts'
 import { Rtnetlink } from './netlink/rtnetlink.ts'
-import { Nft } from './nftables.ts'
+import type { Visit } from './netns.ts'
+import { runNftIn } from './nftables.ts'
 import { setSysctl } from './sysctl.ts'
-
-/** Runs work in the namespace, on the calling thread: see withNetns. */
-type Visit = <T>(work: () => T) => T
 
 /** One call at a time. */
 export class SandboxLoopback {
@@ -43,12 +41,7 @@ export class SandboxLoopback {
 	}
 
 	async #run(commands: string): Promise<void> {
-		const nft = this.#visit(() => Nft.open())
-		try {
-			await nft.run(commands)
-		} finally {
-			nft.close()
-		}
+		await runNftIn(this.#visit, commands)
 	}
 
 	async #begin(text: string, shared: SharedLoopbacks): Promise<boolean> {

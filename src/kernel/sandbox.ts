@@ -13,7 +13,7 @@ import type { SharedLoopbacks } from './loopback-table.ts'
 import type { Message } from './netlink/message.ts'
 import { getListeners, type Listener, NETLINK_SOCK_DIAG, readListener } from './netlink/sock-diag.ts'
 import { NetlinkSocket } from './netlink/socket.ts'
-import { withNetns } from './netns.ts'
+import { type Visit, visitor } from './netns.ts'
 import { SandboxLoopback } from './sandbox-loopback.ts'
 
 /** SCTP has no count, but a list, which there is only where the kernel has been asked for such a socket. */
@@ -36,6 +36,7 @@ export class SandboxSockets {
 	/** The index there of the link by which it was found. */
 	readonly link: number
 	readonly #namespace: number
+	readonly #visit: Visit
 	readonly #diag = new NetlinkSocket(NETLINK_SOCK_DIAG)
 	readonly #loopback: SandboxLoopback
 	/** Descriptors of the counts, those that there are. */
@@ -47,7 +48,8 @@ export class SandboxSockets {
 	constructor(namespace: number, link: number, name: string) {
 		this.#namespace = moveUp(namespace)
 		this.link = link
-		this.#loopback = new SandboxLoopback((work) => this.#visit(work), link, name)
+		this.#visit = visitor(this.#namespace)
+		this.#loopback = new SandboxLoopback(this.#visit, link, name)
 		try {
 			this.#visit(() => this.#diag.open())
 		} catch (error) {
@@ -126,10 +128,6 @@ export class SandboxSockets {
 		const done = this.#underWay.then(work)
 		this.#underWay = done.catch(() => undefined)
 		return done
-	}
-
-	#visit<T>(work: () => T): T {
-		return withNetns(`/proc/self/fd/${this.#namespace}`, work)
 	}
 }
 

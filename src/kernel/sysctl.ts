@@ -1,9 +1,10 @@
-/** Kernel settings under /proc/sys, read and written as text. Of the calling thread's network namespace. */
+/** Kernel settings under /proc/sys, read and written as text. Of the calling thread's network namespace, or of one that is visited. */
 import { closeSync, openSync, readFileSync, write, writeFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { invalid, messageOf, WeftError } from '../errors.ts'
 import { KeyedMutex } from '../mutex.ts'
 import { PROC } from './host-files.ts'
+import { HERE, type Visit } from './netns.ts'
 
 const ROOT = `${PROC}/sys`
 
@@ -28,13 +29,14 @@ export function readSysctl(key: string, root = ROOT): string {
 
 /**
  * Writes only another value, and answers whether it had to: some keys act on every write, whatever it says. The write
- * itself runs on the thread pool, because for some keys it waits for the RTNL lock. One write of a key at a time.
+ * itself runs on the thread pool, because for some keys it waits for the RTNL lock. One write of a key at a time. The file
+ * is of the namespace in which it was opened.
  */
-export async function writeSysctl(key: string, value: string, root = ROOT): Promise<boolean> {
+export async function writeSysctl(key: string, value: string, root = ROOT, visit: Visit = HERE): Promise<boolean> {
 	const path = pathOf(key, root)
 	return writes.run(path, async () => {
 		try {
-			return await writeOther(path, value)
+			return await writeOther(path, value, visit)
 		} catch (error) {
 			throw refused(`set ${key} to ${value}`, error)
 		}
@@ -50,9 +52,9 @@ export function setSysctl(key: string, value: string, root = ROOT): void {
 	}
 }
 
-async function writeOther(path: string, value: string): Promise<boolean> {
-	if (readFileSync(path, 'utf8').trimEnd() === value) return false
-	const fd = openSync(path, 'w')
+async function writeOther(path: string, value: string, visit: Visit): Promise<boolean> {
+	const fd = visit(() => (readFileSync(path, 'utf8').trimEnd() === value ? undefined : openSync(path, 'w')))
+	if (fd === undefined) return false
 	try {
 		await writeLater(fd, value)
 	} finally {

@@ -83,5 +83,15 @@ export interface Kernel {
 	renewTables(): Promise<void>
 }
 
+/** What is done for containers where what they listen on is to be: on this host, or with another container. */
+export type OwnerKernel = Pick<Kernel, 'ensure' | 'remove' | 'holderOf' | 'forgetFlows' | 'openOwnSockets'>
+
+/** The same in the network namespace of a container, which is held until it is closed. What was made there stays. */
+export interface ContainerKernel extends OwnerKernel, Pick<Kernel, 'restore'> {
+	/** Takes weft's tables away, also where there are none. */
+	removeTables(): Promise<void>
+	close(): Promise<void>
+}
+
 /** The owner of a port that weft holds, or somebody else's process. */
 export type PortHolder = { readonly owner: string } | Process

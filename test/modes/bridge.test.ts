@@ -160,7 +160,7 @@ function wholePlan(network: BridgeNetwork, endpoint: Endpoint): Resource[] {
 
 /** The links that must be there before a resource. */
 function needs(resource: Resource): string[] {
-	if (resource.kind === 'veth') return [resource.master]
+	if (resource.kind === 'veth') return resource.master === undefined ? [] : [resource.master]
 	if (resource.kind === 'sysctl') return (/\/conf\/(weft\w+|mine|br0)\//.exec(resource.key) ?? []).slice(1)
 	return 'link' in resource ? [resource.link] : []
 }

@@ -18,7 +18,7 @@ import {
 	type VethLink,
 } from '../../src/kernel/resource.ts'
 import { renderElements } from '../../src/kernel/ruleset.ts'
-import type { Kernel, Listener, PortHolder, Sandbox, Sockets } from '../../src/kernel/verbs.ts'
+import type { ContainerKernel, Kernel, Listener, PortHolder, Sandbox, Sockets } from '../../src/kernel/verbs.ts'
 import { formatIp, type Ip, parseCidr, parseIp } from '../../src/model/address.ts'
 import { peerName } from '../../src/model/names.ts'
 
@@ -218,7 +218,8 @@ export class FakeKernel implements Kernel {
 
 	masterOf(link: string): string | undefined {
 		const there = this.#there.get(`link ${link}`)
-		return there?.kind === 'veth' && this.hasLink(there.master) ? there.master : undefined
+		const master = there?.kind === 'veth' ? there.master : undefined
+		return master !== undefined && this.hasLink(master) ? master : undefined
 	}
 
 	targetOf(set: string, key: string): string | undefined {
@@ -371,7 +372,7 @@ export class FakeKernel implements Kernel {
 
 	async #reattach(veth: VethLink): Promise<void> {
 		await turn()
-		if (!this.hasLink(veth.name) || !this.hasLink(veth.master)) return
+		if (!this.hasLink(veth.name) || (veth.master !== undefined && !this.hasLink(veth.master))) return
 		this.before('ensure', identity(veth))
 		this.#there.set(identity(veth), veth)
 	}
@@ -403,6 +404,11 @@ export class FakeKernel implements Kernel {
 		}
 	}
 
+	/** A link of the host that a container's namespace has under the same name. */
+	protected needLower(name: string): void {
+		throw new WeftError('system', `${name} is a link of this host itself`)
+	}
+
 	/** True where something was made that has to be undone after a failure. */
 	#make(resource: Single): boolean {
 		switch (resource.kind) {
@@ -412,6 +418,7 @@ export class FakeKernel implements Kernel {
 				return this.#hold(resource)
 			case 'bridge':
 			case 'veth':
+			case 'passthru':
 			case 'lan':
 			case 'vlan':
 			case 'shim':
@@ -447,7 +454,8 @@ export class FakeKernel implements Kernel {
 		if ('parent' in link && !this.hasLink(link.parent)) {
 			throw new WeftError('system', `the parent ${link.parent} is not there`)
 		}
-		if (link.kind === 'veth') this.#need(link.master)
+		if ((link.kind === 'veth' || link.kind === 'passthru') && link.master !== undefined) this.#need(link.master)
+		if (link.kind === 'passthru') this.needLower(link.name)
 		if (link.kind === 'vxlan' && !this.has(link)) this.#forget(link)
 		if (this.link(link.name)?.kind === link.kind) {
 			this.#down.delete(link.name)
@@ -497,6 +505,27 @@ export class FakeKernel implements Kernel {
 		for (const some of [this.#there, this.#away]) {
 			for (const [id, each] of some) if (lowerOf(each) === there.name) some.delete(id)
 		}
+	}
+}
+
+/** The kernel in the namespace of a container on a host. */
+export class FakeContainerKernel extends FakeKernel implements ContainerKernel {
+	isClosed = false
+	readonly #host: FakeKernel
+
+	constructor(host: FakeKernel) {
+		super()
+		this.#host = host
+	}
+
+	async removeTables(): Promise<void> {}
+
+	async close(): Promise<void> {
+		this.isClosed = true
+	}
+
+	protected override needLower(name: string): void {
+		if (!this.#host.hasLink(name)) throw new WeftError('system', `link ${name}: No such device`)
 	}
 }
 

@@ -39,6 +39,7 @@ const IFLA_PROTINFO = 12
 export const IFLA_LINKINFO = 18
 const IFLA_STATS64 = 23
 const IFLA_GROUP = 27
+export const IFLA_NET_NS_FD = 28
 const IFLA_EXT_MASK = 29
 const IFLA_LINK_NETNSID = 37
 const IFLA_NEW_NETNSID = 45

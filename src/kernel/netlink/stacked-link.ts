@@ -1,7 +1,7 @@
 /** Links that sit on another one, their parent, and dummies to be one: the bodies of their requests. Pure; see linux/if_link.h. */
 import { parseMac } from '../../model/address.ts'
 import type { IpvlanFlag, IpvlanMode, MacvlanMode } from '../../model/options.ts'
-import { created, IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINK, IFLA_MTU } from './link.ts'
+import { created, IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINK, IFLA_MTU, IFLA_NET_NS_FD } from './link.ts'
 import { bytes, type Request, text, u16, u32 } from './message.ts'
 
 const IFLA_MACVLAN_MODE = 1
@@ -24,7 +24,10 @@ interface NewStacked {
 
 export interface NewMacvlan extends NewStacked {
 	readonly mode: MacvlanMode
-	readonly mac: string
+	/** Absent: the parent's, as of `passthru`. */
+	readonly mac?: string
+	/** A descriptor of the network namespace that it is to be in; absent: that of its parent. */
+	readonly namespace?: number
 }
 
 export interface NewIpvlan extends NewStacked {
@@ -38,8 +41,10 @@ export interface NewVlan extends NewStacked {
 }
 
 export function newMacvlan(link: NewMacvlan): Request {
-	const mac = bytes(IFLA_ADDRESS, parseMac(link.mac))
-	return stacked('macvlan', link, [u32(IFLA_MACVLAN_MODE, MACVLAN_MODES[link.mode])], mac)
+	const { mode, mac, namespace } = link
+	const address = mac === undefined ? [] : [bytes(IFLA_ADDRESS, parseMac(mac))]
+	const place = namespace === undefined ? [] : [u32(IFLA_NET_NS_FD, namespace)]
+	return stacked('macvlan', link, [u32(IFLA_MACVLAN_MODE, MACVLAN_MODES[mode])], ...address, ...place)
 }
 
 /** It has its parent's MAC, as all on that parent. */

@@ -33,6 +33,16 @@ test('a macvlan is on its parent, with its mode and MAC, and down', () => {
 	}
 })
 
+test('a macvlan may be made in another network namespace, with the MAC of its parent', () => {
+	const link = { name: 'wv1', parent: 7, mode: 'passthru', up: false, namespace: 9 } as const
+	const place = '0800 1c00 09000000'
+	const kind = ['1c00 1280', '0c00 0100 6d6163766c616e00', '0c00 0280 0800 0100 08000000']
+	assert.equal(
+		newMacvlan(link).body.toString('hex'),
+		hex(DOWN, '0800 0300 77763100 0800 0500 07000000', place, ...kind),
+	)
+})
+
 test('an ipvlan has a mode and a flag, and no MAC', () => {
 	const link = { name: 'wv1', parent: 7, mode: 'l2', flag: 'bridge', up: false } as const
 	const front = hex(DOWN, '0800 0300 77763100 0800 0500 07000000', '2400 1280', '0b00 0100 6970766c616e00 00')
