@@ -56,12 +56,27 @@ export class DockerClient {
 		}
 	}
 
+	/**
+	 * Calls `heard` when the answer to GET begins, and with each part of it, which may come for as long as dockerd lives. Returns
+	 * when it is over. @throws WeftError `system` where nobody listens, or Docker refuses
+	 */
+	async follow(path: string, heard: () => void, ending: AbortSignal): Promise<void> {
+		const signal = AbortSignal.any([this.#ending.signal, ending])
+		try {
+			await this.#fetch(path, signal, undefined, heard)
+		} catch (error) {
+			if (ending.aborted) return
+			throw new WeftError('system', `Docker at ${this.#host} tells no more: ${messageOf(error)}`, { cause: error })
+		}
+	}
+
 	/** Whatever is being asked fails. */
 	close(): void {
 		this.#ending.abort()
 	}
 
-	#fetch(path: string, signal: AbortSignal, body?: string): Promise<string> {
+	/** With `heard` the answer is not kept. */
+	#fetch(path: string, signal: AbortSignal, body?: string, heard?: () => void): Promise<string> {
 		// Docker refuses some hosts' names in the header; any is good for a socket.
 		const typed = body === undefined ? {} : { 'content-type': 'application/json' }
 		const headers = { host: 'docker', ...typed }
@@ -71,7 +86,9 @@ export class DockerClient {
 			const call = request(options, (response) => {
 				const chunks: Buffer[] = []
 				let length = 0
+				if (response.statusCode === 200) heard?.()
 				response.on('data', (chunk: Buffer) => {
+					if (heard !== undefined && response.statusCode === 200) return heard()
 					length += chunk.length
 					if (length > LARGEST_ANSWER) call.destroy(new Error(`more than ${LARGEST_ANSWER} bytes`))
 					else chunks.push(chunk)

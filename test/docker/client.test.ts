@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { it, type TestContext } from 'node:test'
 import { DockerClient } from '../../src/docker/client.ts'
 import { makeNetwork } from '../../src/docker/networks.ts'
+import { eventually } from '../support/eventually.ts'
 
 let number = 0
 
@@ -137,4 +138,39 @@ it('a question of a person’s does not wait for a Docker that hangs', async (t)
 	})
 	await assert.rejects(docker.get('/hangs', 20), /Docker at unix:.* gives no answer: .*(abort|timeout)/)
 	assert.deepEqual(await docker.get('/answered', 10_000), [])
+})
+
+it('hears of what happens for as long as Docker tells, or somebody wants to hear', async (t) => {
+	let tell = (_line: string) => undefined as unknown
+	let asked = 0
+	const docker = await dockerAt(t, (_, response) => {
+		asked++
+		response.writeHead(200)
+		response.flushHeaders()
+		tell = (line) => (line === '' ? response.end() : response.write(line))
+	})
+	let heard = 0
+	const hear = (ending = new AbortController().signal) => docker.follow('/events', () => heard++, ending)
+	const until = (count: number) => eventually(() => heard === count, { what: () => `${count} times and not ${heard}` })
+	const over = hear()
+	await until(1)
+	tell('{}\n')
+	await until(2)
+	tell('')
+	await over
+	const ending = new AbortController()
+	const ended = hear(ending.signal)
+	await until(3)
+	ending.abort()
+	await ended
+	const broken = hear()
+	await until(4)
+	docker.close()
+	await assert.rejects(broken, /^WeftError: Docker at unix:.* tells no more: /)
+	const refusing = await dockerAt(t, (_, response) => response.writeHead(403).end('not you\n'))
+	await assert.rejects(
+		refusing.follow('/events', () => heard++, new AbortController().signal),
+		/tells no more: 403 not you$/,
+	)
+	assert.deepEqual([heard, asked], [4, 3])
 })
