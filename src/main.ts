@@ -10,11 +10,13 @@ import type { Clustered } from './clustered.ts'
 import { buildServer } from './cnm/server.ts'
 import type { Config } from './config.ts'
 import { DockerClient } from './docker/client.ts'
+import { containerPid, dockerContainers, followContainers } from './docker/containers.ts'
 import { dockerNames, engineVersion } from './docker/names.ts'
 import { bridgeNames, dockerEndpoints, dockerNetworks, engineName, makeNetwork } from './docker/networks.ts'
 import { messageOf } from './errors.ts'
 import { Ipam } from './ipam/ipam.ts'
 import { dropCapabilities } from './kernel/capabilities.ts'
+import { LinuxContainerKernel } from './kernel/container-kernel.ts'
 import { Departures } from './kernel/departures.ts'
 import { Firewall, type NftRunner } from './kernel/firewall.ts'
 import { Flows } from './kernel/flows.ts'
@@ -36,6 +38,7 @@ import { DockerBridges } from './network/docker-bridges.ts'
 import { networkDriver } from './network/driver.ts'
 import { type EngineView, Forgotten } from './network/forgotten.ts'
 import { type Host, keepPassage } from './network/host.ts'
+import { type ContainerView, Owners } from './network/owners.ts'
 import { Peering } from './network/peering.ts'
 import { Repairs } from './network/repairs.ts'
 import { type Engine, Replicas } from './network/replicas.ts'
@@ -77,7 +80,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), flows, departures)
 	const warn: Host['warn'] = (error, message) => log.warn({ err: error }, message)
 	const inform: Host['inform'] = (message) => log.info(message)
-	const known = { links: new Set<string>(), prepared: new Set<string>() }
+	const known = { links: new Set<string>(), prepared: new Set<string>(), owners: new Map() }
 	const clustered = await openCluster(config, store, rtnetlink, log)
 	const together = clustered === undefined ? {} : { cluster: clustered.verbs }
 	const host: Host = { store, kernel, facts, ...together, mutex: new KeyedMutex(), ...known, warn, inform }
@@ -99,11 +102,12 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		warn(error, 'changes of firewall rules will not be noticed')
 	})
 	const sharedPorts = new SharedPorts(host)
+	const owners = new Owners(host, containerView(docker, rtnetlink), sharedPorts, restoration.done)
 	const replicas = clustered && new Replicas(host, clustered.verbs, makerOf(docker), restoration.done, replicaLog(log))
 	const ofCluster = clustered === undefined || replicas === undefined ? [] : [clustered.networks, replicas]
 	const rounds = new Rounds([repairs, forgotten, peering, ...ofCluster])
 	const server = buildServer({
-		network: networkDriver(host, () => repairs.firewallDue(), sharedPorts, peering),
+		network: networkDriver(host, () => repairs.firewallDue(), sharedPorts, peering, owners),
 		ipam,
 		ready: () => restoration.attempt(),
 		scope: config.scope,
@@ -111,9 +115,13 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		observe: (call: Call) => {
 			metrics.called(call)
 			forgotten.called(call.method)
+			owners.called()
 			replicas?.called(call.method)
 		},
-		activated: () => dockers.look(),
+		activated: () => {
+			dockers.look()
+			owners.look()
+		},
 	})
 	const { socket, stateDir, scope, node, cluster } = config
 	const settings = { socket, stateDir, scope, node, cluster: cluster.endpoints }
@@ -126,7 +134,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	// After Docker's, which Docker may be waiting for.
 	const names = () => dockerNames(docker).catch(() => NO_NAMES)
 	const engine = () => engineVersion(docker).catch(() => null)
-	const admin = buildAdmin({ ...parts, sharedPorts, names, engine, settings: config.shown })
+	const admin = buildAdmin({ ...parts, sharedPorts, owners, names, engine, settings: config.shown })
 	const stopAdmin = await listenOnSocket(admin, config.adminSocket).catch(async (error: unknown) => {
 		await stopServing()
 		throw error
@@ -142,6 +150,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		void keepPassage(host)
 		dockers.look()
 		sharedPorts.followAll()
+		owners.look()
 		peering.open()
 	})
 	return async () => {
@@ -155,6 +164,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		await peering.close()
 		// Breaks off what Docker is being asked.
 		await dockers.close()
+		await owners.close()
 		await forgotten.close()
 		await replicas?.close()
 		await repairs.close()
@@ -185,6 +195,15 @@ function engineView(docker: DockerClient): EngineView {
 		engine: () => engineName(docker),
 		networks: () => dockerNetworks(docker),
 		endpoints: (networkId) => dockerEndpoints(docker, networkId),
+	}
+}
+
+function containerView(docker: DockerClient, rtnetlink: Rtnetlink): ContainerView {
+	return {
+		list: (patience) => dockerContainers(docker, patience),
+		pidOf: (id) => containerPid(docker, id),
+		follow: (heard, ending) => followContainers(docker, heard, ending),
+		open: (pid) => LinuxContainerKernel.open(rtnetlink, pid),
 	}
 }
 

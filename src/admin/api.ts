@@ -125,6 +125,8 @@ export interface NetworkDetail {
 	readonly mtu: number | null
 	/** Whether the bridge was there before the network. */
 	readonly adopted: boolean
+	/** How the container that owns a network of mode container stands, for people; null in another mode. */
+	readonly owner: string | null
 	readonly endpoints: readonly EndpointView[]
 }
 

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { isCode, messageOf, WeftError } from '../errors.ts'
 import { type Difference, diff } from '../network/diff.ts'
+import type { Owners } from '../network/owners.ts'
 import type { SharedPorts } from '../network/shared-ports.ts'
 import type { Refusal, Settings, Status } from './api.ts'
 import { containerDetail } from './containers.ts'
@@ -12,6 +13,7 @@ import { addressesOf, differenceView, findNetwork, networkDetail, networkList, p
 
 export interface AdminParts extends ScrapeParts {
 	readonly sharedPorts: Pick<SharedPorts, 'of'>
+	readonly owners: Pick<Owners, 'of'>
 	/** Never fails: without an answer of Docker's there are none. */
 	readonly names: () => Promise<Names>
 	/** Version of the Docker Engine; null without an answer of its. */
@@ -24,23 +26,24 @@ interface Named {
 	readonly Params: { readonly network: string }
 }
 
-export function buildAdmin({ names, sharedPorts, engine, settings, ...parts }: AdminParts): FastifyInstance {
+export function buildAdmin({ names, sharedPorts, owners, engine, settings, ...parts }: AdminParts): FastifyInstance {
 	const { host, daemon } = parts
+	const known = { of: (id: string) => sharedPorts.of(id), ownerOf: (id: string) => owners.of(id).why }
 	const server = buildScrapes(parts)
 	answerErrors(server)
 	server.get('/status', async (): Promise<Status> => statusOf(host, daemon, await engine()))
 	server.get('/settings', async (): Promise<Settings> => settings)
 	server.get('/networks', async () => networkList(host, await names()))
 	server.get<Named>('/networks/:network', async ({ params }) => {
-		const known = await names()
-		return networkDetail(host, known, findNetwork(host, known, params.network), sharedPorts)
+		const called = await names()
+		return networkDetail(host, called, findNetwork(host, called, params.network), known)
 	})
 	server.get<Named>('/networks/:network/addresses', async ({ params }) => {
-		const known = await names()
-		return addressesOf(host, known, findNetwork(host, known, params.network))
+		const called = await names()
+		return addressesOf(host, called, findNetwork(host, called, params.network))
 	})
 	server.get<{ readonly Params: { readonly container: string } }>('/containers/:container', async ({ params }) => {
-		return containerDetail(host, await names(), params.container, sharedPorts)
+		return containerDetail(host, await names(), params.container, known)
 	})
 	server.get('/ports', async () => portList(host, await names(), sharedPorts))
 	server.get('/pools', async () => poolList(host, await names()))
@@ -58,8 +61,8 @@ export function buildAdmin({ names, sharedPorts, engine, settings, ...parts }: A
 		return diff(host)
 	})
 	server.get('/diff', async () => {
-		const [known, found] = await Promise.all([names(), differences()])
-		return found.map((each) => differenceView(known, each))
+		const [called, found] = await Promise.all([names(), differences()])
+		return found.map((each) => differenceView(called, each))
 	})
 	return server
 }

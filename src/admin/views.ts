@@ -3,7 +3,15 @@ import { WeftError } from '../errors.ts'
 import { networkWith, reservedIn } from '../ipam/entered.ts'
 import { shareOf, usageOf } from '../ipam/usage.ts'
 import { plainAddress } from '../model/address.ts'
-import { type Endpoint, hasBridge, hasParent, type Network, type PublishedPort, type Subnet } from '../model/network.ts'
+import {
+	type Endpoint,
+	hasBridge,
+	hasParent,
+	isOwned,
+	type Network,
+	type PublishedPort,
+	type Subnet,
+} from '../model/network.ts'
 import type { Pool } from '../model/pool.ts'
 import type { Difference } from '../network/diff.ts'
 import { isAlive } from '../network/endpoints.ts'
@@ -23,8 +31,11 @@ import type {
 } from './api.ts'
 import { containerName, type Names, networkName } from './names.ts'
 
-/** What is known of ports that are not on the host. */
-export type Shared = Pick<SharedPorts, 'of'>
+/** What is known of ports that are not on their owner, and of owners. */
+export interface Shared extends Pick<SharedPorts, 'of'> {
+	/** How the owner of a network of mode container stands, for people. */
+	ownerOf(networkId: string): string
+}
 
 export function countsOf({ store }: Host): Counts {
 	const networks = store.list('network', '')
@@ -62,13 +73,14 @@ export function networkDetail(host: Host, names: Names, network: Network, shared
 		options: formatOptions(network.options),
 		mtu: hasBridge(network) ? network.mtu : null,
 		adopted: hasBridge(network) && network.adopted !== undefined,
+		owner: isOwned(network) ? shared.ownerOf(network.id) : null,
 		endpoints: host.store
 			.list('endpoint', network.id)
 			.map((endpoint) => endpointView(host, names, network, endpoint, shared)),
 	}
 }
 
-export function portList({ store }: Host, names: Names, shared: Shared): PortView[] {
+export function portList({ store }: Host, names: Names, shared: Pick<Shared, 'of'>): PortView[] {
 	const endpoints = store.list('network', '').flatMap(({ id }) => store.list('endpoint', id))
 	return endpoints.flatMap((endpoint) => portsOf(names, endpoint, shared))
 }
@@ -153,7 +165,7 @@ function endpointView(host: Host, names: Names, network: Network, endpoint: Endp
 }
 
 /** Also those that are refused. */
-function portsOf(names: Names, { id, networkId, published }: Endpoint, shared: Shared): PortView[] {
+function portsOf(names: Names, { id, networkId, published }: Endpoint, shared: Pick<Shared, 'of'>): PortView[] {
 	const [network, container] = [networkName(names, networkId), containerName(names, id)]
 	const about = { networkId, network, endpointId: id, container }
 	const view = (port: PublishedPort, refused: string | null) => {

@@ -64,7 +64,7 @@ function marksOf({ internal, settled }: NetworkSummary): string {
 	return [internal ? 'INTERNAL' : '', settled ? '' : 'UNSETTLED'].join(' ').trim()
 }
 
-export function detailOf({ network, options, mtu, adopted, endpoints }: NetworkDetail): string {
+export function detailOf({ network, options, mtu, adopted, owner, endpoints }: NetworkDetail): string {
 	const { id, name, subnets, gateways, bridge, parent } = network
 	const head = facts([
 		['Network', id],
@@ -74,6 +74,7 @@ export function detailOf({ network, options, mtu, adopted, endpoints }: NetworkD
 		['Gateways', gateways.join(' ') || '-'],
 		['Bridge', bridge === null ? '-' : `${bridge}${adopted ? ', which was there before' : ''}`],
 		['Parent', parent ?? '-'],
+		...(owner === null ? [] : [['Owner', owner] as const]),
 		['MTU', mtu === null ? '-' : String(mtu)],
 		['Marks', marksOf(network) || '-'],
 		...optionsOf(options),

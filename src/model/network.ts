@@ -1,5 +1,13 @@
 /** Networks and endpoints as they are stored and passed about. Addresses are canonical text; nothing here has an effect. */
-import type { BridgeOptions, HostOptions, LanOptions, NoneOptions, OverlayOptions, PerFamily } from './options.ts'
+import type {
+	BridgeOptions,
+	ContainerOptions,
+	LanOptions,
+	NoneOptions,
+	OverlayOptions,
+	PerFamily,
+	SharedOptions,
+} from './options.ts'
 
 /** Those with ports. */
 export const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const
@@ -79,8 +87,8 @@ export interface NoneNetwork extends AnyNetwork {
 }
 
 export interface BridgeNetwork extends AnyNetwork {
-	readonly options: BridgeOptions | HostOptions | OverlayOptions
-	/** The device that containers hang on, chosen once: see names.ts. */
+	readonly options: BridgeOptions | SharedOptions | OverlayOptions
+	/** The device that containers hang on, chosen once: see names.ts. In mode container it is with the owner. */
 	readonly bridge: string
 	/** Only where the bridge was there before the network: it is not taken away, and what it had neither. */
 	readonly adopted?: BridgeState
@@ -124,13 +132,27 @@ export function hasBridge(network: Network): network is BridgeNetwork {
 	return 'bridge' in network
 }
 
-/** Where what containers listen on is on the host. */
-export interface HostNetwork extends BridgeNetwork {
-	readonly options: HostOptions
+/** Where what containers listen on is on an owner: this host, or another container. */
+export interface SharedNetwork extends BridgeNetwork {
+	readonly options: SharedOptions
 }
 
-export function isHostNetwork(network: Network): network is HostNetwork {
-	return network.options.mode === 'host'
+export function isShared(network: Network): network is SharedNetwork {
+	return network.options.mode === 'host' || isOwned(network)
+}
+
+/** For people. */
+export function ownerName({ options }: SharedNetwork): string {
+	return options.mode === 'container' ? `container ${options.container}` : 'the host'
+}
+
+/** Whose owner is another container. */
+export interface OwnedNetwork extends BridgeNetwork {
+	readonly options: ContainerOptions
+}
+
+export function isOwned(network: Network): network is OwnedNetwork {
+	return network.options.mode === 'container'
 }
 
 /** How this host reaches the others of its cluster. */

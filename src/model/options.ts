@@ -25,7 +25,7 @@ export type IpvlanFlag = 'bridge' | 'private' | 'vepa'
 export type PerFamily<T> = { readonly [F in Family]: T }
 
 /** By mode: each has its own. */
-export type NetworkOptions = BridgeOptions | HostOptions | OverlayOptions | NoneOptions | LanOptions
+export type NetworkOptions = BridgeOptions | SharedOptions | OverlayOptions | NoneOptions | LanOptions
 
 /** Of the modes whose containers sit on a link of this host. */
 export type LanOptions = MacvlanOptions | IpvlanOptions
@@ -38,13 +38,26 @@ export interface BridgeOptions extends BridgedOptions {
 	readonly mode: 'bridge'
 }
 
-/** Containers are on a bridge, and what they listen on is on the host. */
-export interface HostOptions extends BridgedOptions {
-	readonly mode: 'host'
-	/** What may be; absent: all. */
+/** Of the modes whose containers are on a bridge of somebody's, their owner, where what they listen on is. */
+export type SharedOptions = HostOptions | ContainerOptions
+
+interface AnySharedOptions extends BridgedOptions {
+	/** What may be on the owner; absent: all. */
 	readonly ports?: readonly PortRange[]
 	/** What may not be. */
 	readonly exclude: readonly PortRange[]
+}
+
+/** The owner is this host. */
+export interface HostOptions extends AnySharedOptions {
+	readonly mode: 'host'
+}
+
+/** The owner is another container. */
+export interface ContainerOptions extends AnySharedOptions {
+	readonly mode: 'container'
+	/** Its name, its id, or what its id begins with. */
+	readonly container: string
 }
 
 /** How packets get to the other hosts: in UDP, or as they are to the host as a router on the same segment. */

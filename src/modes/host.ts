@@ -24,7 +24,10 @@ export const host: Mode<BridgeNetwork> = {
 	...bridge,
 	network: networkPlan,
 	validate: (network) => {
-		if (network.internal) throw invalid('mode host leads to the host and its ways out, which --internal forbids')
+		const { options } = network
+		const owner = options.mode === 'container' ? `container ${options.container}` : 'the host'
+		if (network.internal)
+			throw invalid(`mode ${options.mode} leads to ${owner} and its ways out, which --internal forbids`)
 		bridge.validate(network)
 	},
 }

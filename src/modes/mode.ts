@@ -49,4 +49,6 @@ export interface Mode<N extends Network = Network> {
 	/** Undefined where containers get none. */
 	link(network: N, endpoint: Endpoint): ContainerLink | undefined
 	attachment(network: N, endpoint: Endpoint): Attachment
+	/** What there is in the namespace of the container that owns the network, of all three; absent where this host does. */
+	readonly owned?: Pick<Mode<N>, 'network' | 'attached' | 'published'>
 }

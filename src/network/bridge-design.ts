@@ -4,7 +4,7 @@ import type { Resource } from '../kernel/resource.ts'
 import { type Cidr, covers, overlaps, parseCidr } from '../model/address.ts'
 import { bridgeName, freeName } from '../model/names.ts'
 import { type BridgeNetwork, hasBridge } from '../model/network.ts'
-import { modeOf } from '../modes/index.ts'
+import { modeOf, ownerModeOf } from '../modes/index.ts'
 import { findBridge } from './adoption.ts'
 import type { Host } from './host.ts'
 
@@ -25,11 +25,10 @@ export async function designBridge(
 	const mtu = options.mtu ?? found?.mtu ?? (await measured())
 	const made: BridgeNetwork = { ...asked, bridge, mtu }
 	const network = found === undefined ? made : { ...made, adopted: found.state }
-	const mode = modeOf(network)
-	mode.validate(network)
+	modeOf(network).validate(network)
 	mustBeFilterable(host, network)
 	mustNotOverlap(network, others)
-	await mustBeFree(host, mode.network(network))
+	await mustBeFree(host, ownerModeOf(network).network(network))
 	return network
 }
 
@@ -37,7 +36,9 @@ export async function designBridge(
 function mustBeFilterable(host: Host, { options }: BridgeNetwork): void {
 	if (host.facts.filtersBridges) return
 	const lacking = 'this kernel is built without nftables for bridges'
-	if (options.mode === 'host') throw invalid(`mode=host cannot be had: ${lacking}, and so without antispoof`)
+	if (options.mode === 'host' || options.mode === 'container') {
+		throw invalid(`mode=${options.mode} cannot be had: ${lacking}, and so without antispoof`)
+	}
 	if (!options.icc) throw invalid(`com.docker.network.bridge.enable_icc="false" cannot be had: ${lacking}`)
 	if (options.antispoof) throw invalid(`antispoof cannot be had: ${lacking}; -o antispoof=false does without`)
 }

@@ -6,9 +6,9 @@ import type { Resource } from '../kernel/resource.ts'
 import { plainAddress } from '../model/address.ts'
 import { freeName, linkName } from '../model/names.ts'
 import { type Endpoint, hasBridge, hasParent, type Network } from '../model/network.ts'
-import { modeOf } from '../modes/index.ts'
+import { modeOf, ownerModeOf } from '../modes/index.ts'
 import { checkAddresses, type Designed, designEndpoint, identityOf } from './endpoint-design.ts'
-import { drop, endpointKey, forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
+import { drop, endpointKey, forgetFlows, type Host, needEndpoint, needNetwork, ownerOf, put } from './host.ts'
 import type { EndpointAnswer, EndpointRequest, JoinAnswer } from './verbs.ts'
 
 /** A record; the link, which dockerd wants at Join, is begun and not waited for. */
@@ -133,8 +133,17 @@ async function remove(host: Host, network: Network, endpoint: Endpoint): Promise
 
 async function takeAway(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
 	host.prepared.delete(endpoint.id)
+	const owner = ownerOf(host, network)
+	// Its link there goes with the host's end.
+	if (owner !== undefined && owner !== host.kernel) await owner.remove(ownedBy(network, endpoint))
 	await host.kernel.remove(resourcesOf(network, endpoint))
-	void forgetFlows(host, { closed: endpoint.published, opened: [] })
+	if (owner !== undefined) void forgetFlows(host, owner, { closed: endpoint.published, opened: [] })
+}
+
+/** All that an endpoint can have with its network's owner. */
+export function ownedBy(network: Network, endpoint: Endpoint): Resource[] {
+	const mode = ownerModeOf(network)
+	return [...mode.attached(network, endpoint), ...mode.published(network, endpoint)]
 }
 
 /** All that an endpoint can have in the kernel. */

@@ -1,4 +1,4 @@
-/** One container of a host network, as it is followed. */
+/** One container of a network of mode host or container, as it is followed. */
 import type { Listener, Sandbox } from '../kernel/verbs.ts'
 import type { Endpoint } from '../model/network.ts'
 import type { RefusedPort } from './found-ports.ts'
@@ -8,6 +8,8 @@ export type Followed = Pick<Endpoint, 'networkId' | 'id' | 'link'>
 
 export class Follower {
 	readonly endpoint: Followed
+	/** Of the network, for people. */
+	readonly owner: string
 	readonly since = performance.now()
 	sandbox: Sandbox | undefined
 	/** The look under way. */
@@ -27,8 +29,9 @@ export class Follower {
 	trouble: string | undefined
 	loopbackTrouble: string | undefined
 
-	constructor(endpoint: Followed, searchPause: number) {
+	constructor(endpoint: Followed, owner: string, searchPause: number) {
 		this.endpoint = endpoint
+		this.owner = owner
 		this.searchPause = searchPause
 	}
 }

@@ -1,13 +1,14 @@
-/** Publishes what a container listens on, and takes back what it listens on no more. A port that is taken stays with its owner. */
+/** Publishes on its owner what a container listens on, and takes back what it listens on no more. A port that is taken stays with its owner. */
 import { messageOf } from '../errors.ts'
 import type { HostPort } from '../kernel/resource.ts'
+import type { OwnerKernel } from '../kernel/verbs.ts'
 import { type BridgeNetwork, type Endpoint, hasBridge, type PublishedPort } from '../model/network.ts'
-import { modeOf } from '../modes/index.ts'
+import { ownerModeOf } from '../modes/index.ts'
 import { isAlive } from './endpoints.ts'
-import { endpointKey, type Host } from './host.ts'
+import { endpointKey, type Host, ownerOf } from './host.ts'
 import { change, holderOf, hostPortOf, missing, putBack } from './publish.ts'
 
-/** A port that a container listens on, and that is not on the host. */
+/** A port that a container listens on, and that is not on its owner. */
 export interface RefusedPort {
 	readonly port: PublishedPort
 	/** For people. */
@@ -19,7 +20,7 @@ const MOST_NAMED = 8
 
 /**
  * Those of `wanted` that are refused; those of them that were in `known` keep their reason. None where the container has
- * left meanwhile.
+ * left meanwhile, or its owner runs no more.
  */
 export async function publishFound(
 	host: Host,
@@ -31,17 +32,18 @@ export async function publishFound(
 		const network = host.store.get('network', '', networkId)
 		const endpoint = host.store.get('endpoint', networkId, id)
 		if (network === undefined || endpoint === undefined || !hasBridge(network)) return undefined
-		if (!isAlive(host, network, endpoint)) return undefined
+		const owner = ownerOf(host, network)
+		if (owner === undefined || !isAlive(host, network, endpoint)) return undefined
 		const asked = endpoint.published.filter((each) => each.found !== true)
-		const [held, refused] = await hold(host, network, endpoint, missing(wanted, asked, hostPortOf))
+		const [held, refused] = await hold(owner, network, endpoint, missing(wanted, asked, hostPortOf))
 		const after = { ...endpoint, published: [...asked, ...held] }
-		if (!isSame(endpoint.published, after.published)) await changeWhole(host, network, endpoint, after)
-		return { network, endpoint, refused }
+		if (!isSame(endpoint.published, after.published)) await changeWhole(host, owner, network, endpoint, after)
+		return { owner, network, endpoint, refused }
 	})
 	if (done === undefined) return []
-	const { network, endpoint, refused } = done
+	const { owner, network, endpoint, refused } = done
 	// While Docker's calls for this container need not wait.
-	return reasonsOf(host, network, endpoint, refused, known)
+	return reasonsOf(host, owner, network, endpoint, refused, known)
 }
 
 function isSame(before: readonly PublishedPort[], after: readonly PublishedPort[]): boolean {
@@ -49,18 +51,24 @@ function isSame(before: readonly PublishedPort[], after: readonly PublishedPort[
 	return gone.length + fresh.length === 0
 }
 
-async function changeWhole(host: Host, network: BridgeNetwork, before: Endpoint, after: Endpoint): Promise<void> {
+async function changeWhole(
+	host: Host,
+	owner: OwnerKernel,
+	network: BridgeNetwork,
+	before: Endpoint,
+	after: Endpoint,
+): Promise<void> {
 	try {
-		await change(host, network, before, after)
+		await change(host, owner, network, before, after)
 	} catch (error) {
-		await putBack(host, network, after, before)
+		await putBack(host, owner, network, after, before)
 		throw error
 	}
 }
 
 /** Those that could be held, and what was said of the others, for whatever reason: one port does not keep others away. */
 async function hold(
-	host: Host,
+	owner: OwnerKernel,
 	network: BridgeNetwork,
 	endpoint: Endpoint,
 	wanted: readonly PublishedPort[],
@@ -69,7 +77,7 @@ async function hold(
 	const refused: RefusedPort[] = []
 	for (const port of wanted) {
 		try {
-			await host.kernel.ensure(hostPorts(network, endpoint, port))
+			await owner.ensure(hostPorts(network, endpoint, port))
 			held.push(port)
 		} catch (error) {
 			refused.push({ port, why: messageOf(error) })
@@ -80,6 +88,7 @@ async function hold(
 
 async function reasonsOf(
 	host: Host,
+	owner: OwnerKernel,
 	network: BridgeNetwork,
 	endpoint: Endpoint,
 	refused: readonly RefusedPort[],
@@ -93,7 +102,7 @@ async function reasonsOf(
 		if (same !== undefined) reasons.push(same)
 		else if (named++ >= MOST_NAMED) reasons.push({ port, why })
 		else {
-			const holder = await holderOf(host, endpoint, hostPorts(network, endpoint, port))
+			const holder = await holderOf(host, owner, endpoint, hostPorts(network, endpoint, port))
 			reasons.push({ port, why: holder === undefined ? why : `${why} by ${holder}` })
 		}
 	}
@@ -101,6 +110,6 @@ async function reasonsOf(
 }
 
 function hostPorts(network: BridgeNetwork, endpoint: Endpoint, port: PublishedPort): HostPort[] {
-	const plan = modeOf(network).published(network, { ...endpoint, published: [port] })
+	const plan = ownerModeOf(network).published(network, { ...endpoint, published: [port] })
 	return plan.filter((each) => each.kind === 'port')
 }

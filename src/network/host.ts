@@ -4,12 +4,13 @@ import type { ClusterVerbs } from '../cluster/verbs.ts'
 import { WeftError } from '../errors.ts'
 import type { HostFacts } from '../kernel/host.ts'
 import type { PortChange } from '../kernel/resource.ts'
-import type { Gate, Kernel } from '../kernel/verbs.ts'
+import type { Gate, Kernel, OwnerKernel } from '../kernel/verbs.ts'
 import {
 	type BridgeNetwork,
 	type Endpoint,
 	hasBridge,
 	hasParent,
+	isOwned,
 	type LanNetwork,
 	type Network,
 	type Sighting,
@@ -29,6 +30,8 @@ export interface Host {
 	readonly links: Set<string>
 	/** Ids of endpoints for which all that Join needs was made ahead of it. */
 	readonly prepared: Set<string>
+	/** Of networks whose owner is a container that runs, by their ids; kept by owners.ts. */
+	readonly owners: Map<string, OwnerKernel>
 	readonly warn: (error: unknown, message: string) => void
 	/** For people who wonder why. */
 	readonly inform: (message: string) => void
@@ -98,17 +101,22 @@ export function keepGate(host: Host, gate: Gate, anew = false): Promise<readonly
 	return host.kernel.keepPassage(gate, () => bridgesOf(host, concerned), anew)
 }
 
+/** Where the ports of a network's containers are; undefined while its owner is a container that does not run. */
+export function ownerOf(host: Host, network: Network): OwnerKernel | undefined {
+	return isOwned(network) ? host.owners.get(network.id) : host.kernel
+}
+
 /** So that a client's next packet goes where the ports lead by now. Not worth making anybody wait for. */
-export async function forgetFlows(host: Host, change: PortChange): Promise<void> {
-	await host.kernel
+export async function forgetFlows(host: Host, owner: OwnerKernel, change: PortChange): Promise<void> {
+	await owner
 		.forgetFlows(change)
 		.catch((error: unknown) => host.warn(error, 'connections go on to where published ports no longer lead'))
 }
 
-/** Their names. */
+/** The names of those that are on this host. */
 export function bridgesOf(host: Host, concerned: (network: BridgeNetwork) => boolean = () => true): string[] {
 	return settledBridges(host)
-		.filter(concerned)
+		.filter((network) => !isOwned(network) && concerned(network))
 		.map(({ bridge }) => bridge)
 }
 

@@ -1,8 +1,8 @@
-/** Which ports of the host the sockets are that a container listens on. Pure. */
+/** Which ports of an owner, this host or another container, the sockets are that a container listens on. Pure. */
 import type { Listener, Service } from '../kernel/verbs.ts'
 import { type Family, formatIp, plainAddress } from '../model/address.ts'
-import type { Endpoint, HostNetwork, Protocol, PublishedPort } from '../model/network.ts'
-import type { HostOptions, PerFamily, PortRange } from '../model/options.ts'
+import type { Endpoint, Protocol, PublishedPort, SharedNetwork } from '../model/network.ts'
+import type { PerFamily, PortRange, SharedOptions } from '../model/options.ts'
 
 /** Of a container; each may be on IPv4 and IPv6. */
 export const MOST_PORTS = 1024
@@ -18,7 +18,7 @@ export interface Listening {
 
 /** `link` is the index, in the container, of its link on this network. */
 export function listeningOf(
-	network: HostNetwork,
+	network: SharedNetwork,
 	endpoint: Endpoint,
 	listeners: readonly Listener[],
 	link: number,
@@ -32,7 +32,7 @@ export function listeningOf(
 	return bounded(distinct, numbersOf(endpoint))
 }
 
-function isAllowed({ ports, exclude }: HostOptions, protocol: Protocol, port: number): boolean {
+function isAllowed({ ports, exclude }: SharedOptions, protocol: Protocol, port: number): boolean {
 	const within = (range: PortRange) =>
 		range.first <= port && port <= range.last && (range.protocol ?? protocol) === protocol
 	return (ports === undefined || ports.some(within)) && !exclude.some(within)
@@ -42,7 +42,7 @@ function isLocal({ hostIp }: PublishedPort): boolean {
 	return Object.values(LOOPBACK).includes(hostIp)
 }
 
-/** On the host's loopback what is on the container's, and none of what listens on an address of another network. */
+/** On the owner's loopback what is on the container's, and none of what listens on an address of another network. */
 function portsOf(endpoint: Endpoint, { protocol, ip, port, both }: Listener): PublishedPort[] {
 	const families: readonly Family[] = both ? [4, 6] : [ip.family]
 	return families.flatMap((family) => {
@@ -56,7 +56,7 @@ function portsOf(endpoint: Endpoint, { protocol, ip, port, both }: Listener): Pu
 	})
 }
 
-/** Those that are on the host already go first, then the lowest. */
+/** Those that are on the owner already go first, then the lowest. */
 function bounded(ports: readonly PublishedPort[], there: ReadonlySet<string>): Listening {
 	const rank = (each: PublishedPort) => (there.has(numberOf(each)) ? 0 : 65536) + each.hostPort
 	const numbers = [

@@ -1,7 +1,7 @@
-/** What of its loopback a container of mode host has together with the host. Pure. */
+/** What of its loopback a container has together with the owner of its network, this host or another container. Pure. */
 import type { Listener, Service, SharedLoopback, SharedLoopbacks } from '../kernel/verbs.ts'
 import { contains, type Family, formatIp, parseCidr, parseIp, plainAddress } from '../model/address.ts'
-import type { Endpoint, HostNetwork, PublishedPort } from '../model/network.ts'
+import type { Endpoint, PublishedPort, SharedNetwork } from '../model/network.ts'
 import type { PerFamily } from '../model/options.ts'
 import { ANY, keyOf, LOOPBACK } from './listening.ts'
 
@@ -17,10 +17,10 @@ function hears({ ip, both }: Listener, family: Family): boolean {
 }
 
 /**
- * What the host serves on its loopback: by its own `listeners`, and by ports published on all addresses. Those published on
- * the loopback alone look as if the host served them, but lead to containers only from the host itself.
+ * What an owner serves on its loopback: by its own `listeners`, and by ports published on all addresses. Those published on
+ * the loopback alone look as if the owner served them, but lead to containers only from the owner itself.
  */
-export function servedByHost(
+export function servedByOwner(
 	listeners: readonly Listener[],
 	published: readonly PublishedPort[],
 	family: Family,
@@ -31,23 +31,23 @@ export function servedByHost(
 	return without([...servedBy(listeners, family), ...services], lent)
 }
 
-/** `listeners` are the container's, and `hosts` what the host serves on its loopback. */
+/** `listeners` are the container's, and `owners` what the owner serves on its loopback. */
 export function sharedLoopbacks(
-	network: HostNetwork,
+	network: SharedNetwork,
 	endpoint: Endpoint,
 	listeners: readonly Listener[],
-	hosts: PerFamily<readonly Service[]>,
+	owners: PerFamily<readonly Service[]>,
 ): SharedLoopbacks {
-	const shared = (family: Family) => sharedLoopback(network, endpoint, servedBy(listeners, family), hosts, family)
+	const shared = (family: Family) => sharedLoopback(network, endpoint, servedBy(listeners, family), owners, family)
 	const [four, six] = [shared(4), shared(6)]
 	return { ...(four === undefined ? {} : { 4: four }), ...(six === undefined ? {} : { 6: six }) }
 }
 
 function sharedLoopback(
-	network: HostNetwork,
+	network: SharedNetwork,
 	endpoint: Endpoint,
 	own: readonly Service[],
-	hosts: PerFamily<readonly Service[]>,
+	owners: PerFamily<readonly Service[]>,
 	family: Family,
 ): SharedLoopback | undefined {
 	const cidr = family === 4 ? endpoint.ipv4 : endpoint.ipv6
@@ -58,13 +58,13 @@ function sharedLoopback(
 	return {
 		own: plainAddress(cidr),
 		gateway,
-		outward: without(hosts[family], new Set(own.map(keyOf))),
+		outward: without(owners[family], new Set(own.map(keyOf))),
 		inward: inward.map(({ protocol, containerPort: port }) => ({ protocol, port })),
 	}
 }
 
-/** The host's address in the subnet that an address of a container is in. */
-function gatewayOf({ ipv4, ipv6 }: HostNetwork, family: Family, address: string): string | undefined {
+/** The owner's address in the subnet that an address of a container is in. */
+function gatewayOf({ ipv4, ipv6 }: SharedNetwork, family: Family, address: string): string | undefined {
 	const subnets = family === 4 ? ipv4 : ipv6
 	const gateway = subnets.find(({ pool }) => contains(parseCidr(pool), parseIp(address)))?.gateway
 	return gateway === undefined ? undefined : plainAddress(gateway)

@@ -70,6 +70,7 @@ async function design(host: Host, request: NetworkRequest): Promise<Network> {
 	switch (options.mode) {
 		case 'bridge':
 		case 'host':
+		case 'container':
 			return designBridge(host, { ...asked, options })
 		case 'macvlan':
 		case 'ipvlan':

@@ -2,10 +2,10 @@
 import { invalid } from '../errors.ts'
 import type { ModeName, NetworkOptions, PerFamily } from '../model/options.ts'
 import { BRIDGE_KNOWN, formatBridge, parseBridge } from './bridge-options.ts'
-import { formatHost, HOST_KNOWN, parseHost } from './host-options.ts'
 import { formatLan, IPVLAN_KNOWN, MACVLAN_KNOWN, parseIpvlan, parseMacvlan } from './lan-options.ts'
 import { given, parseBoolean, quote, type Raw, read } from './option-values.ts'
 import { formatOverlay, OVERLAY_KNOWN, parseOverlay } from './overlay-options.ts'
+import { CONTAINER_KNOWN, formatShared, HOST_KNOWN, parseContainer, parseHost } from './shared-options.ts'
 
 interface Reading {
 	/** What the mode understands; `mode` itself is read first. */
@@ -19,17 +19,15 @@ const READINGS: Readonly<Record<ModeName, Reading>> = {
 	ipvlan: { known: IPVLAN_KNOWN, parse: parseIpvlan },
 	overlay: { known: OVERLAY_KNOWN, parse: parseOverlay },
 	host: { known: HOST_KNOWN, parse: parseHost },
+	container: { known: CONTAINER_KNOWN, parse: parseContainer },
 	none: { known: [], parse: () => ({ mode: 'none' }) },
 }
-
-/** Modes that are named in the documentation and not there yet. */
-const PLANNED_MODES = ['container']
 
 const ENABLED = { 4: 'com.docker.network.enable_ipv4', 6: 'com.docker.network.enable_ipv6' }
 
 /** weft's own options, to say whose they are. */
 const OWNERS: Raw = {
-	mtu: 'bridge, host, macvlan, ipvlan and overlay',
+	mtu: 'bridge, host, container, macvlan, ipvlan and overlay',
 	antispoof: 'bridge and overlay',
 	parent: 'macvlan and ipvlan',
 	macvlan_mode: 'macvlan',
@@ -57,7 +55,7 @@ export function parseOptions(raw: Raw): NetworkOptions {
 export function formatOptions(options: NetworkOptions): Raw {
 	const { mode } = options
 	if (mode === 'bridge') return { mode, ...formatBridge(options) }
-	if (mode === 'host') return { mode, ...formatHost(options) }
+	if (mode === 'host' || mode === 'container') return { mode, ...formatShared(options) }
 	if (mode === 'overlay') return { mode, ...formatOverlay(options) }
 	return mode === 'none' ? { mode } : { mode, ...formatLan(options) }
 }
@@ -80,10 +78,7 @@ function isMode(text: string): text is ModeName {
 
 function parseMode(mode: string): ModeName {
 	if (isMode(mode)) return mode
-	const planned = PLANNED_MODES.includes(mode)
-		? `mode=${mode} is not built yet`
-		: `mode=${quote(mode)} is not a mode of weft`
-	throw invalid(`${planned}; this version has ${Object.keys(READINGS).join(', ')}`)
+	throw invalid(`mode=${quote(mode)} is not a mode of weft; this version has ${Object.keys(READINGS).join(', ')}`)
 }
 
 function checkName(mode: ModeName, name: string, known: readonly string[]): void {

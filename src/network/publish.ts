@@ -1,8 +1,16 @@
 /** Publishes ports and takes them back. Publishing replaces: dockerd sends the whole list again when a gateway moves. */
-import { isCode } from '../errors.ts'
+import { invalid, isCode } from '../errors.ts'
 import { type HostPort, identity } from '../kernel/resource.ts'
-import { type BridgeNetwork, type Endpoint, hasBridge, type PortRequest, type PublishedPort } from '../model/network.ts'
-import { modeOf } from '../modes/index.ts'
+import type { OwnerKernel } from '../kernel/verbs.ts'
+import {
+	type BridgeNetwork,
+	type Endpoint,
+	hasBridge,
+	isOwned,
+	type PortRequest,
+	type PublishedPort,
+} from '../model/network.ts'
+import { modeOf, ownerModeOf } from '../modes/index.ts'
 import { endpointKey, forgetFlows, type Host, needEndpoint, needNetwork, put } from './host.ts'
 import { bindingOf, candidates, noPortLeft, wantsOne } from './ports.ts'
 
@@ -18,15 +26,23 @@ export function publish(
 	return host.mutex.run(endpointKey(endpointId), async () => {
 		const network = needNetwork(host, networkId)
 		const endpoint = needEndpoint(host, networkId, endpointId)
-		if (hasBridge(network)) await replace(host, network, endpoint, ports)
+		if (isOwned(network)) mustBeNone(network.options.container, ports)
+		else if (hasBridge(network)) await replace(host, network, endpoint, ports)
 	})
+}
+
+/** As with Docker's own `--net container:NAME`. */
+function mustBeNone(owner: string, [port]: readonly PortRequest[]): void {
+	if (port === undefined) return
+	const what = `port ${port.containerPort}/${port.protocol} cannot be published by a container of mode container`
+	throw invalid(`${what}: what it listens on is at the addresses of container ${owner}, which can publish it`)
 }
 
 export function unpublish(host: Host, networkId: string, endpointId: string): Promise<void> {
 	return host.mutex.run(endpointKey(endpointId), async () => {
 		const network = host.store.get('network', '', networkId)
 		const endpoint = host.store.get('endpoint', networkId, endpointId)
-		if (network === undefined || endpoint === undefined || !hasBridge(network)) return
+		if (network === undefined || endpoint === undefined || !hasBridge(network) || isOwned(network)) return
 		await replace(host, network, endpoint, [])
 	})
 }
@@ -51,30 +67,42 @@ async function replace(
 		// What is asked for goes before what was found.
 		const found = before.published.filter((each) => each.found === true)
 		after = { ...after, published: [...after.published, ...missing(found, after.published, hostPortOf)] }
-		await change(host, network, before, after)
+		await change(host, host.kernel, network, before, after)
 	} catch (error) {
-		await putBack(host, network, after, before)
+		await putBack(host, host.kernel, network, after, before)
 		throw error
 	}
 }
 
-/** From one record of an endpoint to another with other ports, which are held already. */
-export async function change(host: Host, network: BridgeNetwork, before: Endpoint, after: Endpoint): Promise<void> {
-	const { published: plan } = modeOf(network)
+/** From one record of an endpoint to another with other ports, which the owner holds already. */
+export async function change(
+	host: Host,
+	owner: OwnerKernel,
+	network: BridgeNetwork,
+	before: Endpoint,
+	after: Endpoint,
+): Promise<void> {
+	const { published: plan } = ownerModeOf(network)
 	await host.store.commit([put(after)])
-	await host.kernel.remove(missing(plan(network, before), plan(network, after), identity))
-	await host.kernel.ensure(plan(network, after))
+	await owner.remove(missing(plan(network, before), plan(network, after), identity))
+	await owner.ensure(plan(network, after))
 	const closed = missing(before.published, after.published, JSON.stringify)
 	// Also what was open before: a crash may have come between the record and this.
-	void forgetFlows(host, { closed, opened: after.published })
+	void forgetFlows(host, owner, { closed, opened: after.published })
 }
 
 /** Goes on to the end: the error that led here is the one to tell, and what cannot be put back now is logged. */
-export async function putBack(host: Host, network: BridgeNetwork, after: Endpoint, before: Endpoint): Promise<void> {
-	const { published: plan } = modeOf(network)
+export async function putBack(
+	host: Host,
+	owner: OwnerKernel,
+	network: BridgeNetwork,
+	after: Endpoint,
+	before: Endpoint,
+): Promise<void> {
+	const { published: plan } = ownerModeOf(network)
 	const warn = (error: unknown) => host.warn(error, `the ports of endpoint ${before.id} are not as they were`)
-	await host.kernel.remove(missing(plan(network, after), plan(network, before), identity)).catch(warn)
-	await host.kernel.ensure(plan(network, before)).catch(warn)
+	await owner.remove(missing(plan(network, after), plan(network, before), identity)).catch(warn)
+	await owner.ensure(plan(network, before)).catch(warn)
 	await host.store.commit([put(before)]).catch(warn)
 }
 
@@ -116,18 +144,21 @@ async function choose(
 			refusal = error
 		}
 	}
-	const holder = wantsOne(request) ? await holderOf(host, before, plan(binding(request.hostPort))) : undefined
+	const holder = wantsOne(request)
+		? await holderOf(host, host.kernel, before, plan(binding(request.hostPort)))
+		: undefined
 	throw noPortLeft(request, refusal, holder)
 }
 
 /** In words, who has one of these ports that `endpoint` wants; undefined where nobody can be seen. */
 export async function holderOf(
 	host: Host,
+	owner: OwnerKernel,
 	endpoint: Endpoint,
 	ports: readonly HostPort[],
 ): Promise<string | undefined> {
 	for (const port of ports) {
-		const holder = await host.kernel.holderOf(port)
+		const holder = await owner.holderOf(port)
 		if (holder === undefined) continue
 		if (!('owner' in holder)) return `${holder.name} (pid ${holder.pid})`
 		return holder.owner === endpoint.id ? 'the same container' : nameOf(host, holder.owner)

@@ -1,17 +1,16 @@
 /**
- * Follows what containers of host networks listen on, and has it on the host. A container's namespace is looked for once
- * its link has left the host; then its counts of sockets are looked at all the time, and its sockets after they have changed.
+ * Follows what containers of networks with an owner listen on, and has it on the owner: this host, or a container. A container's namespace is
+ * looked for once its link has left the host; then its counts of sockets are looked at all the time, and its sockets after they have changed.
  */
 import { messageOf } from '../errors.ts'
-import type { Listener, Sandbox } from '../kernel/verbs.ts'
-import { type Endpoint, isHostNetwork } from '../model/network.ts'
+import type { Listener, OwnerKernel, Sandbox } from '../kernel/verbs.ts'
+import { type Endpoint, isShared, ownerName, type SharedNetwork } from '../model/network.ts'
 import { isHeld } from './endpoints.ts'
 import { type Followed, Follower } from './follower.ts'
 import { publishFound, type RefusedPort } from './found-ports.ts'
-import { type Host, settledNetworks } from './host.ts'
-import { HostServices } from './host-services.ts'
+import { type Host, ownerOf, settledNetworks } from './host.ts'
 import { listeningOf, MOST_PORTS, numbersOf } from './listening.ts'
-import { sharedLoopbacks } from './loopback.ts'
+import { LoopbackSharing } from './loopback-sharing.ts'
 
 /** Milliseconds between two looks at the counts: a socket is to be on the host within 250. */
 const PERIOD = 180
@@ -31,7 +30,7 @@ const LONGEST = 60_000
 /** Milliseconds between two searches for a namespace, which double up to the longest. */
 const LONGEST_SEARCH = 5000
 
-/** What of a container is not on the host. */
+/** What of a container is not on its owner. */
 export interface Refusals {
 	readonly refused: readonly RefusedPort[]
 	/** How many ports there are beyond the most that a container may have. */
@@ -41,7 +40,7 @@ export interface Refusals {
 export class SharedPorts {
 	readonly #host: Host
 	readonly #followers = new Map<string, Follower>()
-	readonly #services: HostServices
+	readonly #loopbacks: LoopbackSharing
 	#timer: NodeJS.Timeout | undefined
 	#wakesAt = Number.POSITIVE_INFINITY
 	#stirredAt = Number.NEGATIVE_INFINITY
@@ -53,13 +52,13 @@ export class SharedPorts {
 
 	constructor(host: Host) {
 		this.#host = host
-		this.#services = new HostServices(host, () => this.#shareAll())
+		this.#loopbacks = new LoopbackSharing(host, () => [...this.#followers.values()])
 	}
 
 	/** Follows all containers that there are. */
 	followAll(): void {
-		for (const { id } of settledNetworks(this.#host).filter(isHostNetwork)) {
-			for (const endpoint of this.#host.store.list('endpoint', id)) this.#follow(endpoint)
+		for (const network of settledNetworks(this.#host).filter(isShared)) {
+			for (const endpoint of this.#host.store.list('endpoint', network.id)) this.#follow(network, endpoint)
 		}
 	}
 
@@ -67,10 +66,18 @@ export class SharedPorts {
 	joined(networkId: string, endpointId: string): void {
 		const network = this.#host.store.get('network', '', networkId)
 		const endpoint = this.#host.store.get('endpoint', networkId, endpointId)
-		if (network !== undefined && endpoint !== undefined && isHostNetwork(network)) this.#follow(endpoint)
+		if (network !== undefined && endpoint !== undefined && isShared(network)) this.#follow(network, endpoint)
 	}
 
-	/** What it listens on is on the host no more. */
+	/** The owner of a network is another one, or none, from now on. */
+	ownerChanged(network: SharedNetwork): void {
+		this.#loopbacks.forgetOwners()
+		for (const follower of this.#followers.values()) {
+			if (follower.endpoint.networkId === network.id) void this.#lookAnew(follower, ownerOf(this.#host, network))
+		}
+	}
+
+	/** What it listens on is on its owner no more. */
 	left(endpointId: string): void {
 		const follower = this.#followers.get(endpointId)
 		if (follower === undefined) return
@@ -89,13 +96,13 @@ export class SharedPorts {
 		await this.#searching
 		const followers = [...this.#followers.values()]
 		this.#followers.clear()
-		await Promise.all([this.#services.close(), ...followers.map((each) => this.#letGo(each))])
+		await Promise.all([this.#loopbacks.close(), ...followers.map((each) => this.#letGo(each))])
 	}
 
-	#follow({ networkId, id, link }: Endpoint): void {
+	#follow(network: SharedNetwork, { networkId, id, link }: Endpoint): void {
 		const before = this.#followers.get(id)
 		if (before !== undefined) void this.#letGo(before)
-		this.#followers.set(id, new Follower({ networkId, id, link }, STARTING))
+		this.#followers.set(id, new Follower({ networkId, id, link }, ownerName(network), STARTING))
 		this.#wake(0)
 	}
 
@@ -105,7 +112,10 @@ export class SharedPorts {
 		follower.left = true
 		await follower.looking
 		const warn = (error: unknown) =>
-			this.#host.warn(error, `the loopback of endpoint ${endpoint.id} still leads to the host: ${messageOf(error)}`)
+			this.#host.warn(
+				error,
+				`the loopback of endpoint ${endpoint.id} still leads to ${follower.owner}: ${messageOf(error)}`,
+			)
 		if (parted) await sandbox?.unshare().catch(warn)
 		await sandbox?.close()
 	}
@@ -134,7 +144,7 @@ export class SharedPorts {
 
 	#lookAround(now: number): void {
 		const counts = this.#countsDue(now)
-		if (counts && this.#followers.size > 0) this.#services.look(now)
+		if (counts) this.#loopbacks.look(now)
 		const lost: Follower[] = []
 		for (const follower of this.#followers.values()) {
 			const { sandbox, looking, due } = follower
@@ -191,14 +201,14 @@ export class SharedPorts {
 		const look = async (): Promise<void> => {
 			const listeners = await sandbox.listeners()
 			const wait = follower.left ? LONGEST : await this.#match(follower, sandbox.link, listeners)
-			follower.due = performance.now() + Math.min(wait, await this.#share(follower))
+			follower.due = performance.now() + Math.min(wait, await this.#loopbacks.share(follower))
 			follower.trouble = undefined
 			this.#wake(follower.due - performance.now())
 		}
 		follower.looking = look()
 			.catch((error: unknown) => {
 				const trouble = messageOf(error)
-				const what = `ports of endpoint ${endpoint.id} may not be on the host: ${trouble}`
+				const what = `ports of endpoint ${endpoint.id} may not be on ${follower.owner}: ${trouble}`
 				if (trouble !== follower.trouble) this.#host.warn(error, what)
 				follower.trouble = trouble
 				follower.due = performance.now() + LONGEST_SEARCH
@@ -213,14 +223,14 @@ export class SharedPorts {
 		const { networkId, id } = follower.endpoint
 		const network = this.#host.store.get('network', '', networkId)
 		const endpoint = this.#host.store.get('endpoint', networkId, id)
-		if (network === undefined || endpoint === undefined || !isHostNetwork(network)) {
+		if (network === undefined || endpoint === undefined || !isShared(network)) {
 			this.left(id)
 			return LONGEST
 		}
 		const settled = follower.settling.sift(listeners, this.#host.facts.ephemeralPorts(), numbersOf(endpoint))
 		follower.listeners = settled
-		// Its own ports go before the host's from now on, however long it takes to publish them.
-		void this.#share(follower)
+		// Its own ports go before the owner's from now on, however long it takes to publish them.
+		void this.#loopbacks.share(follower)
 		const { ports, beyond } = listeningOf(network, endpoint, settled, link)
 		const refused = await publishFound(this.#host, endpoint, ports, follower.refused)
 		this.#tell(follower, refused, beyond)
@@ -230,39 +240,24 @@ export class SharedPorts {
 		return refused.length > 0 ? RETRY : LONGEST
 	}
 
-	#shareAll(): void {
-		const served = this.#services.served()
-		for (const follower of this.#followers.values()) void this.#share(follower, served)
+	/** With the owner as it is by now, also where the last look saw nothing else. */
+	async #lookAnew(follower: Follower, owner: OwnerKernel | undefined): Promise<void> {
+		await follower.looking
+		follower.refused = []
+		follower.beyond = 0
+		follower.due = 0
+		if (owner === undefined) await follower.sandbox?.unshare().catch(() => undefined)
+		this.#wake(0)
 	}
 
-	/** Has the container's loopback and the host's lead to each other, as they are by now. Answers when to try again, in milliseconds. */
-	async #share(follower: Follower, served = this.#services.served()): Promise<number> {
-		const { sandbox, listeners, left, endpoint: followed } = follower
-		const network = this.#host.store.get('network', '', followed.networkId)
-		const endpoint = this.#host.store.get('endpoint', followed.networkId, followed.id)
-		if (left || sandbox === undefined || listeners === undefined) return LONGEST
-		if (network === undefined || endpoint === undefined || !isHostNetwork(network)) return LONGEST
-		try {
-			const done = await sandbox.share(sharedLoopbacks(network, endpoint, listeners, served))
-			follower.loopbackTrouble = undefined
-			if (done) return LONGEST
-			return performance.now() - follower.since < START ? STARTING : LONGEST_SEARCH
-		} catch (error) {
-			const trouble = messageOf(error)
-			const what = `the loopback of endpoint ${endpoint.id} may not lead to the host: ${trouble}`
-			if (trouble !== follower.loopbackTrouble) this.#host.warn(error, what)
-			follower.loopbackTrouble = trouble
-			return LONGEST_SEARCH
-		}
-	}
-
-	#tell({ endpoint, refused: before, beyond: was }: Follower, refused: readonly RefusedPort[], beyond: number): void {
+	#tell(follower: Follower, refused: readonly RefusedPort[], beyond: number): void {
+		const { endpoint, owner, refused: before, beyond: was } = follower
 		const name = `endpoint ${endpoint.id.slice(0, 12)}`
 		const known = new Set(before)
 		for (const each of refused)
-			if (!known.has(each)) this.#host.inform(`${name} listens on a port that is not on the host: ${each.why}`)
+			if (!known.has(each)) this.#host.inform(`${name} listens on a port that is not on ${owner}: ${each.why}`)
 		if (beyond > 0 && was === 0) {
-			this.#host.inform(`${name} listens on ${MOST_PORTS + beyond} ports, of which ${MOST_PORTS} are on the host`)
+			this.#host.inform(`${name} listens on ${MOST_PORTS + beyond} ports, of which ${MOST_PORTS} are on ${owner}`)
 		}
 	}
 }

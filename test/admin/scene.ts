@@ -72,6 +72,7 @@ export async function openScene(ready: Promise<void> = Promise.resolve()): Promi
 	const server = buildAdmin({
 		...parts,
 		sharedPorts: world.sharedPorts,
+		owners: world.owners,
 		names: async () => NAMES,
 		engine: async () => ENGINE,
 		settings: shown,

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { LinuxContainerKernel } from '../../src/kernel/container-kernel.ts'
 import { Departures } from '../../src/kernel/departures.ts'
 import { Firewall } from '../../src/kernel/firewall.ts'
 import { Flows } from '../../src/kernel/flows.ts'
@@ -18,6 +19,7 @@ import { diff } from '../../src/network/diff.ts'
 import { DockerBridges } from '../../src/network/docker-bridges.ts'
 import { networkDriver } from '../../src/network/driver.ts'
 import type { Host } from '../../src/network/host.ts'
+import { Owners } from '../../src/network/owners.ts'
 import { Peering } from '../../src/network/peering.ts'
 import { Repairs } from '../../src/network/repairs.ts'
 import { resync } from '../../src/network/resync.ts'
@@ -25,12 +27,16 @@ import { Rounds } from '../../src/network/rounds.ts'
 import { SharedPorts } from '../../src/network/shared-ports.ts'
 import type { EndpointRequest, NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
 import { LevelStore } from '../../src/store/level.ts'
+import { ContainerList } from '../support/container-list.ts'
 import { type Bed, Peer } from './networks-bed.ts'
 import { answer } from './networks-talk.ts'
 
 export interface Weft {
 	readonly verbs: NetworkVerbs
 	readonly sharedPorts: SharedPorts
+	readonly owners: Owners
+	/** Those that may own networks. */
+	readonly containers: ContainerList
 	/** Done by createNetwork too, which does not wait for it. */
 	openForward(): Promise<unknown>
 	/** Makes the table anew. */
@@ -72,13 +78,18 @@ export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft
 		mutex: new KeyedMutex(),
 		links: new Set(),
 		prepared: new Set(),
+		owners: new Map(),
 		warn,
 		inform: () => undefined,
 	}
 	const sharedPorts = new SharedPorts(host)
+	const containers = new ContainerList((pid) => LinuxContainerKernel.open(rtnetlink, pid))
+	const owners = new Owners(host, containers, sharedPorts, Promise.resolve())
 	return {
 		sharedPorts,
-		verbs: networkDriver(host, async () => undefined, sharedPorts, new Peering(host)),
+		owners,
+		containers,
+		verbs: networkDriver(host, async () => undefined, sharedPorts, new Peering(host), owners),
 		openForward: () => kernel.keepPassage('iptables', () => ['weft0'], true),
 		renewTables: () => kernel.renewTables(),
 		watch: (round) => watch(host, rtnetlink, nft, round),
@@ -90,6 +101,7 @@ export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft
 		},
 		end: async () => {
 			await sharedPorts.close()
+			await owners.close()
 			await store.close()
 			await flows.close()
 			await rtnetlink.close()

@@ -15,11 +15,13 @@ import { modeOf } from '../../src/modes/index.ts'
 import { KeyedMutex } from '../../src/mutex.ts'
 import { networkDriver } from '../../src/network/driver.ts'
 import type { Host } from '../../src/network/host.ts'
+import { Owners } from '../../src/network/owners.ts'
 import { Peering } from '../../src/network/peering.ts'
 import { type Resynced, resync } from '../../src/network/resync.ts'
 import { SharedPorts } from '../../src/network/shared-ports.ts'
 import type { EndpointRequest, NetworkRequest, NetworkVerbs } from '../../src/network/verbs.ts'
-import { FakeKernel } from '../support/fake-kernel.ts'
+import { ContainerList } from '../support/container-list.ts'
+import { FakeContainerKernel, FakeKernel } from '../support/fake-kernel.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 
 /** Small enough to be used up. */
@@ -31,6 +33,11 @@ export interface Bench {
 	readonly kernel: FakeKernel
 	readonly verbs: NetworkVerbs
 	readonly sharedPorts: SharedPorts
+	readonly owners: Owners
+	/** Those that may own networks. */
+	readonly containers: ContainerList
+	/** Their kernels, by the number of the process. */
+	readonly ownerKernels: Map<number, FakeContainerKernel>
 	readonly peering: Peering
 	readonly warnings: string[]
 	/** What people are informed of. */
@@ -64,19 +71,30 @@ export function bench(
 		mutex: new KeyedMutex(),
 		links: new Set(),
 		prepared: new Set(),
+		owners: new Map(),
 		warn: (_, message) => warnings.push(message),
 		inform: (message) => told.push(message),
 		...(cluster === undefined ? {} : { cluster }),
 	}
 	const sharedPorts = new SharedPorts(host)
 	const peering = new Peering(host)
+	const ownerKernels = new Map<number, FakeContainerKernel>()
+	const containers = new ContainerList((pid) => {
+		const opened = ownerKernels.get(pid) ?? new FakeContainerKernel(kernel)
+		ownerKernels.set(pid, opened)
+		return opened
+	})
+	const owners = new Owners(host, containers, sharedPorts, Promise.resolve())
 	return {
 		host,
 		store,
 		kernel,
 		sharedPorts,
+		owners,
+		containers,
+		ownerKernels,
 		peering,
-		verbs: networkDriver(host, async () => undefined, sharedPorts, peering),
+		verbs: networkDriver(host, async () => undefined, sharedPorts, peering, owners),
 		warnings,
 		told,
 		resync: () => resync(host, []),

@@ -4,14 +4,14 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Listener } from '../../src/kernel/verbs.ts'
 import { parseIp } from '../../src/model/address.ts'
-import type { Endpoint, HostNetwork, Protocol, PublishedPort } from '../../src/model/network.ts'
+import type { Endpoint, Protocol, PublishedPort, SharedNetwork } from '../../src/model/network.ts'
 import { listeningOf, MOST_PORTS } from '../../src/network/listening.ts'
 import type { Raw } from '../../src/network/option-values.ts'
 import { parseOptions } from '../../src/network/options.ts'
 
 const LINK = 5
 
-function network(raw: Raw = {}): HostNetwork {
+function network(raw: Raw = {}): SharedNetwork {
 	const options = parseOptions({ mode: 'host', ...raw })
 	assert.ok(options.mode === 'host')
 	const made = { id: 'n', bridge: 'weft0', mtu: 1500, internal: false, ipv4: [], ipv6: [], settled: true }

@@ -173,10 +173,6 @@ describe('the options of a network', () => {
 		})
 	}
 
-	it('name a mode that is planned as that', () => {
-		refused({ mode: 'container' }, /mode=container is not built yet; this version has bridge, .*, overlay, host, none/)
-	})
-
 	it('name the mode that an option belongs to', () => {
 		const owners = {
 			parent: 'macvlan',
@@ -327,6 +323,22 @@ describe('options of a host network', () => {
 		]
 		const exclude = [{ first: 1, last: 65535, protocol: 'sctp' }]
 		assert.deepEqual(parseOptions(raw), { ...host, ports, exclude, mtu: 1400 })
+	})
+
+	it('are those of a container network, which has its owner as well', () => {
+		const raw = { mode: 'container', container: 'web-1', ports: '80', exclude: '' }
+		assert.deepEqual(parseOptions(raw), {
+			...host,
+			mode: 'container',
+			container: 'web-1',
+			ports: [{ first: 80, last: 80 }],
+		})
+		refused({ mode: 'container' }, /^mode container needs -o container=NAME, the container whose addresses/)
+		refused({ mode: 'container', container: '' }, /^mode container needs -o container=NAME/)
+		for (const bad of ['/web', 'web x', '-web', 'wéb', 'a'.repeat(256)]) {
+			refused({ mode: 'container', container: bad }, /^container=".*" must be the name or id of a container: letters/)
+		}
+		refused({ mode: 'host', container: 'web' }, /container belongs to mode container; this network's mode is host/)
 	})
 
 	it('are refused with the part that is wrong and what is accepted', () => {

@@ -1,19 +1,31 @@
-/** The options of mode host. Pure. */
+/** The options of the modes host and container. Pure. */
 import { invalid } from '../errors.ts'
 import { PROTOCOLS } from '../model/network.ts'
-import type { HostOptions, PortRange } from '../model/options.ts'
-import { DOCKER_MTU, MTU, PREFIX, parsePrefix, quote, type Raw, read, readMtu } from './option-values.ts'
+import type { ContainerOptions, HostOptions, PortRange, SharedOptions } from '../model/options.ts'
+import { DOCKER_MTU, given, MTU, PREFIX, parsePrefix, quote, type Raw, read, readMtu } from './option-values.ts'
 
 const PORTS = 'ports'
 const EXCLUDE = 'exclude'
+const CONTAINER = 'container'
 
 export const HOST_KNOWN: readonly string[] = [MTU, DOCKER_MTU, PREFIX, PORTS, EXCLUDE]
+export const CONTAINER_KNOWN: readonly string[] = [CONTAINER, ...HOST_KNOWN]
 
 export function parseHost(raw: Raw): HostOptions {
+	return { mode: 'host', ...parseShared(raw) }
+}
+
+export function parseContainer(raw: Raw): ContainerOptions {
+	if (given(raw, CONTAINER) === undefined) {
+		throw invalid('mode container needs -o container=NAME, the container whose addresses and loopback are shared')
+	}
+	return { mode: 'container', container: parseName(CONTAINER, raw[CONTAINER] ?? ''), ...parseShared(raw) }
+}
+
+function parseShared(raw: Raw): Omit<HostOptions, 'mode'> {
 	const mtu = readMtu(raw)
 	const ports = read(raw, PORTS, parsePorts)
 	return {
-		mode: 'host',
 		interfacePrefix: read(raw, PREFIX, parsePrefix) ?? 'eth',
 		...(mtu === undefined ? {} : { mtu }),
 		...(ports === undefined ? {} : { ports }),
@@ -29,13 +41,23 @@ export function parseHost(raw: Raw): HostOptions {
 }
 
 /** The same as they are asked for, with the defaults that hold. */
-export function formatHost({ mtu, interfacePrefix, ports, exclude }: HostOptions): Raw {
+export function formatShared(options: SharedOptions): Raw {
+	const { mtu, interfacePrefix, ports, exclude } = options
 	return {
+		...(options.mode === 'container' ? { [CONTAINER]: options.container } : {}),
 		...(mtu === undefined ? {} : { [MTU]: String(mtu) }),
 		[PREFIX]: interfacePrefix,
 		...(ports === undefined ? {} : { [PORTS]: formatPorts(ports) }),
 		...(exclude.length === 0 ? {} : { [EXCLUDE]: formatPorts(exclude) }),
 	}
+}
+
+/** As Docker has names, of which ids are some. */
+function parseName(name: string, text: string): string {
+	if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/.test(text)) return text
+	throw invalid(
+		`${name}=${quote(text)} must be the name or id of a container: letters, digits, dots, dashes and underscores`,
+	)
 }
 
 /** Such as `80,443/tcp,5000-5010/udp`; without a protocol it is each of them. */

@@ -1,16 +1,17 @@
-/** Follows what the host itself listens on, for containers that share its loopback. */
+/** Follows what an owner of networks itself listens on, this host or a container, for containers that share its loopback. */
 import { messageOf } from '../errors.ts'
-import type { Listener, Service, Sockets } from '../kernel/verbs.ts'
+import type { Listener, OwnerKernel, Service, Sockets } from '../kernel/verbs.ts'
 import type { PerFamily } from '../model/options.ts'
-import type { Host } from './host.ts'
-import { servedByHost } from './loopback.ts'
+import { type Host, ownerOf } from './host.ts'
+import { servedByOwner } from './loopback.ts'
 import { Settling } from './settling.ts'
 
-/** Milliseconds between two looks: a host may have other sockets all the time. */
+/** Milliseconds between two looks: an owner may have other sockets all the time. */
 const PERIOD = 1000
 
-export class HostServices {
+export class OwnerServices {
 	readonly #host: Host
+	readonly #owner: OwnerKernel
 	readonly #changed: () => void
 	readonly #settling = new Settling()
 	#sockets: Sockets | undefined
@@ -22,21 +23,22 @@ export class HostServices {
 	#trouble: string | undefined
 
 	/** `changed` is called after each look that may have seen something else than the one before. */
-	constructor(host: Host, changed: () => void) {
+	constructor(host: Host, owner: OwnerKernel, changed: () => void) {
 		this.#host = host
+		this.#owner = owner
 		this.#changed = changed
 	}
 
 	/** Looks beside everything else, if it is due at this moment, in milliseconds, and there can be something new. */
 	look(now: number): void {
 		if (this.#looking !== undefined || now < this.#due) return
-		this.#sockets ??= this.#host.kernel.openOwnSockets()
+		this.#sockets ??= this.#owner.openOwnSockets()
 		if (!this.#sockets.stirred() && !this.#unsettled) return
 		this.#due = now + PERIOD
 		this.#looking = this.#list(this.#sockets)
 			.catch((error: unknown) => {
 				const trouble = messageOf(error)
-				const what = `containers may not reach what the host serves on its loopback: ${trouble}`
+				const what = `containers may not reach what their owner serves on its loopback: ${trouble}`
 				if (trouble !== this.#trouble) this.#host.warn(error, what)
 				this.#trouble = trouble
 			})
@@ -45,12 +47,12 @@ export class HostServices {
 			})
 	}
 
-	/** What is served on the host's loopback, as far as has been seen. */
+	/** What is served on the owner's loopback, as far as has been seen. */
 	served(): PerFamily<readonly Service[]> {
 		const { store } = this.#host
-		const endpoints = store.list('network', '').flatMap(({ id }) => store.list('endpoint', id))
-		const published = endpoints.flatMap((each) => each.published)
-		return { 4: servedByHost(this.#listeners, published, 4), 6: servedByHost(this.#listeners, published, 6) }
+		const networks = store.list('network', '').filter((each) => ownerOf(this.#host, each) === this.#owner)
+		const published = networks.flatMap(({ id }) => store.list('endpoint', id)).flatMap((each) => each.published)
+		return { 4: servedByOwner(this.#listeners, published, 4), 6: servedByOwner(this.#listeners, published, 6) }
 	}
 
 	/** After the look under way. */

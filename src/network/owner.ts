@@ -1,0 +1,125 @@
+/** A container that owns networks, and what it has of them in its namespace: as mode host has it on the host. */
+import { messageOf } from '../errors.ts'
+import type { ContainerKernel } from '../kernel/verbs.ts'
+import type { Endpoint, OwnedNetwork } from '../model/network.ts'
+import { ownerModeOf } from '../modes/index.ts'
+import { isAlive, ownedBy } from './endpoints.ts'
+import { endpointKey, type Host, put } from './host.ts'
+
+/** Calls of one owner go one after the other, but for `attach`. */
+export class Owner {
+	/** Of the container. */
+	readonly id: string
+	/** Of its first process. */
+	readonly pid: number
+	readonly #host: Host
+	readonly #kernel: ContainerKernel
+	/** Called for a network that has it as its owner from now on, or no more. */
+	readonly #changed: (network: OwnedNetwork) => void
+	readonly #networks = new Map<string, OwnedNetwork>()
+
+	constructor(
+		host: Host,
+		container: { readonly id: string; readonly pid: number },
+		kernel: ContainerKernel,
+		changed: (network: OwnedNetwork) => void,
+	) {
+		this.#host = host
+		this.id = container.id
+		this.pid = container.pid
+		this.#kernel = kernel
+		this.#changed = changed
+	}
+
+	owns(networkId: string): boolean {
+		return this.#networks.has(networkId)
+	}
+
+	/** With all at once, so that what was there before this process was is never gone meanwhile. */
+	async open(networks: readonly OwnedNetwork[]): Promise<void> {
+		const endpoints = networks.flatMap((network) => this.#attachedTo(network).map((each) => ({ network, each })))
+		const plan = [
+			...networks.flatMap((network) => ownerModeOf(network).network(network)),
+			...endpoints.flatMap(({ network, each }) => ownedBy(network, each)),
+		]
+		for (const error of await this.#kernel.restore(plan)) {
+			this.#host.warn(error, `not restored with container ${this.id.slice(0, 12)}: ${messageOf(error)}`)
+		}
+		for (const network of networks) await this.#give(network)
+		for (const { network, each } of endpoints) await this.#dropLeft(network, each)
+	}
+
+	/** These, and no others. */
+	async serve(networks: readonly OwnedNetwork[]): Promise<void> {
+		for (const id of this.#networks.keys()) if (!networks.some((each) => each.id === id)) await this.takeFrom(id)
+		for (const network of networks) if (!this.owns(network.id)) await this.#give(network)
+	}
+
+	/** As it is on record by then. For whoever holds the endpoint's mutex. */
+	async attach(networkId: string, endpointId: string): Promise<void> {
+		const network = this.#networks.get(networkId)
+		const endpoint = this.#host.store.get('endpoint', networkId, endpointId)
+		if (network === undefined || endpoint === undefined || !this.#host.kernel.hasLink(endpoint.link)) return
+		await this.#kernel.ensure(ownerModeOf(network).attached(network, endpoint))
+	}
+
+	/** Goes on to the end: the container may be gone, and what is left of it with it. */
+	async takeFrom(networkId: string): Promise<void> {
+		const network = this.#networks.get(networkId)
+		this.#networks.delete(networkId)
+		this.#host.owners.delete(networkId)
+		if (network === undefined) return
+		for (const { id } of this.#host.store.list('endpoint', networkId)) {
+			await this.#host.mutex.run(endpointKey(id), () => this.#detach(network, id))
+		}
+		await this.#kernel.remove(ownerModeOf(network).network(network)).catch(() => undefined)
+		this.#changed(network)
+	}
+
+	/** Nothing is left there, where another container may go on. */
+	async end(): Promise<void> {
+		for (const id of this.#networks.keys()) await this.takeFrom(id)
+		await this.#kernel.removeTables().catch(() => undefined)
+		await this.close()
+	}
+
+	/** All stays as it is. */
+	close(): Promise<void> {
+		return this.#kernel.close()
+	}
+
+	/** True when it owns nothing any more. */
+	isIdle(): boolean {
+		return this.#networks.size === 0
+	}
+
+	async #give(network: OwnedNetwork): Promise<void> {
+		await this.#kernel.ensure(ownerModeOf(network).network(network))
+		this.#networks.set(network.id, network)
+		this.#host.owners.set(network.id, this.#kernel)
+		for (const { id } of this.#host.store.list('endpoint', network.id)) {
+			await this.#host.mutex.run(endpointKey(id), () => this.attach(network.id, id))
+		}
+		this.#changed(network)
+	}
+
+	#attachedTo(network: OwnedNetwork): Endpoint[] {
+		return this.#host.store.list('endpoint', network.id).filter((each) => isAlive(this.#host, network, each))
+	}
+
+	/** Of one that has left since it was planned, when nobody knew yet that there was something here to be taken away. */
+	#dropLeft(network: OwnedNetwork, planned: Endpoint): Promise<void> {
+		return this.#host.mutex.run(endpointKey(planned.id), async () => {
+			const endpoint = this.#host.store.get('endpoint', network.id, planned.id)
+			if (endpoint !== undefined && isAlive(this.#host, network, endpoint)) return
+			await this.#kernel.remove(ownedBy(network, planned))
+		})
+	}
+
+	async #detach(network: OwnedNetwork, endpointId: string): Promise<void> {
+		const endpoint = this.#host.store.get('endpoint', network.id, endpointId)
+		if (endpoint === undefined) return
+		await this.#kernel.remove(ownedBy(network, endpoint)).catch(() => undefined)
+		if (endpoint.published.length > 0) await this.#host.store.commit([put({ ...endpoint, published: [] })])
+	}
+}

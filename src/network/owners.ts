@@ -1,0 +1,221 @@
+/**
+ * Follows the containers that own networks of mode container: whether they run, and in which namespace. There all is as mode
+ * host has it on the host. Docker is asked beside everything else, but for the creation of a network: see README.md.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { invalid, messageOf } from '../errors.ts'
+import { Keeper } from '../keeper.ts'
+import type { ContainerKernel } from '../kernel/verbs.ts'
+import { isOwned, type OwnedNetwork } from '../model/network.ts'
+import { endpointKey, type Host, settledNetworks } from './host.ts'
+import { parseOptions } from './options.ts'
+import { Owner } from './owner.ts'
+import { type Container, type Standing, standingOf } from './owner-choice.ts'
+import type { SharedPorts } from './shared-ports.ts'
+import type { NetworkRequest } from './verbs.ts'
+
+export interface ContainerView {
+	/** All of this host. May take for ever, or `patience` in milliseconds. */
+	list(patience?: number): Promise<readonly Container[]>
+	/** Of the first process; undefined of a container that does not run. */
+	pidOf(id: string): Promise<number | undefined>
+	/** Calls `heard` at its beginning, and whenever something may have changed, until it returns or fails. */
+	follow(heard: () => void, ending: AbortSignal): Promise<void>
+	/** The namespace of a process. */
+	open(pid: number): ContainerKernel
+}
+
+/** Milliseconds for which a call waits for Docker before it refuses: see README.md. */
+const PATIENCE = 2000
+/** For all that is done to owners, one after the other. No id is so. */
+const OWNERS = 'owners'
+
+const UNKNOWN: Standing = { state: 'unknown', why: 'Docker has not told of it yet' }
+
+export class Owners {
+	readonly #host: Host
+	readonly #view: ContainerView
+	readonly #sharedPorts: Pick<SharedPorts, 'ownerChanged'>
+	readonly #looks: Keeper
+	/** By the id of the container. */
+	readonly #owners = new Map<string, Owner>()
+	/** By the id of the network. */
+	readonly #standings = new Map<string, Standing>()
+	readonly #closing = new AbortController()
+	#following: Promise<void> = Promise.resolve()
+	#isFollowing = false
+	#answers = true
+
+	/** Nothing is done before `restored`. */
+	constructor(
+		host: Host,
+		view: ContainerView,
+		sharedPorts: Pick<SharedPorts, 'ownerChanged'>,
+		restored: Promise<void>,
+	) {
+		this.#host = host
+		this.#view = view
+		this.#sharedPorts = sharedPorts
+		const look = async (): Promise<readonly string[]> => {
+			await restored
+			// Docker is off, and is not to be started by a question: see docker/README.md.
+			if (this.#isFollowing) await host.mutex.run(OWNERS, () => this.#look())
+			return []
+		}
+		this.#looks = new Keeper(look, { repaired: () => undefined, failed: (error) => this.#failed(error) }, 0)
+	}
+
+	/** How the owner of a network stands, as Docker last told. */
+	of(networkId: string): Standing {
+		return this.#standings.get(networkId) ?? UNKNOWN
+	}
+
+	/** There may be another network or Docker. From now on follows what happens to containers, as long as Docker tells. */
+	look(): void {
+		if (this.#closing.signal.aborted || (this.#owned().length === 0 && this.#owners.size === 0)) return
+		this.#looks.tell('')
+		if (this.#isFollowing) return
+		this.#isFollowing = true
+		this.#following = this.#view
+			.follow(() => this.#looks.tell(''), this.#closing.signal)
+			.catch((error: unknown) => this.#failed(error))
+			.finally(() => {
+				this.#isFollowing = false
+			})
+	}
+
+	/** Docker calls, and so is there again, if it was not. */
+	called(): void {
+		if (!this.#isFollowing && this.#standings.size > 0) this.look()
+	}
+
+	/** @throws WeftError `invalid` for an owner that is not there, or shares the network of somebody else */
+	async check({ id, options: raw }: NetworkRequest): Promise<void> {
+		const options = parseOptions(raw)
+		if (options.mode !== 'container' || this.#host.store.get('network', '', id) !== undefined) return
+		const containers = await this.#view.list(PATIENCE).catch((error: unknown) => {
+			this.#host.warn(error, `whether there is a container ${options.container} is not known: ${messageOf(error)}`)
+		})
+		if (containers === undefined) return
+		refuseUnfit(standingOf(options.container, containers, this.#host.store.list('network', '')), options.container)
+	}
+
+	/** @throws WeftError `invalid` where the owner of the network is known not to be one, also by the last news */
+	async mustServe(networkId: string): Promise<void> {
+		const network = this.#host.store.get('network', '', networkId)
+		if (network === undefined || !isOwned(network) || isFit(this.of(networkId))) return
+		const late = sleep(PATIENCE, 'late', { ref: false })
+		if ((await Promise.race([this.#looks.due(), late])) !== 'late')
+			refuseUnfit(this.of(networkId), network.options.container)
+	}
+
+	/** A container has joined. */
+	joined(networkId: string, endpointId: string): void {
+		const owner = this.#ownerOf(networkId)
+		if (owner === undefined) return
+		const work = () => this.#host.mutex.run(endpointKey(endpointId), () => owner.attach(networkId, endpointId))
+		void work().catch((error: unknown) => {
+			this.#host.warn(error, `endpoint ${endpointId} is not with the owner of its network: ${messageOf(error)}`)
+			this.#looks.tell('')
+		})
+	}
+
+	/** A network is about to go: nothing of it is left with its owner. */
+	async dismiss(networkId: string): Promise<void> {
+		this.#standings.delete(networkId)
+		if (this.#ownerOf(networkId) === undefined) return
+		await this.#host.mutex.run(OWNERS, async () => {
+			const owner = this.#ownerOf(networkId)
+			await owner?.takeFrom(networkId)
+			if (owner?.isIdle() === true) await this.#end(owner)
+		})
+	}
+
+	/** Waits for the look under way; there will be no other. What was made stays. */
+	async close(): Promise<void> {
+		this.#closing.abort()
+		await this.#following
+		await this.#looks.close()
+		await Promise.all(Array.from(this.#owners.values(), (each) => each.close()))
+		this.#owners.clear()
+	}
+
+	#owned(): OwnedNetwork[] {
+		return settledNetworks(this.#host).filter(isOwned)
+	}
+
+	#ownerOf(networkId: string): Owner | undefined {
+		return [...this.#owners.values()].find((each) => each.owns(networkId))
+	}
+
+	/** The same may go on for long: once. */
+	#failed(error: unknown): void {
+		if (this.#answers) this.#host.warn(error, `owners of networks are not followed: ${messageOf(error)}`)
+		this.#answers = false
+	}
+
+	async #look(): Promise<void> {
+		const networks = this.#owned()
+		const containers = networks.length === 0 ? [] : await this.#view.list()
+		this.#answers = true
+		const standings = networks.map((network) => {
+			return { network, standing: standingOf(network.options.container, containers, networksOf(this.#host)) }
+		})
+		for (const { network, standing } of standings) this.#tell(network, standing)
+		for (const owner of [...this.#owners.values()]) {
+			const stays = standings.some(({ standing }) => isRunning(standing, owner.id))
+			if (!stays || (await this.#view.pidOf(owner.id)) !== owner.pid) await this.#end(owner)
+		}
+		const errors: unknown[] = []
+		for (const id of new Set(
+			standings.flatMap(({ standing }) => (standing.state === 'running' ? [standing.id] : [])),
+		)) {
+			const wanted = standings.filter(({ standing }) => isRunning(standing, id)).map(({ network }) => network)
+			await this.#serve(id, wanted).catch((error: unknown) => errors.push(error))
+		}
+		if (errors.length > 0) throw new AggregateError(errors)
+	}
+
+	/** Once for each change. */
+	#tell(network: OwnedNetwork, standing: Standing): void {
+		const before = this.#standings.get(network.id)
+		this.#standings.set(network.id, standing)
+		if (before?.why === standing.why || (before === undefined && standing.state === 'running')) return
+		this.#host.inform(`network ${network.id.slice(0, 12)} of mode container: ${standing.why}`)
+	}
+
+	async #serve(id: string, networks: readonly OwnedNetwork[]): Promise<void> {
+		const there = this.#owners.get(id)
+		if (there !== undefined) return there.serve(networks)
+		const pid = await this.#view.pidOf(id)
+		if (pid === undefined) return
+		const kernel = this.#view.open(pid)
+		// Its number may have become another process's in between.
+		if ((await this.#view.pidOf(id)) !== pid) return kernel.close()
+		const owner = new Owner(this.#host, { id, pid }, kernel, (network) => this.#sharedPorts.ownerChanged(network))
+		this.#owners.set(id, owner)
+		await owner.open(networks)
+	}
+
+	async #end(owner: Owner): Promise<void> {
+		this.#owners.delete(owner.id)
+		await owner.end()
+	}
+}
+
+function networksOf({ store }: Host) {
+	return store.list('network', '')
+}
+
+function isRunning(standing: Standing, id: string): boolean {
+	return standing.state === 'running' && standing.id === id
+}
+
+function isFit({ state }: Standing): boolean {
+	return state !== 'missing' && state !== 'unfit'
+}
+
+function refuseUnfit(standing: Standing, container: string): void {
+	if (isFit(standing)) return
+	throw invalid(`container=${JSON.stringify(container)} cannot share its network: ${standing.why}`)
+}

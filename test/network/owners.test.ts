@@ -1,0 +1,186 @@
+/** Networks of mode container on a host in memory: their owners are followed, and have what they should. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+import type { FakeContainerKernel } from '../support/fake-kernel.ts'
+import {
+	attach,
+	type Bench,
+	bench,
+	ENDPOINT,
+	endpointRequest,
+	endpoints,
+	NETWORK,
+	networkRequest,
+	portRequest,
+} from './host.ts'
+import { FakeSandbox } from './sandbox.ts'
+
+const OPTIONS = { mode: 'container', container: 'web' }
+
+/** A host with `web`, and a network that it owns. */
+async function withOwner(): Promise<Bench> {
+	const host = bench()
+	host.containers.start('web', 7)
+	await host.verbs.createNetwork(networkRequest(1, { options: OPTIONS }))
+	return host
+}
+
+function sandboxOf(host: Bench): FakeSandbox {
+	const sandbox = new FakeSandbox()
+	host.kernel.sandboxes.set(endpoints(host)[0]?.link ?? '', sandbox)
+	return sandbox
+}
+
+async function ownerAt(host: Bench, pid: number): Promise<FakeContainerKernel> {
+	const owner = () => host.ownerKernels.get(pid)
+	await eventually(() => owner() !== undefined && host.host.owners.get(NETWORK) === owner(), {
+		what: `an owner at ${pid}`,
+	})
+	const kernel = owner()
+	assert.ok(kernel)
+	return kernel
+}
+
+function publishedOf(host: Bench): string[] {
+	return endpoints(host).flatMap(({ published }) =>
+		published.map(({ protocol, hostPort }) => `${protocol} ${hostPort}`),
+	)
+}
+
+async function close(host: Bench): Promise<void> {
+	await host.sharedPorts.close()
+	await host.owners.close()
+}
+
+describe('the owner of a network of mode container', () => {
+	it('has what mode host has on the host, and the host has the links alone', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		await attach(host, endpointRequest())
+		const sandbox = sandboxOf(host)
+		sandbox.listen(['tcp', 80])
+		await eventually(() => publishedOf(host).join() === 'tcp 80')
+		const [{ link = '' } = {}] = endpoints(host)
+		assert.deepEqual(host.kernel.objects(), [`element links ${link}`, `link ${link}`])
+		const there = owner.objects()
+		for (const each of [`link ${link}`, 'port tcp 0.0.0.0 80', 'element publish4_any tcp . 80']) {
+			assert.ok(there.includes(each), `${each} is among ${there}`)
+		}
+		await eventually(() => sandbox.shared?.[4]?.gateway === '10.210.1.1')
+		await host.verbs.leave(NETWORK, ENDPOINT)
+		await host.verbs.deleteEndpoint(NETWORK, ENDPOINT)
+		assert.deepEqual(
+			owner.objects().filter((each) => /port|publish|endpoints|wv/.test(each)),
+			[],
+		)
+		await host.verbs.deleteNetwork(NETWORK)
+		assert.deepEqual([owner.objects(), host.kernel.objects(), owner.isClosed], [[], [], true])
+		await close(host)
+	})
+
+	it('is followed when it stops, starts again and is replaced', async () => {
+		const host = await withOwner()
+		await ownerAt(host, 7)
+		await attach(host, endpointRequest())
+		const sandbox = sandboxOf(host)
+		sandbox.listen(['tcp', 80])
+		await eventually(() => publishedOf(host).join() === 'tcp 80')
+		host.containers.stop('web')
+		await eventually(() => host.owners.of(NETWORK).state === 'stopped')
+		await eventually(() => publishedOf(host).length === 0 && sandbox.shared === undefined)
+		assert.equal(host.ownerKernels.get(7)?.isClosed, true)
+		host.containers.start('web', 8)
+		await ownerAt(host, 8)
+		await eventually(() => publishedOf(host).join() === 'tcp 80')
+		host.containers.remove('web')
+		await eventually(() => host.owners.of(NETWORK).state === 'missing')
+		host.containers.start('web', 9)
+		await ownerAt(host, 9)
+		await eventually(() => publishedOf(host).join() === 'tcp 80')
+		const about = host.told.map((each) => each.replace(/^network \w+ of mode container: /, ''))
+		assert.deepEqual(about, [
+			'container web is not running',
+			'container web is running',
+			'there is no container "web" on this host',
+			'container web is running',
+		])
+		await close(host)
+	})
+
+	it('may own several networks, of which each goes by itself', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		const second = networkRequest(2, { options: OPTIONS })
+		await host.verbs.createNetwork(second)
+		await eventually(() => host.host.owners.get(second.id) === owner)
+		await host.verbs.deleteNetwork(NETWORK)
+		assert.equal(owner.isClosed, false)
+		assert.ok(owner.objects().some((each) => each.startsWith('address')))
+		await host.verbs.deleteNetwork(second.id)
+		assert.deepEqual([owner.objects(), owner.isClosed], [[], true])
+		await close(host)
+	})
+
+	it('has to be there, and to have a network of its own', async () => {
+		const host = bench()
+		const create = () => host.verbs.createNetwork(networkRequest(1, { options: OPTIONS }))
+		await assert.rejects(
+			create(),
+			/^WeftError: container="web" cannot share its network: there is no container "web" on this host$/,
+		)
+		host.containers.start('web', 7, { networkMode: 'host' })
+		await assert.rejects(create(), /container web has the network of this host/)
+		host.containers.start('web', 7)
+		await create()
+		await create()
+		await ownerAt(host, 7)
+		host.containers.start('web', 7, { networks: [NETWORK] })
+		await eventually(() => host.owners.of(NETWORK).state === 'unfit')
+		await assert.rejects(host.verbs.createEndpoint(endpointRequest()), /is itself on network \w{12} of mode container/)
+		host.containers.start('web', 7)
+		await eventually(() => host.owners.of(NETWORK).state === 'running')
+		await attach(host, endpointRequest())
+		await close(host)
+	})
+
+	it('is not asked for where Docker does not answer, and followed when it does', async () => {
+		const host = bench()
+		host.containers.isAway = true
+		await host.verbs.createNetwork(networkRequest(1, { options: OPTIONS }))
+		await attach(host, endpointRequest())
+		assert.equal(host.owners.of(NETWORK).state, 'unknown')
+		host.containers.isAway = false
+		host.containers.start('web', 7)
+		const owner = await ownerAt(host, 7)
+		const [{ link = '' } = {}] = endpoints(host)
+		await eventually(() => owner.hasLink(link))
+		await close(host)
+	})
+
+	it('publishes what is asked for itself', async () => {
+		const host = await withOwner()
+		await attach(host, endpointRequest())
+		await assert.rejects(
+			host.verbs.publish(NETWORK, ENDPOINT, [portRequest(8080)]),
+			/port 80\/tcp cannot be published .* at the addresses of container web, which can publish it/,
+		)
+		await host.verbs.publish(NETWORK, ENDPOINT, [])
+		await host.verbs.unpublish(NETWORK, ENDPOINT)
+		await close(host)
+	})
+
+	it('keeps a port that it has, of which is told', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		owner.processes.set(80, { pid: 70, name: 'nginx' })
+		await attach(host, endpointRequest())
+		sandboxOf(host).listen(['tcp', 80], ['tcp', 81])
+		await eventually(() => publishedOf(host).join() === 'tcp 81')
+		const why = () => host.sharedPorts.of(ENDPOINT).refused.map((each) => each.why)
+		await eventually(() => why().join() === 'port 0.0.0.0:80/tcp is already allocated by nginx (pid 70)')
+		const short = ENDPOINT.slice(0, 12)
+		assert.ok(host.told.includes(`endpoint ${short} listens on a port that is not on container web: ${why()}`))
+		await close(host)
+	})
+})

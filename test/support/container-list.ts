@@ -1,0 +1,55 @@
+/** Containers as Docker would tell of them, for owners of networks: a test starts, stops and removes them. */
+import { createHash } from 'node:crypto'
+import type { ContainerKernel } from '../../src/kernel/verbs.ts'
+import type { Container } from '../../src/network/owner-choice.ts'
+import type { ContainerView } from '../../src/network/owners.ts'
+
+export class ContainerList implements ContainerView {
+	/** Docker does not answer. */
+	isAway = false
+	readonly #open: (pid: number) => ContainerKernel
+	readonly #containers = new Map<string, { readonly container: Container; readonly pid: number }>()
+	#heard: () => void = () => undefined
+
+	constructor(open: (pid: number) => ContainerKernel) {
+		this.#open = open
+	}
+
+	/** `pid` is its first process, of which it may have none yet. */
+	start(name: string, pid: number, more: Partial<Container> = {}): Container {
+		const id = createHash('sha256').update(name).digest('hex')
+		const container = { id, name, running: pid > 0, networkMode: 'default', networks: [], ...more }
+		this.#containers.set(name, { container, pid })
+		this.#heard()
+		return container
+	}
+
+	stop(name: string): void {
+		this.start(name, 0)
+	}
+
+	remove(name: string): void {
+		this.#containers.delete(name)
+		this.#heard()
+	}
+
+	async list(): Promise<readonly Container[]> {
+		if (this.isAway) throw new Error('Docker gives no answer')
+		return Array.from(this.#containers.values(), ({ container }) => container)
+	}
+
+	async pidOf(id: string): Promise<number | undefined> {
+		const found = [...this.#containers.values()].find(({ container }) => container.id === id)
+		return found?.container.running === true ? found.pid : undefined
+	}
+
+	follow(heard: () => void, ending: AbortSignal): Promise<void> {
+		this.#heard = heard
+		heard()
+		return new Promise((resolve) => ending.addEventListener('abort', () => resolve()))
+	}
+
+	open(pid: number): ContainerKernel {
+		return this.#open(pid)
+	}
+}
