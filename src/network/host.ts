@@ -24,7 +24,7 @@ export interface Host {
 	readonly facts: HostFacts
 	/** Absent without `WEFT_CLUSTER`. */
 	readonly cluster?: ClusterVerbs
-	/** Keys are ids of networks, endpointKey of endpoints, and CHOICE; a network's is taken before an endpoint's. */
+	/** Keys are ids of networks, endpointKey of endpoints, CHOICE and SIGHTINGS; a network's is taken before an endpoint's. */
 	readonly mutex: KeyedMutex
 	/** Names of the links that endpoints have on record, of all networks. */
 	readonly links: Set<string>
@@ -39,6 +39,9 @@ export interface Host {
 
 /** For what is decided of one network after the other. No id has a space. */
 export const CHOICE = 'all networks'
+
+/** For what is decided by a sighting that is on record: one that is being written is not to be taken for none. */
+export const SIGHTINGS = 'all sightings'
 
 /** An endpoint may have the id of its network. */
 export function endpointKey(id: string): string {

@@ -2,7 +2,7 @@
 import { formatCidr, networkOf, parseCidr } from '../model/address.ts'
 import type { Network, Sighting } from '../model/network.ts'
 import { GLOBAL_SPACE, type Pool } from '../model/pool.ts'
-import { dropSighting, type Host, putSighting, settledNetworks } from './host.ts'
+import { dropSighting, type Host, putSighting, SIGHTINGS, settledNetworks } from './host.ts'
 
 /** As `docker/networks.ts` reads them. */
 export interface ListedNetwork {
@@ -42,7 +42,11 @@ export class Listing {
 	}
 
 	/** Only what an engine is known to have had can be missed there: there may be another one on this host. */
-	async remember(): Promise<void> {
+	remember(): Promise<void> {
+		return this.#host.mutex.run(SIGHTINGS, () => this.#remember())
+	}
+
+	async #remember(): Promise<void> {
 		const { store } = this.#host
 		const seen = this.networks.flatMap((network): Sighting[] => {
 			const pools = this.poolsOf(network).map(({ id }) => id)

@@ -7,7 +7,7 @@ import type { PerFamily } from '../model/options.ts'
 import { modeOf, modes } from '../modes/index.ts'
 import { designBridge } from './bridge-design.ts'
 import { removeEndpoint } from './endpoints.ts'
-import { CHOICE, drop, dropSighting, type Host, keepPassage, keepSpares, put, putSighting } from './host.ts'
+import { CHOICE, drop, dropSighting, type Host, keepPassage, keepSpares, put, putSighting, SIGHTINGS } from './host.ts'
 import { designLan } from './lan-design.ts'
 import { checkFamilies, parseOptions } from './options.ts'
 import { designOverlay, enterCluster } from './overlay-design.ts'
@@ -55,10 +55,13 @@ function poolsOf({ store }: Host, { ipv4, ipv6 }: NetworkRequest): string[] {
 
 /** Somebody has had the answer to its creation. Not worth making anybody wait for. */
 export async function networkAnswered(host: Host, networkId: string): Promise<void> {
-	const sighting = host.store.get('sighting', '', networkId)
-	if (sighting === undefined || sighting.engine !== undefined) return
-	await host.store
-		.commit([dropSighting(networkId)])
+	const work = async () => {
+		const sighting = host.store.get('sighting', '', networkId)
+		// Docker may have told of it by now, which is to be remembered.
+		if (sighting !== undefined && sighting.engine === undefined) await host.store.commit([dropSighting(networkId)])
+	}
+	await host.mutex
+		.run(SIGHTINGS, work)
 		.catch((error: unknown) => host.warn(error, `network ${networkId} stays marked as one that nobody knows of`))
 }
 

@@ -121,6 +121,21 @@ describe('of what Docker was without', () => {
 		assert.deepEqual(await host.looks(), [])
 	})
 
+	it('a network of which it told while the answer to its creation was put on record goes as well', async () => {
+		const host = await scene()
+		const commit = host.store.commit.bind(host.store)
+		host.store.commit = (changes) => {
+			const done = commit(changes)
+			if (changes.some(({ kind }) => kind === 'sighting')) host.store.commit = commit
+			host.verbs.networkAnswered(NETWORK)
+			return done
+		}
+		await host.forgotten.look()
+		host.listed = []
+		assert.equal((await host.looks()).length, 2)
+		assert.deepEqual([host.store.names(), host.told], [[], []])
+	})
+
 	it('a network stays until time has passed, whatever the time of day is set to', async () => {
 		const host = await answered()
 		await host.forgotten.look()
