@@ -102,6 +102,8 @@ export interface RepairLine {
 export interface NetworkSummary {
 	readonly id: string
 	readonly name: string | null
+	/** Whether Docker has it; null where Docker does not tell. */
+	readonly listed: boolean | null
 	readonly mode: string
 	readonly subnets: readonly string[]
 	readonly gateways: readonly string[]

@@ -137,6 +137,7 @@ function summaryOf({ store }: Host, names: Names, network: Network): NetworkSumm
 	return {
 		id,
 		name: networkName(names, id),
+		listed: names.networks?.has(id) ?? null,
 		mode: options.mode,
 		subnets: subnetsOf(network).map(({ pool }) => pool),
 		gateways: subnetsOf(network).flatMap(({ gateway }) => (gateway === undefined ? [] : [plainAddress(gateway)])),

@@ -59,7 +59,7 @@ export function checksOf({ status, networks, pools, differences }: Findings): Ch
 		nftablesOf(status),
 		repairsOf(status),
 		...clusterOf(status),
-		...unknownOf(status, networks),
+		...unknownOf(networks),
 		...poolsOf(pools),
 		differencesOf(differences),
 	]
@@ -139,11 +139,10 @@ function clusterOf({ cluster }: Status): Check[] {
 	return [{ level: 'note', found: `${count(away, 'host')} of the cluster unreachable`, advice }]
 }
 
-/** Networks that Docker, which answers, does not have. */
-function unknownOf({ host }: Status, networks: readonly NetworkSummary[]): Check[] {
-	if (host.engine === null) return []
+/** Networks that Docker, which has told what it has, does not have. */
+function unknownOf(networks: readonly NetworkSummary[]): Check[] {
 	return networks
-		.filter(({ name }) => name === null)
+		.filter(({ listed }) => listed === false)
 		.map(({ id }) => ({
 			level: 'note',
 			found: `Docker does not tell of network ${id.slice(0, 12)}`,

@@ -47,7 +47,8 @@ export interface Scene {
 	close(): Promise<void>
 }
 
-export async function openScene(ready: Promise<void> = Promise.resolve()): Promise<Scene> {
+/** `names` is what Docker tells. */
+export async function openScene(ready: Promise<void> = Promise.resolve(), names = NAMES): Promise<Scene> {
 	const folder = await mkdtemp(join(tmpdir(), 'weft-admin-'))
 	const socket = join(folder, 'run', 'admin.sock')
 	const world = bench()
@@ -73,7 +74,7 @@ export async function openScene(ready: Promise<void> = Promise.resolve()): Promi
 		...parts,
 		sharedPorts: world.sharedPorts,
 		owners: world.owners,
-		names: async () => NAMES,
+		names: async () => names,
 		engine: async () => ENGINE,
 		settings: shown,
 	})

@@ -13,6 +13,7 @@ import type {
 	Settings,
 	Status,
 } from '../../src/admin/api.ts'
+import { NO_NAMES } from '../../src/admin/names.ts'
 import { SETTINGS } from '../../src/settings.ts'
 import { networkRequest } from '../network/host.ts'
 import { eventually } from '../support/eventually.ts'
@@ -68,6 +69,7 @@ describe('the admin API', () => {
 		assert.deepEqual(front, {
 			id: NET,
 			name: 'front',
+			listed: true,
 			mode: 'bridge',
 			subnets: ['10.210.1.0/24'],
 			gateways: ['10.210.1.1'],
@@ -78,7 +80,24 @@ describe('the admin API', () => {
 			endpoints: 2,
 			ports: 1,
 		})
-		assert.deepEqual([other?.id, other?.name], [OTHER, null])
+		assert.deepEqual([other?.id, other?.name, other?.listed], [OTHER, null, false])
+	})
+
+	it('says of no network that Docker is without it where Docker has told no names in time', async () => {
+		const alone = await openScene(undefined, NO_NAMES)
+		try {
+			await populate(alone)
+			const networks = await alone.client.get<NetworkSummary[]>('/networks')
+			assert.deepEqual(
+				networks.map(({ name, listed }) => [name, listed]),
+				[
+					[null, null],
+					[null, null],
+				],
+			)
+		} finally {
+			await alone.close()
+		}
 	})
 
 	it('shows the parent of a network without a bridge', async () => {
