@@ -22,6 +22,8 @@ try {
 		process.stdout.write(answer)
 		process.exit(0)
 	}
+	const { shedCapabilities } = await import('./kernel/capabilities.ts')
+	shedCapabilities(process.env)
 	const { readConfig } = await import('./config.ts')
 	const config = readConfig(process.env, args)
 	const { main } = await import('./main.ts')

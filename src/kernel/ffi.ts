@@ -20,6 +20,7 @@ const SO_BINDTODEVICE = 25
 const SO_ATTACH_FILTER = 26
 const SO_BINDTOIFINDEX = 62
 const SHUT_RD = 0
+const F_SETFD = 2
 const F_DUPFD_CLOEXEC = 1030
 /** Numbers of files below are the only ones that libnftables can wait for: see select(2). */
 export const LOW_FILES = 1024
@@ -57,6 +58,7 @@ const fcntl = call<[fd: number, command: number, argument: number]>('int fcntl(i
 const setns = call<[fd: number, type: number]>('int setns(int fd, int type)')
 const prctl = call<[option: number, argument: number]>('int prctl(int option, unsigned long argument)')
 const capset = call<[header: Buffer, sets: Buffer]>('int capset(void *header, const void *sets)')
+const execve = call<[string, ...(string | null)[][]]>('int execve(const char *, const char **, const char **)')
 const strerror: KoffiFunc<(errno: number) => string> = libc.func('const char *strerror(int errno)')
 
 // Where one number has two names, the first; but for this one, which the kernel's sources use.
@@ -235,6 +237,13 @@ export async function setPooledCapabilities(sets: Buffer): Promise<void> {
 /** That no program started from here has it. Does nothing where this thread may not, or there is no such capability. */
 export function denyToPrograms(capability: number): void {
 	prctl(PR_CAPBSET_DROP, capability)
+}
+
+/** The process goes on as this program, and nothing of what it was: see execve(2). Returns only to throw. */
+export function replaceProcess(path: string, args: readonly string[], environment: readonly string[]): void {
+	// Node keeps those that it was given from all programs.
+	for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 0)
+	check(execve(path, [...args, null], [...environment, null]))
 }
 
 export function closeFd(fd: number): void {

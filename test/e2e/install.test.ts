@@ -13,6 +13,8 @@ import { createNetwork, runContainer } from './networks.ts'
 
 const PLUGIN = fileURLToPath(new URL('../../../plugin/', import.meta.url))
 const UNIT = 'weft.service'
+/** What no thread has more of: see kernel/capabilities.test.ts. */
+const OF_PROCESS = 0x283504n
 
 describe('an installed weft', { skip: noHost() || noSystemd() }, () => {
 	let host: Host
@@ -78,6 +80,21 @@ describe('an installed weft', { skip: noHost() || noSystemd() }, () => {
 		const status = await systemd.exec('cat', `/proc/${pid}/status`)
 		assert.match(status, /^CapPrm:\s+0{10}283404$/m)
 		assert.match(status, /^CapBnd:\s+0{12}3400$/m, 'of the programs that it starts')
+	})
+
+	it('is kept by its unit from what it does not need: other rights, calls and files', async () => {
+		const pid = await systemd.property(UNIT, 'MainPID')
+		const threads = await systemd.exec('sh', '-c', `cat /proc/${pid}/task/*/status`)
+		for (const [, set] of threads.matchAll(/^CapPrm:\s+(\w+)$/gm))
+			assert.equal(BigInt(`0x${set}`) & ~OF_PROCESS, 0n, set)
+		assert.match(threads, /^NoNewPrivs:\s+1$/m)
+		assert.match(threads, /^Seccomp:\s+2$/m)
+		const touch = (path: string) => systemd.exec('nsenter', '-t', pid, '-m', '--', 'touch', path)
+		for (const folder of ['/run/docker/plugins', '/var/lib/weft']) {
+			await touch(`${folder}/note`)
+			await systemd.exec('rm', `${folder}/note`)
+		}
+		for (const folder of ['/usr', '/etc', '/var/cache']) await assert.rejects(touch(`${folder}/note`), /Read-only/)
 	})
 
 	it('is asked as weft, and as docker weft', async () => {
