@@ -4,6 +4,7 @@ import { peerName } from '../model/names.ts'
 import type { Departures } from './departures.ts'
 import { difference, drift } from './drift.ts'
 import { type Effect, type Effects, effects, type Single } from './effects.ts'
+import { isElsewhere } from './elsewhere.ts'
 import type { Firewall } from './firewall.ts'
 import { connectionless, type Flows } from './flows.ts'
 import { type AcceptPlace, acceptPlaces } from './iptables.ts'
@@ -18,6 +19,7 @@ import {
 	type HostPort,
 	identity,
 	isContainers,
+	type LanLink,
 	type PortChange,
 	type Resource,
 	type VethLink,
@@ -165,6 +167,10 @@ export class LinuxKernel implements Kernel {
 		if (there === undefined) return false
 		// What has no other end on the host says nothing of a sandbox that it was in, but that packets passed there.
 		return there.kind === 'veth' ? this.hasLink(peerName(link)) && there.carried !== true : there.passed !== true
+	}
+
+	isElsewhere(link: LanLink, addresses: readonly string[]): Promise<boolean> {
+		return isElsewhere(this.#rtnetlink, link, addresses)
 	}
 
 	takeSpare(): string | undefined {

@@ -4,7 +4,7 @@ import type { Service, SharedLoopback, SharedLoopbacks } from './loopback-table.
 import type { Listener } from './netlink/sock-diag.ts'
 import type { Gate } from './passage.ts'
 import type { Process } from './port-holder.ts'
-import type { HostPort, PortChange, Resource } from './resource.ts'
+import type { HostPort, LanLink, PortChange, Resource } from './resource.ts'
 import type { SandboxSockets } from './sandbox.ts'
 
 export type { Gate, Listener, Service, SharedLoopback, SharedLoopbacks }
@@ -47,6 +47,11 @@ export interface Kernel {
 	has(resource: Resource): boolean
 	/** Whether an endpoint's link, or the other end of it, has yet to be taken into its sandbox: it is here, and never was up. */
 	isAwaited(link: string): Promise<boolean>
+	/**
+	 * Whether a container has a link that leaves nothing on the host; `addresses` are the container's. Goes through the links of all
+	 * namespaces that the host's lead to.
+	 */
+	isElsewhere(link: LanLink, addresses: readonly string[]): Promise<boolean>
 	/** The host's end of a veth pair that was made ahead of need, the caller's from now on; undefined while none is ready. */
 	takeSpare(): string | undefined
 	/** Takes over the spare pairs that an earlier process had ready; `onRecord` are links that somebody owns. */

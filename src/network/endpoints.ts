@@ -85,7 +85,7 @@ async function clearAddresses(host: Host, network: Network, wanted: Designed): P
 			(each) => each !== undefined && [other.ipv4, other.ipv6].includes(each),
 		)
 		if (address === undefined) continue
-		if (isHeld(host, network, other))
+		if (await isUsed(host, network, other))
 			throw new WeftError('in-use', `the address ${address} is in use by endpoint ${other.id}`)
 		await removeEndpoint(host, network, other.id)
 	}
@@ -104,7 +104,17 @@ export function isAlive(host: Host, network: Network, endpoint: Endpoint): boole
 	return !host.kernel.hasLink(name) && (hostEnd === undefined || host.kernel.hasLink(hostEnd))
 }
 
-/** Whether a container has it for certain. */
+/** Whether a container has it, by what the kernel tells: of what has no end on the host, the container's own side does. */
+export async function isUsed(host: Host, network: Network, endpoint: Endpoint): Promise<boolean> {
+	if (isHeld(host, network, endpoint)) return true
+	const lan = modeOf(network)
+		.attached(network, endpoint)
+		.find((each) => each.kind === 'lan')
+	const addresses = [endpoint.ipv4, endpoint.ipv6].filter((each) => each !== undefined)
+	return lan !== undefined && (await host.kernel.isElsewhere(lan, addresses))
+}
+
+/** Whether a container has it for certain, as the host's own end of its link tells. */
 export function isHeld(host: Host, network: Network, endpoint: Endpoint): boolean {
 	return modeOf(network).link(network, endpoint)?.hostEnd !== undefined && isAlive(host, network, endpoint)
 }

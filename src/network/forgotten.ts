@@ -7,7 +7,7 @@ import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
 import { formatIp, tryParseIp } from '../model/address.ts'
 import type { Endpoint, Network, Sighting } from '../model/network.ts'
 import type { Lease, Pool } from '../model/pool.ts'
-import { isHeld, removeEndpoint } from './endpoints.ts'
+import { isHeld, isUsed, removeEndpoint } from './endpoints.ts'
 import type { Host } from './host.ts'
 import { type ListedNetwork, Listing } from './listing.ts'
 import { deleteNetwork } from './networks.ts'
@@ -142,9 +142,8 @@ export class Forgotten {
 		const name = `network ${networkId.slice(0, 12)}`
 		const take = async () => {
 			const network = store.get('network', '', networkId)
-			const isUsed =
-				network !== undefined && store.list('endpoint', networkId).some((each) => isHeld(this.#host, network, each))
-			if (network === undefined || isUsed || store.get('sighting', '', networkId) !== record) return undefined
+			if (network === undefined || (await this.#isAnyUsed(network, store.list('endpoint', networkId)))) return undefined
+			if (store.get('sighting', '', networkId) !== record) return undefined
 			await deleteNetwork(this.#host, networkId)
 			return `took away ${name}`
 		}
@@ -180,7 +179,7 @@ export class Forgotten {
 			const addresses = new Set(there.addresses.map(plain))
 			suspects.push(
 				...endpoints.filter(({ id }) => !there.ids.includes(id)).map((record) => this.#endpointSuspect(record)),
-				...leases.filter(({ address }) => !addresses.has(address)).map((record) => this.#leaseSuspect(record)),
+				...leases.filter(({ address }) => !addresses.has(address)).map((record) => this.#leaseSuspect(record, each.id)),
 			)
 		}
 		return suspects
@@ -208,21 +207,33 @@ export class Forgotten {
 			this.#host.mutex.run(record.networkId, async () => {
 				const network = store.get('network', '', record.networkId)
 				const isSame = store.get('endpoint', record.networkId, record.id) === record
-				if (network === undefined || !isSame || isHeld(this.#host, network, record)) return undefined
+				if (network === undefined || !isSame || (await isUsed(this.#host, network, record))) return undefined
 				await removeEndpoint(this.#host, network, record.id)
 				return `took away ${name}`
 			})
 		return { record, name, take }
 	}
 
-	#leaseSuspect(record: Lease): Suspect {
-		const name = `address ${record.address}`
+	#leaseSuspect(record: Lease, networkId: string): Suspect {
+		const { store } = this.#host
+		const { poolId, address } = record
+		const name = `address ${address}`
 		const take = async () => {
-			if (this.#host.store.get('lease', record.poolId, record.address) !== record) return undefined
-			await this.#addresses.releaseAddress(record.poolId, record.address)
+			const network = store.get('network', '', networkId)
+			const owners = store.list('endpoint', networkId).filter(({ ipv4 = '', ipv6 = '' }) => {
+				return [ipv4, ipv6].map(plain).includes(address)
+			})
+			if (network !== undefined && (await this.#isAnyUsed(network, owners))) return undefined
+			if (store.get('lease', poolId, address) !== record) return undefined
+			await this.#addresses.releaseAddress(poolId, address)
 			return `released ${name}`
 		}
 		return { record, name, take }
+	}
+
+	async #isAnyUsed(network: Network, endpoints: readonly Endpoint[]): Promise<boolean> {
+		for (const each of endpoints) if (await isUsed(this.#host, network, each)) return true
+		return false
 	}
 }
 

@@ -26,6 +26,8 @@ export interface RunFlags {
 	readonly existing?: readonly EndpointState[]
 	/** Called where dockerd moves the link into the container. */
 	readonly move?: (link: string) => Promise<void>
+	/** Called where dockerd moves it out again, because the container cannot start. */
+	readonly moveBack?: (link: string) => Promise<void>
 }
 
 export interface EndpointState {
@@ -49,11 +51,15 @@ export async function run(wire: Wire, era: Era, network: NetworkState, flags: Ru
 	const sandbox = sandboxOptions(flags)
 	const moveFirst = era === '28' || flags.existing !== undefined
 	const isProgrammed = flags.isGateway !== false
+	let moved = ''
 	try {
 		const mac = await createEndpoint(wire, ref, { ipv4, ipv6, flags })
 		const join = await joinSandbox(wire, ref, sandbox)
 		const link = text(join.InterfaceName, 'SrcName')
-		const move = async () => (link === '' ? undefined : flags.move?.(link))
+		const move = async () => {
+			if (link !== '') await flags.move?.(link)
+			moved = link
+		}
 		if (moveFirst) await move()
 		if (isProgrammed) await wire.call('NetworkDriver.ProgramExternalConnectivity', { ...ref, Options: sandbox })
 		const endpoint = { id, network, ipv4, ipv6, mac, join, link, isProgrammed }
@@ -63,6 +69,7 @@ export async function run(wire: Wire, era: Era, network: NetworkState, flags: Ru
 	} catch (error) {
 		// Also after a failed CreateEndpoint or Join: dockerd takes down what may or may not be there.
 		await wire.callLogged('NetworkDriver.Leave', ref)
+		if (moved !== '') await flags.moveBack?.(moved)
 		await wire.callLogged('NetworkDriver.DeleteEndpoint', ref)
 		await releaseEndpoint(wire, { network, ipv4, ipv6 })
 		throw error

@@ -45,7 +45,9 @@ export class Docker {
 	async run(network: NetworkState, era: Era, hostPorts: readonly number[], ip?: string): Promise<Container> {
 		const ports = hostPorts.map(tcpPort)
 		const move = (link: string) => this.#sandboxes.moveIn(link)
-		const endpoint = await run(this.#wire, era, network, { ports, move, ...(ip === undefined ? {} : { ip }) })
+		const moveBack = (link: string) => this.#sandboxes.moveOut(link)
+		const flags = { ports, move, moveBack, ...(ip === undefined ? {} : { ip }) }
+		const endpoint = await run(this.#wire, era, network, flags)
 		const container = { endpoint, era, ports }
 		this.containers.set(endpoint.id, container)
 		return container

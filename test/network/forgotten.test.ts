@@ -341,19 +341,27 @@ describe('of what Docker was without', () => {
 		)
 	})
 
-	it('an endpoint whose macvlan cannot be seen stays while it has that, and goes when it has not', async () => {
+	it('an endpoint whose macvlan is in a container stays, with its address and its network, and goes when that has ended', async () => {
 		const host = await answered()
 		host.kernel.addForeignLink('eth0')
+		const pool = { id: 's/10.210.2.0/24', address: '10.210.2.2' }
+		await host.ipam.requestPool({ space: 's', family: 4, pool: '10.210.2.0/24' })
+		await host.ipam.requestAddress({ poolId: pool.id, address: pool.address, kind: 'endpoint' })
 		await host.verbs.createNetwork(networkRequest(2, { options: { mode: 'macvlan', parent: 'eth0' } }))
-		host.verbs.networkAnswered(idOf('network 2'))
 		await attach(host, endpointRequest(2, 2))
+		const [link = ''] = endpoints(host, 2).map((each) => each.link)
 		const reserved = ['10.210.2.1', 'fd00:2::1']
-		host.listed = [listing(), listing({ id: idOf('network 2'), subnets: ['10.210.2.0/24', 'fd00:2::/64'], reserved })]
-		host.members = { ids: [endpointRequest(2, 2).id], addresses: ['10.210.2.2/24', 'fd00:2::2/64'] }
-		assert.deepEqual(await host.looks(), [])
-		assert.equal(endpoints(host, 2).length, 1)
-		host.members = { ids: [], addresses: [] }
-		assert.deepEqual(await host.looks(), [`took away endpoint ${endpointRequest(2, 2).id.slice(0, 12)}`])
+		const listed = [listing(), listing({ id: idOf('network 2'), subnets: ['10.210.2.0/24', 'fd00:2::/64'], reserved })]
+		for (const told of [listed, [listing()], listed]) {
+			host.listed = told
+			assert.deepEqual(await host.looks(), [])
+		}
+		host.kernel.moveBack(link)
+		host.kernel.loseLink(link)
+		assert.deepEqual([...(await host.looks())].sort(), [
+			`released address ${pool.address}`,
+			`took away endpoint ${endpointRequest(2, 2).id.slice(0, 12)}`,
+		])
 	})
 
 	it('an endpoint that it has stays, though its link is gone', async () => {

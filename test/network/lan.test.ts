@@ -48,6 +48,23 @@ describe('a macvlan network', () => {
 		assert.deepEqual([networks(host), endpoints(host), host.kernel.objects()], [[], [], before])
 	})
 
+	it('gives an address again when nobody has it, and not while the macvlan that has it is in a container', async () => {
+		const host = withParent()
+		await host.verbs.createNetwork(macvlan())
+		await attach(host, endpointRequest())
+		const [{ link } = { link: '' }] = endpoints(host)
+		const again = { ...endpointRequest(), id: idOf('again') }
+		await assert.rejects(host.verbs.createEndpoint(again), (error: Error) => {
+			return isCode(error, 'in-use') && error.message === `the address 10.210.1.2/24 is in use by endpoint ${ENDPOINT}`
+		})
+		host.kernel.moveBack(link)
+		await host.verbs.createEndpoint(again)
+		assert.deepEqual(
+			endpoints(host).map(({ id }) => id),
+			[again.id],
+		)
+	})
+
 	it('without a parent has a dummy for as long as it is there', async () => {
 		const host = bench()
 		await host.verbs.createNetwork(networkRequest(1, { options: { mode: 'macvlan' } }))
@@ -131,17 +148,6 @@ describe('a macvlan network', () => {
 		const host = bench(first.store, first.kernel)
 		assert.deepEqual(await host.resync(), { networks: 1, endpoints: 0, dead: 1 })
 		assert.equal(host.kernel.hasLink(link), false)
-	})
-
-	it('gives an address again that Docker gives again, since nothing tells of the container that had it', async () => {
-		const host = withParent()
-		await host.verbs.createNetwork(macvlan())
-		await attach(host, endpointRequest())
-		await attach(host, endpointRequest(2, 1, { id: idOf('next') }))
-		assert.deepEqual(
-			endpoints(host).map(({ id }) => id),
-			[idOf('next')],
-		)
 	})
 
 	it('starts containers again when its parent is back', async () => {

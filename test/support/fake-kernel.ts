@@ -12,6 +12,7 @@ import {
 	type HostPort,
 	identity,
 	isContainers,
+	type LanLink,
 	type PortChange,
 	type Resource,
 	type Sysctl,
@@ -144,6 +145,11 @@ export class FakeKernel implements Kernel {
 		const peer = peerName(link)
 		const waiting = this.#peers.has(peer) || this.#there.get(`link ${link}`)?.kind === 'lan'
 		return waiting && !this.#taken.has(peer) && !this.#taken.has(link)
+	}
+
+	async isElsewhere({ name }: LanLink): Promise<boolean> {
+		await turn()
+		return this.isAway(name)
 	}
 
 	takeSpare(): string | undefined {

@@ -4,6 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { isElsewhere } from '../../src/kernel/elsewhere.ts'
+import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
+import { withNetns } from '../../src/kernel/netns.ts'
 import { assertFootprint, type Footprint, footprint } from '../e2e/footprint.ts'
 import { createNetwork, endpointOf } from '../e2e/networks.ts'
 import { assertReachEachOther, assertReaches, assertShutOutBothWays } from '../live/networks-spots.ts'
@@ -72,6 +75,19 @@ describe('ipvlan networks', { skip: noHost() }, () => {
 			}
 		})
 	}
+
+	it('are found in their containers by the addresses that those have', async (t) => {
+		const rtnetlink = new Rtnetlink()
+		withNetns(host.path('/proc/1/ns/net'), () => rtnetlink.open())
+		t.after(() => rtnetlink.close())
+		for (const { apart } of MODES) {
+			const sort = { kind: 'ipvlan', mode: 'l2', flag: 'bridge' } as const
+			const isFound = (cidr: string) =>
+				isElsewhere(rtnetlink, { kind: 'lan', name: '', parent: apart.lan.link, sort }, [cidr])
+			for (const cidr of apart.lan.cidrs(11)) assert.equal(await isFound(cidr), true, cidr)
+			for (const cidr of apart.lan.cidrs(99)) assert.equal(await isFound(cidr), false, cidr)
+		}
+	})
 
 	for (const [when, happen] of [
 		['at first', async () => undefined],

@@ -75,6 +75,21 @@ export class Rtnetlink {
 		}
 	}
 
+	/** Of all namespaces to which links of this one lead, or were moved. */
+	namespaceIds(): Promise<number[]> {
+		return this.#list(namespace.getNamespaceIds(), namespace.readNamespaceId)
+	}
+
+	/** Of a namespace; none where it is no more. */
+	linksAt(id: number): Promise<link.LinkInfo[]> {
+		return unlessEnded(this.#list(namespace.getLinksAt(id), link.readLink))
+	}
+
+	/** Of all links of a namespace; none where it is no more. */
+	addressesAt(id: number): Promise<address.AddressInfo[]> {
+		return unlessEnded(this.#list(namespace.getAddressesAt(id), address.readAddress))
+	}
+
 	/** By which links of this namespace name the one of `fd`; undefined where none of them leads there. */
 	async namespaceId(fd: number): Promise<number | undefined> {
 		const [answer] = await this.#ask(namespace.getNamespaceId(fd))
@@ -241,11 +256,20 @@ export class Rtnetlink {
 }
 
 /** A network namespace has no main table before its first route. */
-async function unlessNoTable(list: Promise<route.RouteInfo[]>): Promise<route.RouteInfo[]> {
+function unlessNoTable(list: Promise<route.RouteInfo[]>): Promise<route.RouteInfo[]> {
+	return noneFor('ENOENT', list)
+}
+
+/** The kernel knows no namespace of that number any more. */
+function unlessEnded<T>(list: Promise<T[]>): Promise<T[]> {
+	return noneFor('EINVAL', list)
+}
+
+async function noneFor<T>(errno: string, list: Promise<T[]>): Promise<T[]> {
 	try {
 		return await list
 	} catch (error) {
-		if (isErrno(error, 'ENOENT')) return []
+		if (isErrno(error, errno)) return []
 		throw error
 	}
 }

@@ -12,7 +12,13 @@ import {
 	setLink,
 	setMtuByName,
 } from '../../../src/kernel/netlink/link.ts'
-import { deleteLinkAt, getLinkAt } from '../../../src/kernel/netlink/namespace.ts'
+import {
+	deleteLinkAt,
+	getAddressesAt,
+	getLinkAt,
+	getLinksAt,
+	getNamespaceIds,
+} from '../../../src/kernel/netlink/namespace.ts'
 import { hex } from './hex.ts'
 
 const CREATE = 0x600
@@ -71,6 +77,14 @@ test('a link of another namespace is named by that and its index', () => {
 	assert.equal(deleteLinkAt({ namespace: 3, index: 7 }).body.toString('hex'), there)
 	assert.equal(getLinkAt({ namespace: 3, index: 7 }).type, 18)
 	assert.equal(getLinkAt({ namespace: 3, index: 7 }).body.toString('hex'), there)
+})
+
+test('all of another namespace is asked for by its number, and all numbers are', () => {
+	assert.deepEqual([getLinksAt(3).type, getLinksAt(3).flags], [18, 0])
+	assert.equal(getLinksAt(3).body.toString('hex'), hex(NOTHING, '0800 1d00 08000000', '0800 2e00 03000000'))
+	assert.deepEqual([getAddressesAt(3).type, getAddressesAt(3).flags], [22, 0])
+	assert.equal(getAddressesAt(3).body.toString('hex'), hex('00 00 00 00 00000000', '0800 0a00 03000000'))
+	assert.deepEqual(getNamespaceIds(), { type: 90, flags: 0, body: Buffer.alloc(4) })
 })
 
 test('a change carries what changes and nothing else', () => {
