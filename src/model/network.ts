@@ -244,6 +244,8 @@ export interface Endpoint {
 	readonly interfaceName?: string
 	/** The link that stays on the host, or goes from it, by the network's mode; chosen once: see names.ts. */
 	readonly link: string
+	/** Bytes, of a link on a bridge that was there before the network, whose MTU others may change; absent: the network's. */
+	readonly mtu?: number
 	readonly published: readonly PublishedPort[]
 	/**
 	 * Its container has left, and nothing of it is to be in the kernel: on networks where the kernel does not tell, since

@@ -107,7 +107,7 @@ function attached(network: BridgeNetwork, endpoint: Endpoint): Resource[] {
 			peer: peerName(endpoint.link),
 			peerMac: endpoint.mac,
 			master: bridge,
-			mtu: network.mtu,
+			mtu: endpoint.mtu ?? network.mtu,
 		},
 		element('links', [endpoint.link]),
 		...guarded(network, endpoint),

@@ -40,15 +40,16 @@ export function identityOf({ ipv4, ipv6, mac, interfaceName }: Designed) {
 }
 
 /**
- * Docker's IPAM and weft's give no such address; others may give any. Its length is theirs to choose.
+ * Docker's IPAM and weft's give no such address, but of the host's own Docker's may; others may give any. Its length is theirs to
+ * choose. `beside` is what the host has on the link that containers share with it, with lengths.
  * @throws WeftError `invalid` or `in-use`
  */
-export function checkAddresses(network: Network, { ipv4, ipv6 }: Designed): void {
-	if (ipv4 !== undefined) checkAddress(network, network.ipv4, parseCidr(ipv4))
-	if (ipv6 !== undefined) checkAddress(network, network.ipv6, parseCidr(ipv6))
+export function checkAddresses(network: Network, { ipv4, ipv6 }: Designed, beside: readonly string[]): void {
+	if (ipv4 !== undefined) checkAddress(network, network.ipv4, parseCidr(ipv4), beside)
+	if (ipv6 !== undefined) checkAddress(network, network.ipv6, parseCidr(ipv6), beside)
 }
 
-function checkAddress(network: Network, subnets: readonly Subnet[], address: Cidr): void {
+function checkAddress(network: Network, subnets: readonly Subnet[], address: Cidr, beside: readonly string[]): void {
 	const text = formatIp(address)
 	const pools = subnets.map(({ pool }) => pool)
 	const pool = pools.find((each) => contains(parseCidr(each), address))
@@ -58,8 +59,13 @@ function checkAddress(network: Network, subnets: readonly Subnet[], address: Cid
 	if (hasBridge(network) && !isGivable(parseCidr(pool), address)) {
 		throw invalid(`the address ${text} stands for the whole subnet ${pool}`)
 	}
-	if (ownAddresses(network).some((own) => own.startsWith(`${text}/`))) {
+	const isAmong = (addresses: readonly string[]) => addresses.some((own) => own.startsWith(`${text}/`))
+	if (isAmong(ownAddresses(network))) {
 		throw new WeftError('in-use', `the address ${text} is the host's own on this network`)
+	}
+	if (isAmong(beside)) {
+		const advice = "choose another with --ip, or keep it out with the network's --ip-range or --aux-address"
+		throw new WeftError('in-use', `the address ${text} is the host's own on the link of this network; ${advice}`)
 	}
 }
 
@@ -77,7 +83,7 @@ function isGivable(pool: Cidr, { value }: Cidr): boolean {
 function ownAddresses(network: Network): string[] {
 	// The host's link of an ipvlan answers for them without having them.
 	if (hasParent(network)) return (network.shim?.addresses ?? []).map((address) => `${address}/`)
-	const plan = modeOf(network).network(network)
-	const made = plan.flatMap((resource) => (resource.kind === 'address' ? [resource.cidr] : []))
-	return hasBridge(network) ? [...made, ...(network.adopted?.addresses ?? [])] : made
+	return modeOf(network)
+		.network(network)
+		.flatMap((resource) => (resource.kind === 'address' ? [resource.cidr] : []))
 }

@@ -2,10 +2,11 @@
 import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { WeftError } from '../errors.ts'
+import type { LinkFacts } from '../kernel/host.ts'
 import type { Resource } from '../kernel/resource.ts'
 import { plainAddress } from '../model/address.ts'
 import { freeName, linkName } from '../model/names.ts'
-import { type Endpoint, hasBridge, hasParent, type Network } from '../model/network.ts'
+import { type Endpoint, hasBridge, hasParent, isOverlay, type LanNetwork, type Network } from '../model/network.ts'
 import { modeOf, ownerModeOf } from '../modes/index.ts'
 import { checkAddresses, type Designed, designEndpoint, identityOf } from './endpoint-design.ts'
 import { drop, endpointKey, forgetFlows, type Host, needEndpoint, needNetwork, ownerOf, put } from './host.ts'
@@ -18,15 +19,32 @@ export function createEndpoint(host: Host, request: EndpointRequest): Promise<En
 		const existing = host.store.get('endpoint', request.networkId, request.id)
 		const designed = designEndpoint(network, request)
 		if (existing === undefined) {
-			checkAddresses(network, designed)
+			const beside = await besideOf(host, network)
+			checkAddresses(network, designed, beside?.state.addresses ?? [])
 			await clearAddresses(host, network, designed)
-			prepare(host, network, await record(host, network, designed))
+			prepare(host, network, await record(host, network, { ...designed, ...ownMtu(network, beside) }))
 			if (request.publishes === true) tellOfPorts(host, network, designed)
 		} else if (!isDeepStrictEqual(identityOf(existing), identityOf(designed))) {
 			throw new WeftError('exists', `endpoint ${request.id} exists already with other settings`)
 		}
 		return request.mac === undefined && modeOf(network).ownMac ? { mac: designed.mac } : {}
 	})
+}
+
+/** The link of somebody else's that containers share with the host; undefined where there is none, or a container has it to itself. */
+async function besideOf({ facts }: Host, network: Network): Promise<LinkFacts | undefined> {
+	if (hasParent(network)) return isPassthru(network) ? undefined : facts.link(network.parent)
+	return hasBridge(network) && network.adopted !== undefined ? facts.link(network.bridge) : undefined
+}
+
+function isPassthru({ options }: LanNetwork): boolean {
+	return options.mode === 'macvlan' && options.macvlanMode === 'passthru'
+}
+
+/** Of now: what was measured when the network was made may be another one than the bridge has. */
+function ownMtu(network: Network, beside: LinkFacts | undefined): Pick<Endpoint, 'mtu'> {
+	const follows = hasBridge(network) && network.options.mtu === undefined
+	return !follows || isOverlay(network) || beside === undefined ? {} : { mtu: beside.mtu }
 }
 
 /** As Docker's drivers take `-p` and do nothing with it. */

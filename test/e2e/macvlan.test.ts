@@ -208,6 +208,17 @@ onEngines('a macvlan network', (engine) => {
 		for (const each of given) await assertPings(onHost(host), each.IPAddress)
 	})
 
+	it('refuses a container the address of the host, which Docker’s address management gives it, and not another', async () => {
+		const words = ['-o', 'mode=macvlan', '-o', 'parent=eth0', '--ipam-driver', 'default']
+		await createNetwork(host, 'lan', ...words, '--subnet', '203.0.113.0/24', '--gateway', OUTSIDE_V4)
+		const start = ['run', '--name', 'one', '--net', 'lan', IMAGE]
+		await refused(host, start, new RegExp(`the address ${HOST_V4} is the host's own on the link of this network`))
+		await host.docker('rm', 'one')
+		await runContainer(host, 'one', 'lan', '--ip', '203.0.113.7')
+		await runContainer(host, 'two', 'lan', '--ip', '203.0.113.8')
+		await assertOnLan([IPV4])
+	})
+
 	it('takes -p, and says in the log where the container is reached', async () => {
 		await createLan()
 		await runContainer(host, 'one', 'lan', '-p', '8080:80')

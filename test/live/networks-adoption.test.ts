@@ -174,6 +174,20 @@ describe('packets of networks on bridges that were there before', { skip: noBed(
 		})
 	}
 
+	it('are of the size that the bridge takes by the time their container starts', async (t) => {
+		const { host, weft, shared } = scene
+		await host.ip('link set brook mtu 1400')
+		const late = await runContainer(weft, SHARED, 3)
+		t.after(() => late.place.end())
+		const sizeIn = async ({ place }: Container) =>
+			JSON.parse(await place.run('ip', '-j', 'link', 'show', 'eth0'))[0].mtu
+		assert.deepEqual([await sizeIn(shared), await sizeIn(late)], [1500, 1400])
+		assert.ok(await late.place.pings(SQUATTER[4]))
+		// Those that run keep theirs, in which they may have connections.
+		const differences = await weft.differences()
+		assert.ok(!differences.some((what) => what.includes('MTU')), differences.join())
+	})
+
 	it('leave no trace on the bridge when the network goes', async () => {
 		const { host, weft, squatter, shared, guest } = scene
 		const addresses = () => host.run('ip', '-br', 'addr', 'show', 'dev', 'brook')

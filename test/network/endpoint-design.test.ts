@@ -37,6 +37,11 @@ async function refuses(host: Bench, addresses: Asked, code: WeftError['code'], w
 	assert.deepEqual(endpoints(host), before)
 }
 
+function ofHost(address: string): string {
+	const advice = "choose another with --ip, or keep it out with the network's --ip-range or --aux-address"
+	return `the address ${address} is the host's own on the link of this network; ${advice}`
+}
+
 describe('on a bridge', () => {
 	it('an address is in a subnet of the network', async () => {
 		const host = await withNetwork()
@@ -74,15 +79,18 @@ describe('on a bridge', () => {
 		await takes(await withNetwork(inhibited), 1, { ipv4: '10.210.1.1/24' })
 	})
 
-	it('what a bridge had before is not given to a container', async () => {
+	it('what a bridge of somebody else’s has by then is not given to a container', async () => {
 		const host = bench()
-		host.kernel.addForeignLink('lan0', {
-			kind: 'bridge',
-			state: { addresses: ['10.210.1.5/24'], routesLocalnet: false },
-		})
+		const has = (...addresses: string[]) => {
+			host.kernel.addForeignLink('lan0', { kind: 'bridge', state: { addresses, routesLocalnet: false } })
+		}
+		has('10.210.1.5/24')
 		await withNetwork({ options: { 'com.docker.network.bridge.name': 'lan0' }, ipv6: [] }, host)
-		await refuses(host, { ipv4: '10.210.1.5/24' }, 'in-use', "the address 10.210.1.5 is the host's own on this network")
+		await refuses(host, { ipv4: '10.210.1.5/24' }, 'in-use', ofHost('10.210.1.5'))
 		await takes(host, 6, { ipv4: '10.210.1.6/24' })
+		has('10.210.1.7/24')
+		await refuses(host, { ipv4: '10.210.1.7/24' }, 'in-use', ofHost('10.210.1.7'))
+		await takes(host, 5, { ipv4: '10.210.1.5/24' })
 	})
 
 	it('the first and the last address of a subnet stand for all of it, inside of it .0 and .255 do not', async () => {
@@ -131,6 +139,25 @@ describe('in other modes', () => {
 		await refuses(host, { ipv4: '10.66.2.9/24' }, 'invalid', words)
 		await takes(host, 1, { ipv4: '10.66.1.1/24' })
 		await takes(host, 2, { ipv4: '10.66.0.255/24' })
+	})
+
+	it('what the host has on the parent by then is not given to a container, unless that has the parent to itself', async () => {
+		for (const [options, isRefused] of [
+			[{ mode: 'macvlan' }, true],
+			[{ mode: 'macvlan', macvlan_mode: 'private' }, true],
+			[{ mode: 'ipvlan', ipvlan_mode: 'l3' }, true],
+			[{ mode: 'macvlan', macvlan_mode: 'passthru' }, false],
+		] as const) {
+			const host = bench()
+			host.kernel.addForeignLink('eth0')
+			await withNetwork({ options: { ...options, parent: 'eth0' }, ipv6: [] }, host)
+			const state = { addresses: ['10.210.1.9/24'], routesLocalnet: false }
+			host.kernel.addForeignLink('eth0', { state })
+			host.kernel.addForeignLink('eth1', { state: { ...state, addresses: ['10.210.1.8/24'] } })
+			if (isRefused) await refuses(host, { ipv4: '10.210.1.9/24' }, 'in-use', ofHost('10.210.1.9'))
+			else await takes(host, 9, { ipv4: '10.210.1.9/24' })
+			await takes(host, 8, { ipv4: '10.210.1.8/24' })
+		}
 	})
 
 	it('an endpoint without an address is refused nothing', async () => {

@@ -195,6 +195,23 @@ describe('createNetwork', () => {
 		assert.equal(host.kernel.settings.get('net/ipv4/conf/brook/route_localnet'), '0')
 	})
 
+	it('gives containers the MTU that a bridge of somebody else’s has by then, unless another was asked for', async () => {
+		for (const [options, wanted] of [
+			[{}, 1400],
+			[{ mtu: '1300' }, 1300],
+		] as const) {
+			const host = bench()
+			const has = (mtu: number) => host.kernel.addForeignLink('brook', { kind: 'bridge', mtu })
+			has(1500)
+			await host.verbs.createNetwork(networkRequest(1, { options: { [BRIDGE]: 'brook', ...options } }))
+			await attach(host, endpointRequest(2))
+			has(1400)
+			await attach(host, endpointRequest(3))
+			const mtus = () => planned(host).flatMap((each) => (each.kind === 'veth' ? [each.mtu] : []))
+			assert.deepEqual(mtus(), [wanted === 1300 ? 1300 : 1500, wanted])
+		}
+	})
+
 	it('makes a bridge that it took over anew after a boot without it, and leaves it then too', async () => {
 		const host = bench()
 		host.kernel.addForeignLink('brook', { kind: 'bridge' })
