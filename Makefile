@@ -42,6 +42,7 @@ test-crash: setup build ## weft killed at every step, and WEFT_TEST_KILLS times 
 	@$(NODE_TEST) $(filter dist/test/crash/%,$(ALL_TESTS))
 
 test-fuzz: export WEFT_TEST_FUZZ ?= 100000
+	@test/support/fetch-programs etcd etcd-server etcd-client
 test-fuzz: setup build ## WEFT_TEST_FUZZ calls of nonsense to a weftd on a real kernel; a part of it is in make test
 	@$(NODE_TEST) dist/test/e2e/hostile.test.js
 

@@ -9,12 +9,19 @@ const SOCKET = '/run/docker/plugins/weft.sock'
 
 export class RealWeft implements Mortal {
 	readonly #host: Host
+	readonly #environment: Record<string, string>
 	#wire: Wire
 	#up: Promise<void> = Promise.resolve()
 
-	constructor(host: Host) {
+	private constructor(host: Host, environment: Record<string, string>) {
 		this.#host = host
+		this.#environment = environment
 		this.#wire = this.#dial()
+	}
+
+	static async start(host: Host, environment: Record<string, string>): Promise<RealWeft> {
+		await host.startWeftd(environment)
+		return new RealWeft(host, environment)
 	}
 
 	async tryAnswer(method: string, body: string): Promise<RawAnswer | undefined> {
@@ -47,7 +54,7 @@ export class RealWeft implements Mortal {
 		await this.#host.killWeftd()
 		this.#wire.close()
 		this.#wire = this.#dial()
-		await this.#host.startWeftd()
+		await this.#host.startWeftd(this.#environment)
 	}
 
 	#dial(): Wire {

@@ -58,14 +58,28 @@ const OWN: Partial<Record<ModeName, readonly Row[]>> = {
 		besideHost('ipvlan in l2', { mode: 'ipvlan', parent: 'eth1' }),
 		besideHost('ipvlan in l3', { mode: 'ipvlan', parent: 'eth2', ipvlan_mode: 'l3' }),
 	],
+	overlay: [
+		{ name: 'overlay', flags: { options: { mode: 'overlay' }, ipv6: [{}] }, publishes: true },
+		{
+			name: 'overlay by host-gw, with a subnet and addresses of the user’s',
+			flags: {
+				options: { mode: 'overlay', backend: 'host-gw' },
+				ipv4: [{ subnet: '10.8.0.0/24', gateway: '10.8.0.7' }],
+			},
+			publishes: false,
+			ips: ['10.8.0.8', '10.8.0.200'],
+		},
+	],
 }
 
-/** All but overlay, which needs a cluster: the hosts of these suites have none. */
-const ALONE = Object.keys(modes).filter((mode) => mode !== 'overlay')
-
-export const ROWS: readonly Row[] = ALONE.flatMap(
+export const ROWS: readonly Row[] = Object.keys(modes).flatMap(
 	(mode) => OWN[mode as ModeName] ?? [{ name: mode, flags: { options: { mode } }, publishes: false }],
 )
+
+/** Whether it needs a cluster. */
+export function isOverlay({ flags }: Row): boolean {
+	return flags.options?.mode === 'overlay'
+}
 
 /** Links beside eth0 that networks are on: the kernel has one mode of ipvlan on a link, and no macvlan beside it. */
 export const UPLINKS: readonly string[] = ['eth1', 'eth2']

@@ -1,6 +1,6 @@
 /**
- * weft in memory behind Docker's protocol, over a store and a kernel that outlive it: it can be killed before any commit,
- * any kernel call and any answer, and starts again.
+ * weft in memory behind Docker's protocol, over a store, a kernel and a cluster that outlive it: it can be killed before any
+ * commit, any kernel call, any change of the cluster and any answer, and starts again.
  */
 import assert from 'node:assert/strict'
 import type { FastifyInstance } from 'fastify'
@@ -20,6 +20,7 @@ import { passTime } from '../support/clock.ts'
 import { Death, MortalStore } from '../support/death.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'
 import type { RawAnswer } from '../support/wire.ts'
+import { CrashCluster, type Membership, UNDERLAY } from './cluster.ts'
 import type { Sandboxes } from './docker.ts'
 import { HOST_ADDRESSES, UPLINKS } from './rows.ts'
 import type { Mortal } from './wire.ts'
@@ -36,6 +37,7 @@ const BASES = parsePoolBases('10.210.0.0/16:24,fd77:6566:7400::/48:64')
 interface Life {
 	readonly death: Death
 	readonly bench: Bench
+	readonly membership: Membership
 	readonly ipam: Ipam
 	readonly forgotten: Forgotten
 	readonly inFlight: Set<Promise<unknown>>
@@ -88,6 +90,7 @@ export interface Listed {
 export class MortalWeft implements Mortal {
 	readonly store = new MortalStore(new Death())
 	readonly kernel = new FakeKernel()
+	readonly cluster = new CrashCluster()
 	deaths = 0
 	/** Called after each start, before anybody is served. */
 	started: () => void = () => undefined
@@ -102,8 +105,10 @@ export class MortalWeft implements Mortal {
 	private constructor(front: Front, nextDeath: () => number) {
 		this.#front = front
 		this.#nextDeath = nextDeath
-		const state = { addresses: HOST_ADDRESSES, routesLocalnet: false }
-		for (const parent of PARENTS) this.kernel.addForeignLink(parent, { state })
+		for (const parent of PARENTS) {
+			const addresses = parent === 'eth0' ? [...HOST_ADDRESSES, UNDERLAY] : HOST_ADDRESSES
+			this.kernel.addForeignLink(parent, { state: { addresses, routesLocalnet: false } })
+		}
 		this.#life = this.#bear()
 	}
 
@@ -128,18 +133,31 @@ export class MortalWeft implements Mortal {
 		return this.#life.death.happened ? undefined : this.#watched(this.#front.answer(method, body))
 	}
 
-	/** Docker is asked what it has. */
+	/** Docker is asked what it has, and the cluster what there is. */
 	look(): Promise<void> {
 		return this.#looks.run('look', async () => {
 			for (let looked = false; !looked; ) {
 				await this.restarted()
-				const { death, forgotten } = this.#life
-				await this.#watched(forgotten.look()).catch((error: unknown) => {
+				const { death } = this.#life
+				await this.#watched(this.#lookAround(this.#life)).catch((error: unknown) => {
 					if (!death.happened) throw error
 				})
 				looked = !death.happened
 			}
 		})
+	}
+
+	async #lookAround({ bench, membership, forgotten }: Life): Promise<void> {
+		await forgotten.look()
+		await this.cluster.follow(this.docker.listed().map(({ id }) => id))
+		membership.tell()
+		const isShared = this.cluster.remains().length > 0 || this.store.list('clusterNetwork', '').length > 0
+		if (isShared) await membership.tend()
+		// The other host is followed beside everything else, one network after the other.
+		for (const { id } of networks(bench)) {
+			await bench.host.mutex.run(id, async () => undefined)
+			await new Promise(setImmediate)
+		}
 	}
 
 	/** Time passes in which nobody calls, and what Docker was without for so long goes. */
@@ -185,7 +203,7 @@ export class MortalWeft implements Mortal {
 	/** Until nothing of the dead one is on its way any more. */
 	async #fade(): Promise<void> {
 		const { bench, inFlight } = this.#life
-		await Promise.allSettled(inFlight)
+		await Promise.allSettled([...inFlight, bench.peering.close()])
 		const ids = networks(bench).flatMap(({ id }) => bench.store.list('endpoint', id).map((endpoint) => endpoint.id))
 		await Promise.all(ids.map((id) => bench.host.mutex.run(id, async () => undefined)))
 		for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
@@ -195,8 +213,10 @@ export class MortalWeft implements Mortal {
 		const death = new Death(this.#nextDeath())
 		this.store.death = death
 		this.kernel.before = () => death.step()
-		const born = bench(this.store, this.kernel)
-		const ipam = new Ipam(this.store, BASES, { ...born.host.facts, occupied: async () => this.#occupied() })
+		const membership = this.cluster.join(this.store, death)
+		const born = bench(this.store, this.kernel, true, membership.verbs)
+		const around = { ...born.host.facts, occupied: async () => [...this.#occupied(), ...this.cluster.claimed()] }
+		const ipam = new Ipam(this.store, BASES, around, membership.networks)
 		const view = {
 			engine: async () => 'engine',
 			networks: async () => this.docker.listed(),
@@ -204,12 +224,13 @@ export class MortalWeft implements Mortal {
 		}
 		const log = { repaired: () => undefined, failed: () => undefined }
 		const forgotten = new Forgotten(born.host, ipam, view, Promise.resolve(), log)
-		return { death, bench: born, ipam, forgotten, inFlight: new Set() }
+		return { death, bench: born, membership, ipam, forgotten, inFlight: new Set() }
 	}
 
 	async #begin(): Promise<void> {
 		const { bench, death, ipam } = this.#life
 		ipam.load()
+		await bench.peering.refresh()
 		await bench.resync()
 		await keepPassage(bench.host)
 		if (death.happened) return
@@ -217,6 +238,7 @@ export class MortalWeft implements Mortal {
 		assertAgreed(this)
 		this.started()
 		this.#front.serve(this.#life)
+		bench.peering.open()
 	}
 
 	/** The routes that the addresses of its own links make. */
