@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check build test-unit golden fmt clean setup engines programs test-crash test-fuzz soak bench plugin plugin-push install uninstall
+.PHONY: help demo test run check audit build test-unit golden fmt clean setup engines programs test-crash test-fuzz soak bench plugin plugin-push install uninstall
 MAKEFLAGS += --no-print-directory
 
 # From the sources, not from dist/, so that what is left there of a deleted test does not run.
@@ -29,6 +29,9 @@ check: node_modules/.package-lock.json ## types, lint, format
 	@npx biome ci .
 	@npx tsc -p . --noEmit
 
+audit: ## known holes in the packages that weft runs with, as the npm registry tells of them
+	@npm audit --omit=dev
+
 build: node_modules/.package-lock.json ## compile into dist/
 	@npx tsc -p .
 	@chmod +x dist/src/weft.js dist/src/weftd.js
@@ -39,10 +42,10 @@ test-unit: build ## the tests that need neither root nor Docker
 test-crash: export WEFT_TEST_KILLS ?= 20000
 test-crash: export WEFT_TEST_HOST_KILLS ?= 100
 test-crash: setup build ## weft killed at every step, and WEFT_TEST_KILLS times at random; a part of it is in make test
+	@test/support/fetch-programs etcd etcd-server etcd-client
 	@$(NODE_TEST) $(filter dist/test/crash/%,$(ALL_TESTS))
 
 test-fuzz: export WEFT_TEST_FUZZ ?= 100000
-	@test/support/fetch-programs etcd etcd-server etcd-client
 test-fuzz: setup build ## WEFT_TEST_FUZZ calls of nonsense to a weftd on a real kernel; a part of it is in make test
 	@$(NODE_TEST) dist/test/e2e/hostile.test.js
 
