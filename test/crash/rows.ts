@@ -15,6 +15,9 @@ export interface Row {
 
 const GATEWAY_MODE = 'com.docker.network.bridge.gateway_mode_ipv'
 
+/** Of networks of mode container. */
+export const OWNER = 'owner'
+
 /** What the host's links have, so that a network with host_access finds one in any subnet that weft chooses. */
 export const HOST_ADDRESSES: readonly string[] = Array.from({ length: 64 }, (_, number) => [
 	`10.210.${number}.254/32`,
@@ -70,6 +73,13 @@ const OWN: Partial<Record<ModeName, readonly Row[]>> = {
 			ips: ['10.8.0.8', '10.8.0.200'],
 		},
 	],
+	container: [
+		{
+			name: 'container, whose owner is not running',
+			flags: { options: { mode: 'container', container: OWNER }, ipv6: [{}] },
+			publishes: false,
+		},
+	],
 }
 
 export const ROWS: readonly Row[] = Object.keys(modes).flatMap(
@@ -92,7 +102,8 @@ export const LAN_ROWS: readonly Row[] = [...(OWN.macvlan ?? []), ...(OWN.ipvlan 
  */
 export const HOST_ROWS: readonly Row[] = ROWS.flatMap((row) => {
 	const { mode, parent = 'eth0' } = row.flags.options ?? {}
-	if (mode === 'ipvlan' || parent !== 'eth0') return []
+	// Of mode container nothing is in the host's firewall, where these suites look for containers.
+	if (mode === 'ipvlan' || mode === 'container' || parent !== 'eth0') return []
 	if (mode !== 'macvlan') return [row]
 	return [{ ...row, flags: { ...row.flags, options: { ...row.flags.options, parent } } }]
 })

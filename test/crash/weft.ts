@@ -9,7 +9,7 @@ import { buildServer } from '../../src/cnm/server.ts'
 import { Ipam } from '../../src/ipam/ipam.ts'
 import { parsePoolBases } from '../../src/ipam/pools.ts'
 import { networkOf, parseCidr } from '../../src/model/address.ts'
-import { hasParent } from '../../src/model/network.ts'
+import { hasParent, isOwned } from '../../src/model/network.ts'
 import { modeOf } from '../../src/modes/index.ts'
 import { KeyedMutex } from '../../src/mutex.ts'
 import { Forgotten, type ListedEndpoints } from '../../src/network/forgotten.ts'
@@ -22,7 +22,7 @@ import { FakeKernel } from '../support/fake-kernel.ts'
 import type { RawAnswer } from '../support/wire.ts'
 import { CrashCluster, type Membership, UNDERLAY } from './cluster.ts'
 import type { Sandboxes } from './docker.ts'
-import { HOST_ADDRESSES, UPLINKS } from './rows.ts'
+import { HOST_ADDRESSES, OWNER, UPLINKS } from './rows.ts'
 import type { Mortal } from './wire.ts'
 
 const PARENTS: readonly string[] = ['eth0', ...UPLINKS]
@@ -215,6 +215,7 @@ export class MortalWeft implements Mortal {
 		this.kernel.before = () => death.step()
 		const membership = this.cluster.join(this.store, death)
 		const born = bench(this.store, this.kernel, true, membership.verbs)
+		born.containers.stop(OWNER)
 		const around = { ...born.host.facts, occupied: async () => [...this.#occupied(), ...this.cluster.claimed()] }
 		const ipam = new Ipam(this.store, BASES, around, membership.networks)
 		const view = {
@@ -274,7 +275,8 @@ export function assertAgreed({ bench, kernel }: MortalWeft): void {
 	)
 	const missing = planned(bench).filter((resource) => !kernel.has(resource))
 	assert.deepEqual(missing, [])
-	const settled = bridgeNetworks(bench).filter((each) => each.settled)
+	// The bridge of a container's network would be in its namespace.
+	const settled = bridgeNetworks(bench).filter((each) => each.settled && !isOwned(each))
 	assert.deepEqual(
 		kernel.passage.iptables,
 		settled.map(({ bridge }) => bridge),
