@@ -18,18 +18,18 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 }
 
 /**
- * Almost every packet passes by the first or second rule of `held`. An address that names nobody (0.0.0.0, ::) or no more
+ * Almost every packet passes by the first or second rule: what has an address on record need not be guarded. An address that names nobody (0.0.0.0, ::) or no more
  * than a link (169.254.0.0/16, fe80::/10, which a container chooses by itself) is held by the MAC alone.
  */
 const CHAINS = `
 	chain antispoof {
 		type filter hook prerouting priority dstnat; policy accept;
+		ether type ip iifname . ether saddr . ip saddr @sources4 accept
+		ether type ip6 meta l4proto != icmpv6 iifname . ether saddr . ip6 saddr @sources6 accept
 		iifname vmap @guards
 	}
 
 	chain held {
-		ether type ip iifname . ether saddr . ip saddr @sources4 accept
-		ether type ip6 meta l4proto != icmpv6 iifname . ether saddr . ip6 saddr @sources6 accept
 		ether type vmap { ip : goto held4, ip6 : goto held6, arp : goto held_arp }
 		goto held_mac
 	}

@@ -82,15 +82,19 @@ const PUBLISHED = `
 const CHAINS = `
 	chain martians {
 		type filter hook prerouting priority raw; policy accept;
-		# route_localnet is on for published ports; it must not open the host's own loopback to containers, nor let them
-		# speak in its name. What is translated while it is on the bridge, IPv6 itself would not stop any more.
-		iifname @bridges ip daddr 127.0.0.0/8 drop
-		iifname @bridges ip saddr 127.0.0.0/8 drop
-		iifname @bridges ip6 saddr ::1 drop
-		# Others on a parent's network ask for this host too, and are to go on with the parent's MAC; arp_filter does it for ARP.
-		iifname @shims icmpv6 type nd-neighbor-solicit iifname . ether saddr != @beside drop
+		iifname @bridges goto from_bridges
 		# What comes up on a port itself, not on its bridge, was sent to the group of bridges and has passed no rule there.
 		iifname @links drop
+		# Others on a parent's network ask for this host too, and are to go on with the parent's MAC; arp_filter does it for ARP.
+		icmpv6 type nd-neighbor-solicit iifname @shims iifname . ether saddr != @beside drop
+	}
+
+	chain from_bridges {
+		# route_localnet is on for published ports; it must not open the host's own loopback to containers, nor let them
+		# speak in its name. What is translated while it is on the bridge, IPv6 itself would not stop any more.
+		ip daddr 127.0.0.0/8 drop
+		ip saddr 127.0.0.0/8 drop
+		ip6 saddr ::1 drop
 	}
 
 	chain prerouting {
@@ -130,6 +134,8 @@ const CHAINS = `
 	chain forward {
 		type filter hook forward priority filter - 1; policy accept;
 		iifname != @bridges oifname != @bridges accept
+		# Almost every packet. Nothing begins across the border of an internal network, and nobody may add to what others began.
+		ct state established,related iifname != @internal oifname != @internal goto allow
 		iifname . oifname @same_bridge goto allow
 		# To and from other hosts, within a network.
 		oifname . ip daddr @across4 iifname . ip daddr @shared4 goto allow
@@ -140,7 +146,6 @@ const CHAINS = `
 		iifname . oifname . ip6 saddr @hosts6 goto allow
 		iifname @internal drop
 		oifname @internal drop
-		ct state established,related goto allow
 		ct status dnat jump published
 		iifname . oifname @apart drop
 		oifname . ip daddr @across4 drop
@@ -179,8 +184,8 @@ const CHAINS = `
 	chain clamp {
 		type filter hook postrouting priority mangle; policy accept;
 		# Where hosts differ in their MTU, or a container has a link with more.
-		oifname . ip daddr @across4 tcp flags syn / syn,rst tcp option maxseg size set rt mtu
-		oifname . ip6 daddr @across6 tcp flags syn / syn,rst tcp option maxseg size set rt mtu
+		tcp flags syn / syn,rst oifname . ip daddr @across4 tcp option maxseg size set rt mtu
+		tcp flags syn / syn,rst oifname . ip6 daddr @across6 tcp option maxseg size set rt mtu
 	}
 
 	chain postrouting {
