@@ -97,6 +97,7 @@ programs: setup
 	@test/support/fetch-programs zsh zsh
 	@test/support/fetch-programs etcd etcd-server etcd-client
 	@test/support/fetch-programs $(VM)
+	@test/support/fetch-programs wireguard wireguard-tools
 
 node_modules/.package-lock.json: package-lock.json package.json
 	@echo 'weft: installing the npm packages'

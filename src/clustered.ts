@@ -23,6 +23,8 @@ import { offer, offersIn } from './ipam/offers.ts'
 import { POOLS } from './ipam/shared-keys.ts'
 import { SharedNetworks } from './ipam/shared-networks.ts'
 import type { Cidr } from './model/address.ts'
+import { KeyedMutex } from './mutex.ts'
+import { hostKey, replaceHostKey } from './store/host-key.ts'
 import type { Store } from './store/store.ts'
 
 /** Milliseconds from one sign of life to the next; a host that gives none for 30 s is shown as unreachable. */
@@ -49,7 +51,8 @@ export async function joinCluster(
 	const cluster = new Etcd(await etcdOptions(config.cluster))
 	const boot = { id: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(), uptime }
 	const find = async () => config.nodeAddress || (await underlay())
-	const node = { name: config.node, address: (await find()) ?? '' }
+	const { publicKey } = await hostKey(store)
+	const node = { name: config.node, address: (await find()) ?? '', publicKey }
 	const member = new Member(cluster, store, boot, node, config.retirement, find)
 	const watchers: (() => void)[] = []
 	const tell = () => {
@@ -88,12 +91,18 @@ export async function joinCluster(
 		failed: (error) => log.debug({ err: error }, `the cluster is not followed: ${messageOf(error)}`),
 	})
 	const neighbours = new Neighbours(mirror, config.node)
+	const mutex = new KeyedMutex()
+	const rekey = async (): Promise<void> => {
+		await replaceHostKey(store, (publicKey) => member.rekey(publicKey))
+		tell()
+	}
 	return {
 		verbs: {
 			get node() {
 				return member.node
 			},
 			vxlanPort: config.vxlanPort,
+			wireguardPort: config.wireguardPort,
 			enter: (network) => networks.enter(network),
 			neighbours: (networkId) => neighbours.of(networkId),
 			own: (networkId) => networks.own(networkId),
@@ -103,7 +112,7 @@ export async function joinCluster(
 		},
 		networks,
 		claimed: () => Array.from(mirror.entries?.values() ?? []).flatMap((entry) => claimedIn(entry)),
-		view: viewOf({ cluster, member, mirror, problem: () => problem ?? null }),
+		view: viewOf({ cluster, member, mirror, problem: () => problem ?? null, rekey: () => mutex.run('key', rekey) }),
 		open: () => {
 			heart.open()
 			mirror.open()
@@ -122,9 +131,10 @@ interface Parts {
 	readonly member: Member
 	readonly mirror: Mirror
 	readonly problem: () => string | null
+	readonly rekey: () => Promise<void>
 }
 
-function viewOf({ cluster, member, mirror, problem }: Parts): ClusterView {
+function viewOf({ cluster, member, mirror, problem, rekey }: Parts): ClusterView {
 	const hosts = () => (mirror.entries === undefined ? undefined : hostsIn(mirror.entries))
 	return {
 		status: () => ({
@@ -144,6 +154,7 @@ function viewOf({ cluster, member, mirror, problem }: Parts): ClusterView {
 			})
 		},
 		forget: (name) => forget(cluster, name),
+		rekey,
 	}
 }
 

@@ -37,6 +37,7 @@ export interface Config {
 	/** Seconds without a word from a host until it counts as gone for good. */
 	readonly retirement: number
 	readonly vxlanPort: number
+	readonly wireguardPort: number
 	/** Where metrics are served by TCP; undefined: nowhere. */
 	readonly metrics: SocketAddress | undefined
 	/** All settings as text, for people; of secrets only whether there is one. */
@@ -112,6 +113,7 @@ export function readConfig(env: Environment, args: readonly string[]): Config {
 		nodeAddress: hostAddress(get('WEFT_NODE_ADDRESS')) ?? '',
 		retirement: parseTime(get('WEFT_NODE_RETIREMENT')) ?? 0,
 		vxlanPort: Number(get('WEFT_VXLAN_PORT')),
+		wireguardPort: Number(get('WEFT_WIREGUARD_PORT')),
 		metrics: parseSocketAddress(get('WEFT_METRICS')),
 		shown: Object.fromEntries(names.map((name) => [name, shownValue(name, get(name))])),
 		logLevel: get('WEFT_LOG_LEVEL') as Config['logLevel'],

@@ -30,6 +30,7 @@ import { HostPorts } from './kernel/ports.ts'
 import { TABLES } from './kernel/ruleset.ts'
 import { ServiceManager } from './kernel/service-manager.ts'
 import { Watch } from './kernel/watch.ts'
+import { Wireguard } from './kernel/wireguard.ts'
 import { listenOnPort, listenOnSocket } from './listen.ts'
 import { type Logger, openLog } from './log.ts'
 import { type Call, Metrics } from './metrics.ts'
@@ -47,6 +48,7 @@ import { resync } from './network/resync.ts'
 import { Rounds } from './network/rounds.ts'
 import { SharedPorts } from './network/shared-ports.ts'
 import { forgottenLog, repairLog, replicaLog } from './repair-log.ts'
+import { privateKeyOf } from './store/host-key.ts'
 import { LevelStore } from './store/level.ts'
 
 /** Serves until `ended` says by what signal. @throws WeftError what keeps it from serving */
@@ -72,12 +74,14 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const nft = openNft(log)
 	const run: NftRunner = nft === undefined ? runNftProgram : (commands) => nft.run(commands)
 	const bridges = await filtersBridges(run)
-	const facts = hostFacts(rtnetlink, bridges)
+	const wireguard = new Wireguard((publicKey) => privateKeyOf(store, publicKey))
+	wireguard.open()
+	const facts = hostFacts(rtnetlink, wireguard, bridges)
 	const flows = new Flows()
 	flows.open()
 	const firewall = new Firewall(run, bridges ? TABLES : [INET_TABLE])
 	const departures = new Departures()
-	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), flows, departures)
+	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), flows, departures, wireguard)
 	const warn: Host['warn'] = (error, message) => log.warn({ err: error }, message)
 	const inform: Host['inform'] = (message) => log.info(message)
 	const known = { links: new Set<string>(), prepared: new Set<string>(), owners: new Map() }
@@ -169,7 +173,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		await replicas?.close()
 		await repairs.close()
 		await store.close()
-		await flows.close()
+		await Promise.all([flows.close(), wireguard.close()])
 		await rtnetlink.close()
 	}
 }

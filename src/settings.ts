@@ -32,6 +32,12 @@ const oneOf = (fallback: string, values: readonly string[]): Setting => ({
 	accepts: (value) => values.includes(value),
 })
 
+const port = (fallback: string): Setting => ({
+	fallback,
+	accepted: 'a port from 1 to 65535',
+	accepts: (value) => /^\d{1,5}$/.test(value) && isPort(Number(value)),
+})
+
 const file = text('', 'empty or an absolute path', /^(\/[^\0\n]+)?$/)
 
 export interface SocketAddress {
@@ -116,11 +122,8 @@ export const SETTINGS = {
 			return seconds !== undefined && seconds >= 300 && seconds <= 365 * 86_400
 		},
 	},
-	WEFT_VXLAN_PORT: {
-		fallback: '4789',
-		accepted: 'a port from 1 to 65535',
-		accepts: (value) => /^\d{1,5}$/.test(value) && isPort(Number(value)),
-	},
+	WEFT_VXLAN_PORT: port('4789'),
+	WEFT_WIREGUARD_PORT: port('51820'),
 	WEFT_METRICS: {
 		fallback: '',
 		accepted: 'empty or ADDRESS:PORT such as 127.0.0.1:9474 or [::1]:9474',
@@ -148,7 +151,8 @@ export const MEANING: Record<Name, string> = {
 	WEFT_NODE: 'name of this host in the cluster',
 	WEFT_NODE_ADDRESS: 'address of this host for the others',
 	WEFT_NODE_RETIREMENT: 'silence after which a host counts as gone for good',
-	WEFT_VXLAN_PORT: 'UDP port of tunnels, the same on all hosts',
+	WEFT_VXLAN_PORT: 'UDP port of VXLAN, the same on all hosts',
+	WEFT_WIREGUARD_PORT: 'UDP port of WireGuard, the same on all hosts',
 	WEFT_METRICS: 'where Prometheus asks by TCP; empty: nowhere',
 	WEFT_LOG_LEVEL: 'what is logged, as JSON lines on stdout',
 }

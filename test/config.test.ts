@@ -153,6 +153,13 @@ const CASES: Record<string, Case> = {
 		bad: ['', '0', '65536', '-1', '4789\n', '0x12b5', '4789.5'],
 		accepted: /a port from 1 to 65535/,
 	},
+	WEFT_WIREGUARD_PORT: {
+		get: (c) => c.wireguardPort,
+		byDefault: 51820,
+		good: [['4500', 4500]],
+		bad: ['', '0', '65536', '51820 ', 'any'],
+		accepted: /a port from 1 to 65535/,
+	},
 	WEFT_METRICS: {
 		get: (c) => c.metrics,
 		byDefault: undefined,

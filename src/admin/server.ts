@@ -1,4 +1,4 @@
-/** The fastify instance that answers people and tools on the admin socket: reads, and changes nothing but who is in the cluster. */
+/** The fastify instance that answers people and tools on the admin socket: reads, and changes nothing but who is in the cluster, by which key. */
 import type { FastifyInstance } from 'fastify'
 import { isCode, messageOf, WeftError } from '../errors.ts'
 import { type Difference, diff } from '../network/diff.ts'
@@ -54,6 +54,10 @@ export function buildAdmin({ names, sharedPorts, owners, engine, settings, ...pa
 	server.get('/nodes', async () => cluster().nodes())
 	server.delete<{ readonly Params: { readonly node: string } }>('/nodes/:node', async ({ params }) => {
 		await cluster().forget(params.node)
+		return {}
+	})
+	server.post('/rekey', async () => {
+		await cluster().rekey()
 		return {}
 	})
 	const differences = shared(async () => {

@@ -17,6 +17,8 @@ export interface ClusterView {
 	nodes(): readonly NodeView[]
 	/** Takes a host that is gone for good off the list. @throws WeftError `not-found`, `in-use`, `unreachable` */
 	forget(name: string): Promise<void>
+	/** Gives this host another key of WireGuard, of which the others know when it returns. @throws WeftError `unreachable`, `system` */
+	rekey(): Promise<void>
 }
 
 export class Daemon {

@@ -28,6 +28,11 @@ export class AdminClient {
 		await this.#accepted('DELETE', path)
 	}
 
+	/** Has something done. @throws WeftError as `get` */
+	async post(path: string): Promise<void> {
+		await this.#accepted('POST', path)
+	}
+
 	/** The answer as it is. @throws WeftError as `get` */
 	async text(path: string): Promise<string> {
 		return await this.#accepted('GET', path)

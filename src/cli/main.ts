@@ -12,7 +12,7 @@ import { metadataFor, ownArguments } from './docker-plugin.ts'
 import { doctor } from './doctor.ts'
 import { commandHelp, helpOf } from './help.ts'
 import { inspect, ls } from './networks.ts'
-import { forget, nodes } from './nodes.ts'
+import { forget, nodes, rekey } from './nodes.ts'
 import { ports } from './ports.ts'
 import { status } from './status.ts'
 
@@ -23,7 +23,20 @@ const OPTIONS = {
 	'admin-socket': { type: 'string' },
 } as const
 
-const COMMANDS: readonly Command[] = [status, ls, inspect, ports, ip, diff, doctor, bundle, nodes, forget, completion]
+const COMMANDS: readonly Command[] = [
+	status,
+	ls,
+	inspect,
+	ports,
+	ip,
+	diff,
+	doctor,
+	bundle,
+	nodes,
+	forget,
+	rekey,
+	completion,
+]
 
 export interface Outcome {
 	readonly stdout: string

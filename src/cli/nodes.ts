@@ -1,4 +1,4 @@
-/** `weft node ls` and `weft node forget` */
+/** `weft node ls`, `weft node forget` and `weft node rekey` */
 import type { NodeView } from '../admin/api.ts'
 import { type Command, shown } from './command.ts'
 import { table } from './table.ts'
@@ -26,6 +26,18 @@ sure that it is off: one that runs, cut off from the cluster, goes on with addre
 	run: async (client, name) => {
 		await client.delete(`/nodes/${encodeURIComponent(name)}`)
 		return shown({ forgotten: name }, `The host ${name} is forgotten; what it had is free.\n`)
+	},
+}
+
+export const rekey: Command = {
+	name: 'node rekey',
+	summary: 'gives this host another key of WireGuard',
+	help: `Makes a new key pair for this host, with which it speaks WireGuard from then on, and tells the other hosts of its public
+half. The private one stays on this host, and the former one is forgotten. Networks of backend=wireguard go on, after a
+moment in which packets wait or are lost. Refused while the cluster is not reached.`,
+	run: async (client) => {
+		await client.post('/rekey')
+		return shown({ rekeyed: true }, 'This host has a new key, and the other hosts know it.\n')
 	},
 }
 

@@ -39,6 +39,8 @@ export class Member {
 	/** As the cluster has this host, as far as is known. */
 	#listed = ''
 	#isReached = false
+	/** While the others are being told of it. */
+	#nextKey: string | undefined
 
 	/**
 	 * After `retirement` seconds without a word from it the host counts as gone for good. `find` is asked for its address
@@ -119,11 +121,30 @@ export class Member {
 	}
 
 	async #beat(): Promise<void> {
-		this.#node = { name: this.#node.name, address: usable((await this.#find()) ?? this.#node.address) }
+		this.#node = { ...this.#node, address: usable((await this.#find()) ?? this.#node.address) }
 		const sent = this.#boot.uptime()
 		const record = this.#record()
 		if (record === undefined || this.#over || !(await this.#confirm(record.lease))) await this.#join()
 		else await this.#note(record.lease, sent)
+	}
+
+	/**
+	 * The others are to know this host by another key of WireGuard, and do so when this returns.
+	 * @throws WeftError where they cannot be told, as `heartbeat` does; then they will know it by the former one
+	 */
+	async rekey(publicKey: string): Promise<void> {
+		await this.#beating?.catch(() => undefined)
+		this.#nextKey = publicKey
+		try {
+			await this.heartbeat()
+			this.#node = { ...this.#node, publicKey }
+		} catch (error) {
+			// It may have arrived.
+			this.#listed = ''
+			throw error
+		} finally {
+			this.#nextKey = undefined
+		}
 	}
 
 	#record(): Membership | undefined {
@@ -188,7 +209,8 @@ export class Member {
 	}
 
 	#text(): string {
-		return JSON.stringify(this.node)
+		const next = this.#nextKey === undefined ? {} : { publicKey: this.#nextKey }
+		return JSON.stringify({ ...this.node, ...next })
 	}
 }
 

@@ -1,6 +1,6 @@
 /** The hosts of the cluster as the others see them, and the end of one that is gone for good. */
 import { WeftError } from '../errors.ts'
-import { hostAddress, type Node } from '../model/node.ts'
+import { hostAddress, isKey, type Node } from '../model/node.ts'
 import type { Cluster, Entry } from './cluster.ts'
 import { fieldsIn } from './values.ts'
 
@@ -10,13 +10,13 @@ export const PRESENT = 'weft/present/'
 
 /** A node as another version of weft, or another program, may have written it. @throws WeftError `system` */
 export function nodeOf(entry: Entry): Node {
-	const { name, address: written } = fieldsIn(entry)
+	const { name, address: written, publicKey } = fieldsIn(entry)
 	const isNamed = typeof name === 'string' && `${NODES}${name}` === entry.key
 	const address = typeof written === 'string' ? hostAddress(written) : undefined
 	if (!isNamed || address === undefined) {
 		throw new WeftError('system', `the key ${entry.key} of the cluster has no host: ${entry.value.slice(0, 200)}`)
 	}
-	return { name, address }
+	return { name, address, ...(isKey(publicKey) ? { publicKey } : {}) }
 }
 
 /**

@@ -25,8 +25,9 @@ export type Appearance = Pick<OfferedNetwork, 'name' | 'driver' | 'ipamDriver'>
 export interface ClusterVerbs {
 	/** This host, as the others see it. */
 	readonly node: Node
-	/** UDP port of the tunnels of all hosts. */
+	/** UDP ports of the tunnels of all hosts, without and with encryption. */
 	readonly vxlanPort: number
+	readonly wireguardPort: number
 	/**
 	 * This host has the network from now on. It is made in the cluster where there is none of its id; this host's pools of its
 	 * subnets are shared from now on, with gateway and reserved addresses for nobody. May be repeated. There is no opposite:

@@ -16,6 +16,7 @@ import { knownKind } from './refusals.ts'
 import { renderNoTables } from './ruleset.ts'
 import { SandboxSockets } from './sandbox.ts'
 import type { ContainerKernel } from './verbs.ts'
+import { Wireguard } from './wireguard.ts'
 
 /** Holds the namespace until it is closed. What there is in it stays. */
 export class LinuxContainerKernel extends LinuxKernel implements ContainerKernel {
@@ -30,7 +31,7 @@ export class LinuxContainerKernel extends LinuxKernel implements ContainerKernel
 		const { visit } = premises
 		const run: NftRunner = (commands) => runNftIn(visit, commands)
 		const [rtnetlink, firewall, flows, ports] = [new Rtnetlink(), new Firewall(run), new Flows(), new HostPorts(visit)]
-		super(rtnetlink, firewall, ports, flows, new Departures(), premises)
+		super(rtnetlink, firewall, ports, flows, new Departures(), new Wireguard(() => undefined), premises)
 		this.#namespace = namespace
 		this.#rtnetlink = rtnetlink
 		this.#flows = flows

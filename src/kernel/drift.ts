@@ -22,16 +22,23 @@ import {
 } from './resource.ts'
 import { readSysctl } from './sysctl.ts'
 import { forwardingDrift, neighbourDrift, vxlanDrift } from './vxlan-drift.ts'
+import { allowedDrift, peerDrift, type Wireguard, wireguardDrift } from './wireguard.ts'
+
+/** What tells how the kernel is. */
+export interface Sources {
+	readonly rtnetlink: Rtnetlink
+	readonly wireguard: Wireguard
+}
 
 /** For people, what is amiss with a resource; undefined where nothing is, or nothing that would show. */
-export async function drift(rtnetlink: Rtnetlink, resource: Single): Promise<string | undefined> {
-	const what = await amiss(rtnetlink, resource)
+export async function drift(sources: Sources, resource: Single): Promise<string | undefined> {
+	const what = await amiss(sources, resource)
 	return what === undefined ? undefined : `${identity(resource)} was ${what}`
 }
 
 /** The same, and also what is not put back so: a pair that is gone, and what `has` knows of. */
 export async function difference(
-	rtnetlink: Rtnetlink,
+	sources: Sources,
 	resource: Resource,
 	has: (held: Element | HostPort) => boolean,
 ): Promise<string | undefined> {
@@ -41,9 +48,9 @@ export async function difference(
 		case 'port':
 			return has(resource) ? undefined : gone
 		case 'veth':
-			return rtnetlink.indexOf(resource.name) === undefined ? gone : drift(rtnetlink, resource)
+			return sources.rtnetlink.indexOf(resource.name) === undefined ? gone : drift(sources, resource)
 		default:
-			return drift(rtnetlink, resource)
+			return drift(sources, resource)
 	}
 }
 
@@ -58,7 +65,7 @@ function amissOfSetting(setting: Sysctl): string | undefined {
 	}
 }
 
-async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | undefined> {
+async function amiss({ rtnetlink, wireguard }: Sources, resource: Single): Promise<string | undefined> {
 	switch (resource.kind) {
 		case 'bridge':
 		case 'dummy':
@@ -76,6 +83,12 @@ async function amiss(rtnetlink: Rtnetlink, resource: Single): Promise<string | u
 			const link = await rtnetlink.vxlan(resource.name)
 			return link === undefined ? 'gone' : vxlanDrift(link, resource)
 		}
+		case 'wireguard':
+			return wireguardDrift(wireguard, await rtnetlink.link(resource.name), resource)
+		case 'peer':
+			return peerDrift(wireguard, resource)
+		case 'allowed':
+			return allowedDrift(wireguard, resource)
 		case 'route':
 			return amissOfRoute(rtnetlink, resource)
 		case 'neighbour':

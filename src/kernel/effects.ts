@@ -33,6 +33,7 @@ import type {
 } from './resource.ts'
 import { writeSysctl } from './sysctl.ts'
 import { vxlanDrift } from './vxlan-drift.ts'
+import { type Wireguard, wireguardEffects } from './wireguard.ts'
 
 /** Of a bridge that has lost its last port. */
 const NO_MAC = '00:00:00:00:00:00'
@@ -48,7 +49,13 @@ export interface Effect<R> {
 
 export type Effects = { readonly [K in Single['kind']]: Effect<Extract<Single, { kind: K }>> }
 
-export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Departures, premises: Premises): Effects {
+export function effects(
+	rtnetlink: Rtnetlink,
+	ports: HostPorts,
+	departures: Departures,
+	wireguard: Wireguard,
+	premises: Premises,
+): Effects {
 	/** The index of a link that must be there. */
 	const indexOf = (name: string): number => {
 		const index = rtnetlink.indexOf(name)
@@ -175,6 +182,7 @@ export function effects(rtnetlink: Rtnetlink, ports: HostPorts, departures: Depa
 			},
 			remove: deleteLink,
 		},
+		...wireguardEffects(rtnetlink, wireguard),
 		address: {
 			ensure: async ({ link, cidr, kept }: Address) => {
 				const [index, address] = [indexOf(link), parseCidr(cidr)]

@@ -5,6 +5,7 @@ import type { BridgeState } from '../model/network.ts'
 import { isDockerName } from './docker-bridges.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
 import { readSysctl } from './sysctl.ts'
+import type { Wireguard } from './wireguard.ts'
 
 const DEFAULT_MTU = 1500
 const LINK_LOCAL = parseCidr('fe80::/10')
@@ -48,11 +49,18 @@ export interface HostFacts {
 	isDockers(link: string): boolean
 	/** First and last port that the kernel itself chooses from. */
 	ephemeralPorts(): readonly [number, number]
+	/** Whether this kernel has WireGuard, if need be as a module that it loads now. */
+	hasWireguard(): Promise<boolean>
 	/** Whether frames on a bridge can be filtered. */
 	readonly filtersBridges: boolean
 }
 
-export function hostFacts(rtnetlink: Rtnetlink, filtersBridges: boolean, resolvConf = '/etc/resolv.conf'): HostFacts {
+export function hostFacts(
+	rtnetlink: Rtnetlink,
+	wireguard: Wireguard,
+	filtersBridges: boolean,
+	resolvConf = '/etc/resolv.conf',
+): HostFacts {
 	const waysOut = async (): Promise<number[]> => {
 		const routes = (await Promise.all([rtnetlink.defaultRoutes(4), rtnetlink.defaultRoutes(6)])).flat()
 		return routes.map(({ linkIndex }) => linkIndex).filter((index) => index !== undefined)
@@ -104,6 +112,7 @@ export function hostFacts(rtnetlink: Rtnetlink, filtersBridges: boolean, resolvC
 			const [from, to] = readSysctl('net/ipv4/ip_local_port_range').split(/\s+/).map(Number)
 			return [from ?? 32768, to ?? 60999]
 		},
+		hasWireguard: () => wireguard.isKnown(),
 		filtersBridges,
 	}
 }

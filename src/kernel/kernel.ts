@@ -2,7 +2,7 @@
 import { WeftError, within } from '../errors.ts'
 import { peerName } from '../model/names.ts'
 import type { Departures } from './departures.ts'
-import { difference, drift } from './drift.ts'
+import { difference, drift, type Sources } from './drift.ts'
 import { type Effect, type Effects, effects, type Single } from './effects.ts'
 import { isElsewhere } from './elsewhere.ts'
 import type { Firewall } from './firewall.ts'
@@ -28,6 +28,7 @@ import { SETS } from './ruleset.ts'
 import { openSandboxes, Stir } from './sandboxes.ts'
 import { SparePairs } from './spare-pairs.ts'
 import type { Kernel, PortHolder, Sandbox, Sockets } from './verbs.ts'
+import type { Wireguard } from './wireguard.ts'
 
 export class LinuxKernel implements Kernel {
 	readonly #rtnetlink: Rtnetlink
@@ -37,6 +38,7 @@ export class LinuxKernel implements Kernel {
 	readonly #flows: Flows
 	readonly #spares: SparePairs
 	readonly #stir = new Stir()
+	readonly #sources: Sources
 	readonly #effects: Effects
 	readonly #premises: Premises
 
@@ -47,6 +49,7 @@ export class LinuxKernel implements Kernel {
 		ports: HostPorts,
 		flows: Flows,
 		departures: Departures,
+		wireguard: Wireguard,
 		premises = ON_HOST,
 	) {
 		this.#rtnetlink = rtnetlink
@@ -54,7 +57,8 @@ export class LinuxKernel implements Kernel {
 		this.#ports = ports
 		this.#flows = flows
 		this.#spares = new SparePairs(rtnetlink)
-		this.#effects = effects(rtnetlink, ports, departures, premises)
+		this.#sources = { rtnetlink, wireguard }
+		this.#effects = effects(rtnetlink, ports, departures, wireguard, premises)
 		this.#premises = premises
 	}
 
@@ -116,7 +120,7 @@ export class LinuxKernel implements Kernel {
 		const there = others.filter((each) => each.kind !== 'veth' || this.hasLink(each.name))
 		const links = there.filter((each) => each.kind !== 'port')
 		const ports = there.filter((each) => each.kind === 'port' && !this.#ports.has(each))
-		const amiss = await Promise.all(links.map((resource) => drift(this.#rtnetlink, resource)))
+		const amiss = await Promise.all(links.map((resource) => drift(this.#sources, resource)))
 		const found = amiss.filter((each) => each !== undefined)
 		// All of them: a bridge loses its settings with itself, and a port what is set on it with its place there.
 		if (found.length > 0) await this.#ensureInOrder(links, [])
@@ -128,7 +132,7 @@ export class LinuxKernel implements Kernel {
 		const found: string[] = []
 		// One after the other: calls of Docker's are not to stand in a queue behind all of them.
 		for (const resource of resources) {
-			const what = await difference(this.#rtnetlink, resource, (each) => this.has(each))
+			const what = await difference(this.#sources, resource, (each) => this.has(each))
 			if (what !== undefined) found.push(what)
 		}
 		return found
@@ -156,6 +160,7 @@ export class LinuxKernel implements Kernel {
 			case 'shim':
 			case 'dummy':
 			case 'vxlan':
+			case 'wireguard':
 				return this.hasLink(resource.name)
 			default:
 				return false

@@ -98,6 +98,35 @@ export interface VxlanLink {
 	readonly mtu: number
 }
 
+/** A WireGuard device, up. One that is there with other attributes is made anew. */
+export interface WireguardLink {
+	readonly kind: 'wireguard'
+	readonly name: string
+	/** UDP port that it is reached at. */
+	readonly port: number
+	/** The kernel gets the private key that belongs to it, in base64. */
+	readonly publicKey: string
+	/** Bytes. */
+	readonly mtu: number
+}
+
+/** Who is spoken to by a WireGuard device, and the address and UDP port that it has in the underlay. */
+export interface WireguardPeer {
+	readonly kind: 'peer'
+	readonly link: string
+	readonly publicKey: string
+	readonly remote: string
+	readonly port: number
+}
+
+/** What goes to that peer of a WireGuard device, and may come from it; no other peer has it. */
+export interface AllowedNetwork {
+	readonly kind: 'allowed'
+	readonly link: string
+	readonly publicKey: string
+	readonly destination: string
+}
+
 /** An address of this host on `link`, `cidr` with the address itself, such as 10.0.0.1/24. */
 export interface Address {
 	readonly kind: 'address'
@@ -198,6 +227,9 @@ export type Resource =
 	| LinkUp
 	| DummyLink
 	| VxlanLink
+	| WireguardLink
+	| WireguardPeer
+	| AllowedNetwork
 	| Address
 	| Route
 	| Neighbour
@@ -219,9 +251,14 @@ export function identity(resource: Resource): string {
 		case 'shim':
 		case 'dummy':
 		case 'vxlan':
+		case 'wireguard':
 			return `link ${resource.name}`
 		case 'up':
 			return `up ${resource.link}`
+		case 'peer':
+			return `peer ${resource.link} ${resource.publicKey}`
+		case 'allowed':
+			return `allowed ${resource.link} ${resource.destination}`
 		case 'address':
 			return `address ${resource.link} ${resource.cidr}`
 		case 'route':

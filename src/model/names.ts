@@ -26,6 +26,9 @@ export function bridgeName(networkId: string, candidate = 0): string {
 /** The device of this host by which all overlay networks with VXLAN reach the other hosts. */
 export const VXLAN_NAME = 'weft-vxlan'
 
+/** The same with WireGuard. */
+export const WIREGUARD_NAME = 'weft-wireguard'
+
 /** The dummy that a network without a parent has in its place: weft, a dash and 10 digits. */
 export function dummyName(networkId: string, candidate = 0): string {
 	return `weft-${tail(networkId, candidate, 10)}`
@@ -50,9 +53,9 @@ export function mayBeLinkName(name: string): boolean {
 	return name.startsWith('wv')
 }
 
-/** Whether weft gives such a name to a bridge, to a dummy, to its VXLAN device or to an endpoint's link that nobody had ready. */
+/** Whether weft gives such a name to a bridge, to a dummy, to a device to other hosts or to an endpoint's link that nobody had ready. */
 export function isOwnName(name: string): boolean {
-	return name === VXLAN_NAME || /^((weft|wv)[0-9a-f]{11}|weft-[0-9a-f]{10})$/.test(name)
+	return name === VXLAN_NAME || name === WIREGUARD_NAME || /^((weft|wv)[0-9a-f]{11}|weft-[0-9a-f]{10})$/.test(name)
 }
 
 /** The end that goes into the container, under which Docker finds it: the host's end and a p. */

@@ -166,6 +166,8 @@ export interface Underlay {
 	readonly mtu: number
 	/** UDP port of VXLAN, the same on all hosts. */
 	readonly port: number
+	/** UDP port of WireGuard, the same on all hosts, and this host's key; absent before the host has one. */
+	readonly wireguard?: { readonly port: number; readonly publicKey: string }
 }
 
 /** Another host, and what of a network is there. */
@@ -173,6 +175,8 @@ export interface Remote {
 	readonly node: string
 	/** In the underlay. */
 	readonly address: string
+	/** Of WireGuard; only where the network goes by it. */
+	readonly publicKey?: string
 	/** Blocks of addresses, and single addresses as networks of one. */
 	readonly destinations: readonly string[]
 }

@@ -15,6 +15,29 @@ export interface Node {
 	readonly name: string
 	/** In the underlay, as `hostAddress` has it. */
 	readonly address: string
+	/** Of WireGuard, as its own programs write it; absent for a host of a version without. */
+	readonly publicKey?: string
+}
+
+/** A key pair of Curve25519 (RFC 7748), of which the private one is for nobody else. Both in base64. */
+export interface KeyPair {
+	readonly publicKey: string
+	readonly privateKey: string
+}
+
+/** Of this host, as it is stored there. */
+export interface HostKey extends KeyPair {
+	/** What it has instead as soon as the other hosts know. */
+	readonly next?: KeyPair
+}
+
+/** Whether it is the one spelling in base64 (RFC 4648) of 32 bytes. */
+export function isKey(text: unknown): text is string {
+	return typeof text === 'string' && /^[A-Za-z0-9+/]{43}=$/.test(text) && keyBytes(text).toString('base64') === text
+}
+
+export function keyBytes(key: string): Buffer {
+	return Buffer.from(key, 'base64')
 }
 
 /** This host itself, one link, many hosts, or IPv4 spelled as IPv6: RFC 6890, RFC 4291. */

@@ -60,8 +60,10 @@ export interface ContainerOptions extends AnySharedOptions {
 	readonly container: string
 }
 
-/** How packets get to the other hosts: in UDP, or as they are to the host as a router on the same segment. */
-export type Backend = 'vxlan' | 'host-gw'
+/** How packets get to the other hosts: in UDP, as they are to the host as a router on the same segment, or encrypted in UDP. */
+export const BACKENDS = ['vxlan', 'host-gw', 'wireguard'] as const
+
+export type Backend = (typeof BACKENDS)[number]
 
 /** Containers are on a bridge, and reach those of the network on the other hosts of the cluster. */
 export interface OverlayOptions extends BridgedOptions {

@@ -4,8 +4,8 @@ import { invalid } from '../errors.ts'
 import type { Way } from '../kernel/host.ts'
 import { parseIp, width } from '../model/address.ts'
 import { isOverlay, type OverlayNetwork, type Remote, type Underlay } from '../model/network.ts'
-import type { OverlayOptions } from '../model/options.ts'
-import { overhead } from '../modes/overlay.ts'
+import type { Backend, OverlayOptions } from '../model/options.ts'
+import { backends, mtuOf } from '../modes/overlay-backends.ts'
 import { type Asked as AskedOf, designBridge } from './bridge-design.ts'
 import type { Host } from './host.ts'
 import { formatShared } from './overlay-options.ts'
@@ -17,13 +17,21 @@ type Asked = Omit<AskedOf<OverlayNetwork>, 'clusterId' | 'underlay' | 'remotes' 
 /** The network is one of the cluster from then on, for as long as Docker has its subnets. May wait for the cluster. */
 export async function enterCluster(host: Host, request: NetworkRequest, options: OverlayOptions): Promise<void> {
 	const { id, internal, ipv4, ipv6 } = request
-	await needCluster(host).enter({
+	const cluster = needCluster(host)
+	await needBackend(host, options.backend)
+	await cluster.enter({
 		id: options.id ?? id,
 		subnets: [...ipv4, ...ipv6],
 		options: formatShared(options),
 		internal,
 		blocks: options.blocks,
 	})
+}
+
+/** Before the cluster hears of the network. */
+async function needBackend({ facts }: Host, backend: Backend): Promise<void> {
+	if (backend !== 'wireguard' || (await facts.hasWireguard())) return
+	throw invalid('backend="wireguard" needs WireGuard, which this kernel does not have; vxlan and host-gw do without')
 }
 
 export function needCluster({ cluster }: Host): ClusterVerbs {
@@ -46,7 +54,7 @@ export async function designOverlay(host: Host, asked: Asked): Promise<OverlayNe
 			`backend="host-gw" needs all hosts on one segment, and ${node} at ${address} is ${where}; vxlan does not`,
 		)
 	}
-	const most = underlay.mtu - overhead(options.backend, parseIp(underlay.address).family)
+	const most = mtuOf(underlay, backends[options.backend])
 	const known = { ...bare, underlay, remotes, borrowed }
 	return (await designBridge(host, known, async () => most)) as OverlayNetwork
 }
@@ -60,11 +68,13 @@ export async function findUnderlay(host: Host): Promise<Underlay> {
 
 /** Undefined while this host does not have its address. */
 export async function seekUnderlay(host: Host): Promise<Underlay | undefined> {
-	const { node, vxlanPort: port } = needCluster(host)
-	const { name, address } = node
+	const { node, vxlanPort: port, wireguardPort } = needCluster(host)
+	const { name, address, publicKey } = node
 	const link = await host.facts.linkWith(parseIp(address))
 	const mtu = link === undefined ? undefined : (await host.facts.link(link))?.mtu
-	return link === undefined || mtu === undefined ? undefined : { node: name, address, link, mtu, port }
+	if (link === undefined || mtu === undefined) return undefined
+	const wireguard = publicKey === undefined ? {} : { wireguard: { port: wireguardPort, publicKey } }
+	return { node: name, address, link, mtu, port, ...wireguard }
 }
 
 export function noUnderlay(host: Host): Error {
@@ -90,7 +100,7 @@ type Known = Pick<OverlayNetwork, 'options' | 'clusterId' | 'underlay' | 'remote
 export async function tellOf(host: Host, { options, clusterId, underlay, remotes }: Known): Promise<Told> {
 	const cluster = needCluster(host)
 	const borrowed = cluster.own(clusterId).addresses.map(alone)
-	const all = cluster.neighbours(clusterId)?.map(remoteOf) ?? remotes
+	const all = cluster.neighbours(clusterId)?.map((each) => remoteOf(each, options.backend)) ?? remotes
 	if (options.backend !== 'host-gw') return { remotes: all, borrowed, beyond: [] }
 	const ways = await waysTo(host, underlay, all)
 	const isBeside = (_: Remote, i: number) => ways[i]?.link === underlay.link && ways[i]?.router === undefined
@@ -119,8 +129,9 @@ async function waysTo(
 	return isUp ? ways : []
 }
 
-function remoteOf({ name, address, blocks, addresses }: Neighbour): Remote {
-	return { node: name, address, destinations: [...blocks, ...addresses.map(alone)] }
+function remoteOf({ name, address, publicKey, blocks, addresses }: Neighbour, backend: Backend): Remote {
+	const key = backend === 'wireguard' && publicKey !== undefined ? { publicKey } : {}
+	return { node: name, address, ...key, destinations: [...blocks, ...addresses.map(alone)] }
 }
 
 /** An address as a network of one. */

@@ -1,6 +1,6 @@
 /** The options of mode overlay. Pure. */
 import { invalid } from '../errors.ts'
-import type { Backend, OverlayOptions, PerFamily } from '../model/options.ts'
+import { BACKENDS, type OverlayOptions, type PerFamily } from '../model/options.ts'
 import { BINDING, formatBridge, NAME, OVERLAID, parseBridge, SOURCE } from './bridge-options.ts'
 import { oneOf, parseBoolean, quote, type Raw, read } from './option-values.ts'
 
@@ -22,7 +22,7 @@ export function parseOverlay(raw: Raw): OverlayOptions {
 	return {
 		...parseBridge(raw),
 		mode: 'overlay',
-		backend: read(raw, BACKEND, parseBackend) ?? 'vxlan',
+		backend: read(raw, BACKEND, oneOf(BACKENDS)) ?? 'vxlan',
 		...(id === undefined ? {} : { id }),
 		replicate: read(raw, REPLICATE, parseBoolean) ?? true,
 		blocks: read(raw, BLOCK, parseBlocks) ?? BLOCKS,
@@ -44,11 +44,6 @@ export function formatOverlay({ backend, id, replicate, blocks, ...bridged }: Ov
 /** Those that all hosts of the network have. */
 export function formatShared(options: OverlayOptions): Raw {
 	return Object.fromEntries(Object.entries(formatOverlay(options)).filter(([name]) => !OWN.includes(name)))
-}
-
-function parseBackend(name: string, text: string): Backend {
-	if (text === 'wireguard') throw invalid(`${name}=${quote(text)} is not built yet; this version has vxlan, host-gw`)
-	return oneOf<Backend>(['vxlan', 'host-gw'])(name, text)
 }
 
 function parseId(name: string, text: string): string {

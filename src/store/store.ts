@@ -3,7 +3,7 @@
  * may change what, and when, is decided above.
  */
 import type { DockerBridge, Endpoint, EnteredNetwork, Network, Replica, Sighting } from '../model/network.ts'
-import type { Membership } from '../model/node.ts'
+import type { HostKey, Membership } from '../model/node.ts'
 import type { Block, Borrowed, Lease, Loan, Pool } from '../model/pool.ts'
 
 /**
@@ -18,6 +18,7 @@ export interface Records {
 	dockerBridge: DockerBridge
 	sighting: Sighting
 	membership: Membership
+	hostKey: HostKey
 	block: Block
 	loan: Loan
 	borrowed: Borrowed

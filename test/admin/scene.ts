@@ -36,8 +36,9 @@ const NODES = [
 ]
 
 export interface Scene {
-	/** Hosts that were to be forgotten. */
+	/** Hosts that were to be forgotten, and how often this one was to have another key. */
 	readonly forgotten: readonly string[]
+	readonly rekeyed: () => number
 	readonly bench: Bench
 	readonly metrics: Metrics
 	readonly client: AdminClient
@@ -58,12 +59,16 @@ export async function openScene(ready: Promise<void> = Promise.resolve(), names 
 	const restoration = new Restoration(() => undefined)
 	restoration.begin(() => ready)
 	const forgotten: string[] = []
+	let rekeyed = 0
 	const cluster = {
 		status: () => ({ reached: true, problem: null, member: true, address: '192.0.2.7', hosts: 2, present: 2 }),
 		nodes: () => NODES,
 		forget: async (name: string) => {
 			if (name === 'alpha') throw new WeftError('in-use', 'the host alpha is there')
 			forgotten.push(name)
+		},
+		rekey: async () => {
+			rekeyed++
 		},
 	}
 	const daemon = new Daemon(settings, 'libnftables', metrics, restoration, cluster)
@@ -86,6 +91,7 @@ export async function openScene(ready: Promise<void> = Promise.resolve(), names 
 	}
 	return {
 		forgotten,
+		rekeyed: () => rekeyed,
 		bench: world,
 		metrics,
 		client: new AdminClient(socket),

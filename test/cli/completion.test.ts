@@ -56,7 +56,7 @@ describe('completion', () => {
 		assert.deepEqual(await offered(''), commands)
 		assert.deepEqual(await offered('in'), ['inspect'])
 		assert.deepEqual(await offered('x'), [])
-		assert.deepEqual(await offered('node', ''), ['ls', 'forget'])
+		assert.deepEqual(await offered('node', ''), ['ls', 'forget', 'rekey'])
 		assert.deepEqual(await offered('node', 'f'), ['forget'])
 	})
 

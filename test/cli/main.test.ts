@@ -56,8 +56,8 @@ describe('weft', () => {
 		const refused = await weft(scene.socket, 'node', 'forget', 'alpha')
 		assert.deepEqual(refused, { stdout: '', stderr: 'weft: the host alpha is there\n', code: 1 })
 		for (const [args, said] of [
-			[['node'], /^weft: weft node needs ls or forget; /],
-			[['node', 'rm'], /^weft: weft node has no command "rm", but ls or forget; /],
+			[['node'], /^weft: weft node needs ls or forget or rekey; /],
+			[['node', 'rm'], /^weft: weft node has no command "rm", but ls or forget or rekey; /],
 			[['node', 'forget'], /^weft: weft node forget needs a HOST; /],
 			[['node', 'ls', 'x'], /^weft: weft node ls takes no argument, not x; /],
 		] as const) {
@@ -66,6 +66,11 @@ describe('weft', () => {
 			assert.equal(code, 2)
 		}
 		assert.deepEqual(scene.forgotten, ['beta'])
+	})
+
+	it('node rekey', async () => {
+		assert.equal(await printed('node', 'rekey'), 'This host has a new key, and the other hosts know it.\n')
+		assert.equal(scene.rekeyed(), 1)
 	})
 
 	it('ls', async () => {

@@ -136,6 +136,24 @@ test('a host whose address changes is listed with the new one from the next hear
 	assert.equal(member.isReached, false)
 })
 
+test('a host with another key is listed with it, or, where the others cannot be told, with the former one', async () => {
+	const { server, host } = scene()
+	const { member, cluster } = host('a')
+	await member.heartbeat()
+	const listed = () => JSON.parse(server.entries(NODES)[0]?.value ?? '').publicKey
+	await member.rekey('one')
+	assert.deepEqual([listed(), member.node.publicKey], ['one', 'one'])
+	// Arrives, and is not answered.
+	cluster.fault = 'deaf'
+	await assert.rejects(member.rekey('two'), (error) => isCode(error, 'unreachable'))
+	assert.equal(member.node.publicKey, 'one')
+	cluster.fault = undefined
+	await member.heartbeat()
+	assert.deepEqual([listed(), member.node.publicKey], ['one', 'one'])
+	await Promise.all([member.heartbeat(), member.rekey('three'), member.heartbeat()])
+	assert.deepEqual([listed(), member.node], ['three', { name: 'a', address: '192.0.2.1', publicKey: 'three' }])
+})
+
 test('a host that finds no address keeps the one that it had, and is no member before it had one', async () => {
 	const { clock, host, keys, server } = scene()
 	const { member, underlay } = host('a', new MemoryStore(), 'b1', '')

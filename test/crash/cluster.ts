@@ -85,6 +85,7 @@ function join(server: MemoryServer, store: Store, node: Node, death = new Death(
 		verbs: {
 			node,
 			vxlanPort: 4789,
+			wireguardPort: 51820,
 			enter: (network) => networks.enter(network),
 			neighbours: (id) => neighbours.of(id),
 			own: (id) => networks.own(id),

@@ -95,6 +95,18 @@ test('the address of a host is compared as text, and so has one spelling', async
 	assert.equal(neighbours.of('n1')?.[0]?.address, '2001:db8::2')
 })
 
+test('the key of a host comes with it, and what is none does not', async (t) => {
+	const server = new MemoryServer()
+	server.transact([], KEYS)
+	const publicKey = Buffer.alloc(32, 'k').toString('base64')
+	server.transact([], [node('b', { publicKey }), node('c', { publicKey: publicKey.slice(1) })])
+	const { neighbours } = await open(t, server)
+	assert.deepEqual(
+		neighbours.of('n1')?.map((each) => each.publicKey),
+		[publicKey, undefined],
+	)
+})
+
 test('what weft does not write leads nowhere, and takes nothing else away', async (t) => {
 	const server = new MemoryServer()
 	server.transact([], KEYS)

@@ -8,6 +8,7 @@ import { withNetns } from '../../src/kernel/netns.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
 import { ON_HOST } from '../../src/kernel/premises.ts'
 import type { LanLink } from '../../src/kernel/resource.ts'
+import { Wireguard } from '../../src/kernel/wireguard.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Netns, noNetns, openNetns, TEST_MAC } from '../support/netns.ts'
 
@@ -38,7 +39,7 @@ async function moved(t: TestContext, scope: Parameters<typeof openNetns>[0] = t)
 	withNetns(host.path, () => monitor.open())
 	t.after(() => monitor.close())
 	await host.run('ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'up0')
-	const { lan } = effects(host.rtnetlink, new HostPorts(), links, ON_HOST)
+	const { lan } = effects(host.rtnetlink, new HostPorts(), links, new Wireguard(() => undefined), ON_HOST)
 	await lan.ensure(LINK)
 	const pid = /\d+/.exec(container.path)?.[0] ?? ''
 	await host.run('ip', 'link', 'set', LINK.name, 'netns', pid, 'name', 'eth1')

@@ -3,12 +3,15 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { hostFacts } from '../../src/kernel/host.ts'
 import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
+import { Wireguard } from '../../src/kernel/wireguard.ts'
 import { parseIp } from '../../src/model/address.ts'
+import { attempt } from '../support/command.ts'
 import { enterOwnNamespace, noBed, type Place, setSysctl } from './networks-bed.ts'
 
 describe('a host', { skip: noBed() }, () => {
 	const rtnetlink = new Rtnetlink()
-	const facts = hostFacts(rtnetlink, true)
+	const wireguard = new Wireguard(() => undefined)
+	const facts = hostFacts(rtnetlink, wireguard, true)
 	let host: Place
 
 	before(async () => {
@@ -22,8 +25,15 @@ describe('a host', { skip: noBed() }, () => {
 		)
 		setSysctl('net/ipv4/conf/veth0/route_localnet', '1')
 		rtnetlink.open()
+		wireguard.open()
 	})
-	after(() => rtnetlink.close())
+	after(() => Promise.all([rtnetlink.close(), wireguard.close()]))
+
+	it('has WireGuard where the kernel has links of that kind', async () => {
+		const { code } = await attempt(['ip', 'link', 'add', 'wg0', 'type', 'wireguard'])
+		assert.equal(await facts.hasWireguard(), code === 0)
+		if (code === 0) await host.ip('link del wg0')
+	})
 
 	it('has no route in a network namespace that is new', async () => {
 		assert.deepEqual(await rtnetlink.routes(4), [])

@@ -10,6 +10,7 @@ import { Nft, runNftProgram } from '../../src/kernel/nftables.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
 import type { Resource } from '../../src/kernel/resource.ts'
 import { readSysctl } from '../../src/kernel/sysctl.ts'
+import { Wireguard } from '../../src/kernel/wireguard.ts'
 import { type KernelBed, kernelContract } from '../contract/kernel.ts'
 import { attempt, run } from '../support/command.ts'
 import { enterOwnNamespace, noBed } from './networks-bed.ts'
@@ -75,7 +76,8 @@ async function open(runner?: NftRunner): Promise<KernelBed> {
 	rtnetlink.open()
 	const nft = Nft.open()
 	const firewall = new Firewall(runner ?? ((commands) => nft.run(commands)))
-	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), new Flows(), new Departures())
+	const wireguard = new Wireguard(() => undefined)
+	const kernel = new LinuxKernel(rtnetlink, firewall, new HostPorts(), new Flows(), new Departures(), wireguard)
 	opened.push(async () => {
 		await kernel.remove(
 			['one', 'two'].map((owner): Resource => {

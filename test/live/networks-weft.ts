@@ -13,6 +13,7 @@ import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { Nft } from '../../src/kernel/nftables.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
 import { Watch } from '../../src/kernel/watch.ts'
+import { Wireguard } from '../../src/kernel/wireguard.ts'
 import type { PortRequest } from '../../src/model/network.ts'
 import { KeyedMutex } from '../../src/mutex.ts'
 import { diff } from '../../src/network/diff.ts'
@@ -69,12 +70,15 @@ export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft
 	const flows = new Flows()
 	flows.open()
 	const firewall = new Firewall((commands) => nft.run(commands))
-	const kernel = new LinuxKernel(refusing(rtnetlink, refuse), firewall, new HostPorts(), flows, new Departures())
+	const wireguard = new Wireguard(() => undefined)
+	wireguard.open()
+	const parts = [firewall, new HostPorts(), flows, new Departures(), wireguard] as const
+	const kernel = new LinuxKernel(refusing(rtnetlink, refuse), ...parts)
 	const warn: Host['warn'] = (error, message) => process.stderr.write(`${message}: ${String(error)}\n`)
 	const host: Host = {
 		store,
 		kernel,
-		facts: hostFacts(rtnetlink, true),
+		facts: hostFacts(rtnetlink, wireguard, true),
 		mutex: new KeyedMutex(),
 		links: new Set(),
 		prepared: new Set(),
@@ -104,6 +108,7 @@ export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft
 			await owners.close()
 			await store.close()
 			await flows.close()
+			await wireguard.close()
 			await rtnetlink.close()
 			rmSync(folder, { recursive: true, force: true })
 		},

@@ -10,6 +10,7 @@ import { Rtnetlink } from '../../src/kernel/netlink/rtnetlink.ts'
 import { Nft } from '../../src/kernel/nftables.ts'
 import { HostPorts } from '../../src/kernel/ports.ts'
 import type { Resource } from '../../src/kernel/resource.ts'
+import { Wireguard } from '../../src/kernel/wireguard.ts'
 import type { OverlayNetwork, Remote } from '../../src/model/network.ts'
 import { overlay } from '../../src/modes/overlay.ts'
 import { parseOverlay } from '../../src/network/overlay-options.ts'
@@ -70,6 +71,7 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 			new HostPorts(),
 			new Flows(),
 			new Departures(),
+			new Wireguard(() => undefined),
 		)
 	})
 	after(async () => {

@@ -7,8 +7,9 @@ import { identity, type Resource } from '../../src/kernel/resource.ts'
 import { renderElements } from '../../src/kernel/ruleset.ts'
 import { contains, covers, formatCidr, parseCidr, parseIp } from '../../src/model/address.ts'
 import type { Endpoint, OverlayNetwork, Remote, Subnet, Underlay } from '../../src/model/network.ts'
-import type { OverlayOptions } from '../../src/model/options.ts'
-import { linkAcross, overhead, overlay } from '../../src/modes/overlay.ts'
+import { BACKENDS, type Backend, type OverlayOptions } from '../../src/model/options.ts'
+import { linkAcross, overlay } from '../../src/modes/overlay.ts'
+import { backends, mtuOf } from '../../src/modes/overlay-backends.ts'
 import { parseOverlay } from '../../src/network/overlay-options.ts'
 import { expectGolden } from '../support/golden.ts'
 import { renderPlan } from '../support/plan.ts'
@@ -56,6 +57,17 @@ function endpoint(more: Partial<Endpoint> = {}): Endpoint {
 
 const DUAL = { ipv4: [V4], ipv6: [V6] }
 const DUAL_ENDPOINT = { ipv6: 'fd98::2/64' }
+const KEYS = { a: key('a'), b: key('b'), c: key('c') }
+const WIREGUARD = {
+	options: having({ backend: 'wireguard' }),
+	mtu: 1440,
+	underlay: { ...UNDERLAY, wireguard: { port: 51820, publicKey: KEYS.a } },
+}
+
+function key(name: string): string {
+	return Buffer.alloc(32, name).toString('base64')
+}
+
 const HOST_GW = { options: having({ backend: 'host-gw' }), mtu: 1500 }
 
 const CASES: Readonly<Record<string, readonly [OverlayNetwork, Endpoint]>> = {
@@ -69,6 +81,27 @@ const CASES: Readonly<Record<string, readonly [OverlayNetwork, Endpoint]>> = {
 	'host-gw': [network({ ...HOST_GW, remotes: [B] }), endpoint()],
 	'host-gw-ipv6-underlay': [
 		network({ ...DUAL, ...HOST_GW, underlay: UNDERLAY6, remotes: [{ ...C, address: '2001:db8::3' }] }),
+		endpoint(DUAL_ENDPOINT),
+	],
+	wireguard: [
+		network({
+			...DUAL,
+			...WIREGUARD,
+			remotes: [
+				{ ...B, publicKey: KEYS.b },
+				{ ...C, publicKey: KEYS.c },
+			],
+		}),
+		endpoint(DUAL_ENDPOINT),
+	],
+	'wireguard-ipv6-underlay': [
+		network({
+			...DUAL,
+			...WIREGUARD,
+			mtu: 1420,
+			underlay: { ...WIREGUARD.underlay, address: '2001:db8::1' },
+			remotes: [{ ...C, address: '2001:db8::3', publicKey: KEYS.c }],
+		}),
 		endpoint(DUAL_ENDPOINT),
 	],
 	internal: [network({ ...DUAL, internal: true, remotes: [B] }), endpoint(DUAL_ENDPOINT)],
@@ -125,7 +158,12 @@ describe('the plan of an overlay network', () => {
 	})
 
 	it('takes of the packet what the backend adds to it', () => {
-		assert.deepEqual([overhead('vxlan', 4), overhead('vxlan', 6), overhead('host-gw', 4)], [50, 70, 0])
+		const left = (backend: Backend) => [UNDERLAY, UNDERLAY6].map((underlay) => mtuOf(underlay, backends[backend]))
+		assert.deepEqual(BACKENDS.map(left), [
+			[1450, 1430],
+			[1500, 1500],
+			[1440, 1420],
+		])
 	})
 
 	it('leads a container to all of its subnet by the gateway, and nowhere else', () => {
@@ -144,6 +182,26 @@ describe('the plan of an overlay network', () => {
 				assert.equal(routes.filter(({ destination }) => contains(parseCidr(destination), address)).length, 1)
 			}),
 		)
+	})
+
+	it('of WireGuard lets from each host come what leads to it, and the host itself, and leaves out one without a key', () => {
+		const remotes = [{ ...B, publicKey: KEYS.b }, C]
+		const plan = overlay.network(network({ ...WIREGUARD, remotes }))
+		const allowed = plan.flatMap((each) => (each.kind === 'allowed' ? [[each.publicKey, each.destination]] : []))
+		assert.deepEqual(
+			allowed,
+			['192.0.2.2/32', ...B.destinations].map((each) => [KEYS.b, each]),
+		)
+		const to = plan.flatMap((each) => (each.kind === 'route' ? [each.destination] : []))
+		assert.deepEqual(to, B.destinations)
+		const [device] = overlay.network(network({ ...WIREGUARD })).filter(({ kind }) => kind === 'wireguard')
+		assert.deepEqual(device, {
+			kind: 'wireguard',
+			name: 'weft-wireguard',
+			port: 51820,
+			publicKey: KEYS.a,
+			mtu: 1440,
+		})
 	})
 
 	it('has one route to each block of another host, and what its next hop needs', () => {
@@ -219,6 +277,15 @@ describe('an overlay network', () => {
 		refused({ ipv4: [{ pool: V4.pool, reserved: {} }] }, /needs a gateway in the subnet 10\.98\.0\.0\/20/)
 		refused({ ipv4: [{ pool: '0.0.0.0/0', gateway: '0.0.0.0/0', reserved: {} }] }, /needs a subnet of addresses/)
 		overlay.validate(network(DUAL))
+	})
+
+	it('of WireGuard needs a key of the host', () => {
+		refused({ ...WIREGUARD, underlay: UNDERLAY }, /backend="wireguard" needs a key of this host, which has none yet/)
+		refused(
+			{ ...WIREGUARD, mtu: 1441 },
+			/more than the 1440 bytes that the backend wireguard leaves of the 1500 of eth0/,
+		)
+		overlay.validate(network(WIREGUARD))
 	})
 
 	it('of host-gw has IPv6 only where the hosts have', () => {

@@ -66,6 +66,7 @@ export function bench(
 			wayTo: async (address) => kernel.wayTo(address),
 			isDockers: isDockerName,
 			ephemeralPorts: () => EPHEMERAL,
+			hasWireguard: async () => kernel.hasWireguard,
 			filtersBridges,
 		},
 		mutex: new KeyedMutex(),

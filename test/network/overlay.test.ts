@@ -295,6 +295,78 @@ describe('an overlay network', () => {
 	})
 })
 
+describe('wireguard', () => {
+	const WIREGUARD = { backend: 'wireguard' }
+	const KEYS = ['a', 'b', 'c'].map((name) => Buffer.alloc(32, name).toString('base64')) as [string, string, string]
+	const OWN = { ...SELF, publicKey: KEYS[0] }
+	const withKey = (publicKey: string): Neighbour => ({ ...B, publicKey })
+	const peers = ({ kernel }: Bench) => kernel.objects().filter((each) => each.startsWith('peer '))
+	const deviceOf = (host: Bench) => planned(host).find(({ kind }) => kind === 'wireguard')
+
+	it('is refused in words where the kernel has none, before the cluster hears of it', async () => {
+		const host = member(undefined, undefined, OWN)
+		host.kernel.hasWireguard = false
+		await assert.rejects(
+			host.verbs.createNetwork(request(1, WIREGUARD)),
+			/^WeftError: backend="wireguard" needs WireGuard, which this kernel does not have; vxlan and host-gw do without$/,
+		)
+		assert.deepEqual([networks(host), [...host.cluster.entered]], [[], []])
+		await host.verbs.createNetwork(request(1))
+		assertWhole(host)
+	})
+
+	it('is refused before this host has a key', async () => {
+		const host = member()
+		await assert.rejects(host.verbs.createNetwork(request(1, WIREGUARD)), /needs a key of this host/)
+		assert.deepEqual(networks(host), [])
+	})
+
+	it('follows the key of another host, of all networks that go there', async () => {
+		const host = member(undefined, undefined, OWN)
+		for (const number of [1, 2]) {
+			host.cluster.become(`net${number}`, [{ ...withKey(KEYS[1]), blocks: [`10.210.${number}.64/26`] }])
+			await host.verbs.createNetwork(request(number, WIREGUARD))
+		}
+		assert.equal(overlays(host)[0]?.mtu, 1440)
+		assertWhole(host)
+		assert.deepEqual(peers(host), [`peer weft-wireguard ${KEYS[1]}`])
+		host.peering.open()
+		for (const number of [1, 2]) {
+			host.cluster.become(`net${number}`, [{ ...withKey(KEYS[2]), blocks: [`10.210.${number}.64/26`] }])
+		}
+		await eventually(() => peers(host).join() === `peer weft-wireguard ${KEYS[2]}`)
+		await eventually(() => planned(host).every((each) => host.kernel.has(each)))
+		assertWhole(host)
+	})
+
+	it('has another key of its own as soon as the others know, of all its networks', async () => {
+		const host = member(undefined, undefined, OWN)
+		for (const number of [1, 2]) {
+			host.cluster.become(`net${number}`, [{ ...withKey(KEYS[1]), blocks: [`10.210.${number}.64/26`] }])
+			await host.verbs.createNetwork(request(number, WIREGUARD))
+		}
+		host.peering.open()
+		host.cluster.node = { ...SELF, publicKey: KEYS[2] }
+		host.peering.look()
+		await eventually(() => {
+			const device = deviceOf(host)
+			return device?.kind === 'wireguard' && device.publicKey === KEYS[2] && host.kernel.has(device)
+		})
+		await eventually(() => planned(host).every((each) => host.kernel.has(each)))
+		assertWhole(host)
+	})
+
+	it('leaves the keys out of networks that need none', async () => {
+		const host = member(undefined, undefined, OWN)
+		host.cluster.become('net1', [withKey(KEYS[1])])
+		await host.verbs.createNetwork(request())
+		assert.deepEqual(
+			overlays(host).map(({ remotes }) => remotes.map(({ publicKey }) => publicKey)),
+			[[undefined]],
+		)
+	})
+})
+
 describe('host-gw', () => {
 	const HOST_GW = { backend: 'host-gw' }
 

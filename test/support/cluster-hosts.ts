@@ -2,6 +2,7 @@
  * Several Docker hosts on one segment, each with a dockerd and a weftd of its own, and an etcd there: a cluster on this
  * machine. Each host has besides, as eth0, the outside that every test host has; eth1 is the segment.
  */
+import type { Family } from '../../src/model/address.ts'
 import type { Engine } from './engine.ts'
 import { type Certificates, type Etcd, makeCertificates, startEtcd } from './etcd.ts'
 import { type Host, startHost } from './host.ts'
@@ -10,9 +11,9 @@ import { openNetns } from './netns.ts'
 
 const ETCD_ADDRESS = '192.0.2.100'
 
-/** A host's address on the segment: the first is 1. */
-export function segmentAddress(number: number): string {
-	return `192.0.2.${number}`
+/** A host's address on the segment: the first is 1. It has one of each family. */
+export function segmentAddress(number: number, family: Family = 4): string {
+	return family === 4 ? `192.0.2.${number}` : `2001:db8:2::${number}`
 }
 
 export interface ClusterOptions {
@@ -20,6 +21,8 @@ export interface ClusterOptions {
 	readonly programs?: boolean
 	/** etcd has a certificate, and wants to see one; default false. */
 	readonly tls?: boolean
+	/** Of the addresses by which the hosts reach each other; default 4. */
+	readonly family?: Family
 }
 
 export interface ClusterHosts {
@@ -36,7 +39,7 @@ export interface ClusterHosts {
 export async function startClusterHosts(
 	size: number,
 	engine: Engine,
-	{ programs = true, tls = false }: ClusterOptions = {},
+	{ programs = true, tls = false, family = 4 }: ClusterOptions = {},
 ): Promise<ClusterHosts> {
 	const endings: (() => Promise<void>)[] = []
 	const scope = { after: (work: () => Promise<void>) => void endings.push(work) }
@@ -54,7 +57,7 @@ export async function startClusterHosts(
 		if (etcd === undefined) throw new Error('there is no etcd')
 		const hosts: Host[] = []
 		for (let number = 1; number <= size; number++) {
-			const host = await startHost({ engine, weftd: false, dockerd: false, env: settingsOf(number, etcd) })
+			const host = await startHost({ engine, weftd: false, dockerd: false, env: settingsOf(number, etcd, family) })
 			scope.after(() => host.stop())
 			hosts.push(host)
 			const port = `port${number}`
@@ -62,6 +65,7 @@ export async function startClusterHosts(
 			await segment.run('ip', 'link', 'add', port, 'master', 'switch', 'type', 'veth', ...peer)
 			await segment.run('ip', 'link', 'set', port, 'up')
 			await host.exec(['ip', 'addr', 'add', `${segmentAddress(number)}/24`, 'dev', 'eth1'])
+			await host.exec(['ip', 'addr', 'add', `${segmentAddress(number, 6)}/64`, 'dev', 'eth1', 'nodad'])
 			await host.exec(['ip', 'link', 'set', 'eth1', 'up'])
 		}
 		if (programs) await Promise.all(hosts.map(startPrograms))
@@ -75,11 +79,11 @@ export async function startClusterHosts(
 	}
 }
 
-export function settingsOf(number: number, etcd: Etcd): Record<string, string> {
+export function settingsOf(number: number, etcd: Etcd, family: Family = 4): Record<string, string> {
 	return {
 		WEFT_CLUSTER: etcd.url,
 		WEFT_NODE: `host${number}`,
-		WEFT_NODE_ADDRESS: segmentAddress(number),
+		WEFT_NODE_ADDRESS: segmentAddress(number, family),
 	}
 }
 

@@ -4,8 +4,9 @@ import type { ClusterNetwork, OfferedNetwork } from '../../src/model/network.ts'
 import type { Node } from '../../src/model/node.ts'
 
 export class FakeClusterVerbs implements ClusterVerbs {
-	readonly node: Node
+	node: Node
 	readonly vxlanPort = 4789
+	readonly wireguardPort = 51820
 	/** By their ids. */
 	readonly entered = new Map<string, ClusterNetwork>()
 	/** Those that all hosts are to have. */

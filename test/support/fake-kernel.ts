@@ -37,6 +37,8 @@ export class FakeKernel implements Kernel {
 	readonly sandboxes = new Map<string, Sandbox>()
 	/** How packets leave to addresses of other hosts; to those that are not named by eth0, directly. */
 	readonly ways = new Map<string, Way | undefined>()
+	/** Whether there can be WireGuard devices. */
+	hasWireguard = true
 	/** What the host itself listens on. */
 	listeners: readonly Listener[] = []
 	/** Whether sockets may have come. */
@@ -362,7 +364,7 @@ export class FakeKernel implements Kernel {
 
 	/** False where it can be seen that it is not there, or is another one. */
 	#shows(resource: Single): boolean {
-		if (['vxlan', 'route', 'neighbour', 'forwarding'].includes(resource.kind)) return this.has(resource)
+		if (WHOLE.includes(resource.kind)) return this.has(resource)
 		return (
 			!['bridge', 'vlan', 'shim', 'dummy', 'address'].includes(resource.kind) || this.#there.has(identity(resource))
 		)
@@ -430,6 +432,7 @@ export class FakeKernel implements Kernel {
 			case 'shim':
 			case 'dummy':
 			case 'vxlan':
+			case 'wireguard':
 				return this.#makeLink(resource)
 			case 'up':
 				this.#need(resource.link)
@@ -462,7 +465,7 @@ export class FakeKernel implements Kernel {
 		}
 		if ((link.kind === 'veth' || link.kind === 'passthru') && link.master !== undefined) this.#need(link.master)
 		if (link.kind === 'passthru') this.needLower(link.name)
-		if (link.kind === 'vxlan' && !this.has(link)) this.#forget(link)
+		if ((link.kind === 'vxlan' || link.kind === 'wireguard') && !this.has(link)) this.#forget(link)
 		if (this.link(link.name)?.kind === link.kind) {
 			this.#down.delete(link.name)
 			this.#behind.delete(link.name)
@@ -536,6 +539,9 @@ export class FakeContainerKernel extends FakeKernel implements ContainerKernel {
 }
 
 type Single = Exclude<Resource, Element>
+
+/** Those of which each attribute shows. */
+const WHOLE: readonly string[] = ['vxlan', 'wireguard', 'peer', 'allowed', 'route', 'neighbour', 'forwarding']
 
 /** The link that a resource is on. */
 function lowerOf(resource: Resource): string | undefined {

@@ -91,18 +91,24 @@ export function nested(type: number, ...content: readonly Buffer[]): Buffer {
 
 /** @throws RangeError where an attribute does not fit into what is there */
 export function attributes(data: Buffer): Attributes {
-	const found = new Map<number, Buffer>()
+	return new Map(parts(data))
+}
+
+function* parts(data: Buffer): Generator<[type: number, value: Buffer]> {
 	for (let at = 0; at + ATTRIBUTE_HEADER <= data.length; ) {
 		const length = data.readUInt16LE(at)
 		if (length < ATTRIBUTE_HEADER || at + length > data.length) throw new RangeError('cut netlink attribute')
-		found.set(data.readUInt16LE(at + 2) & NLA_TYPE_MASK, data.subarray(at + ATTRIBUTE_HEADER, at + length))
+		yield [data.readUInt16LE(at + 2) & NLA_TYPE_MASK, data.subarray(at + ATTRIBUTE_HEADER, at + length)]
 		at += align(length)
 	}
-	return found
 }
 
 export function readU8(from: Attributes, type: number): number | undefined {
 	return from.get(type)?.readUInt8()
+}
+
+export function readU16(from: Attributes, type: number): number | undefined {
+	return from.get(type)?.readUInt16LE()
 }
 
 export function readU16be(from: Attributes, type: number): number | undefined {
@@ -128,6 +134,12 @@ export function readIp(from: Attributes, type: number): Ip | undefined {
 export function readNested(from: Attributes, type: number): Attributes {
 	const value = from.get(type)
 	return value === undefined ? new Map() : attributes(value)
+}
+
+/** The values of the attributes within one, in their order, whatever their types. */
+export function readArray(from: Attributes, type: number): Buffer[] {
+	const value = from.get(type)
+	return value === undefined ? [] : Array.from(parts(value), ([, each]) => each)
 }
 
 export function encodeMessage(request: Request, sequence: number): Buffer {

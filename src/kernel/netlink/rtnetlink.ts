@@ -142,6 +142,11 @@ export class Rtnetlink {
 		await this.#ask(stacked.newDummy(name))
 	}
 
+	/** A WireGuard device, down; `mtu` in bytes. */
+	async addWireguard(name: string, mtu: number): Promise<void> {
+		await this.#ask(stacked.newWireguard(name, mtu))
+	}
+
 	/** Of a veth pair, both ends. */
 	async deleteLink(name: string): Promise<void> {
 		await this.#ask(link.deleteLink(name))

@@ -1,4 +1,4 @@
-/** Links that sit on another one, their parent, and dummies to be one: the bodies of their requests. Pure; see linux/if_link.h. */
+/** Links that sit on another one, their parent, dummies to be one, and devices without settings: the bodies of their requests. Pure; see linux/if_link.h. */
 import { parseMac } from '../../model/address.ts'
 import type { IpvlanFlag, IpvlanMode, MacvlanMode } from '../../model/options.ts'
 import { created, IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINK, IFLA_MTU, IFLA_NET_NS_FD } from './link.ts'
@@ -60,6 +60,11 @@ export function newVlan(link: NewVlan): Request {
 /** Up; whatever is sent to it is gone. */
 export function newDummy(name: string): Request {
 	return created('dummy', true, [], text(IFLA_IFNAME, name))
+}
+
+/** Down, without a key and without peers: see wireguard.ts. */
+export function newWireguard(name: string, mtu: number): Request {
+	return created('wireguard', false, [], text(IFLA_IFNAME, name), u32(IFLA_MTU, mtu))
 }
 
 function stacked(kind: string, link: NewStacked, data: readonly Buffer[], ...rest: readonly Buffer[]): Request {

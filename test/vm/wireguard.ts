@@ -1,0 +1,184 @@
+/**
+ * An overlay network by WireGuard on two hosts, each with a Docker of its own, seen through `wg` and real packets. Runs in
+ * wireguard-vm.test.ts.
+ */
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { addressOf, createNetwork, endpointOf, runContainer } from '../e2e/networks.ts'
+import { type ClusterHosts, segmentAddress, settingsOf, startClusterHosts } from '../support/cluster-hosts.ts'
+import { run } from '../support/command.ts'
+import { OWN_ENGINE } from '../support/engine.ts'
+import { noEtcd } from '../support/etcd.ts'
+import { eventually } from '../support/eventually.ts'
+import { type Host, noHost } from '../support/host.ts'
+import { converse, dial, inContainer, type Place, pings, type Server, serve } from '../support/traffic.ts'
+
+const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
+const WG = '/var/cache/weft-test/wireguard/usr/bin/wg'
+const LINK = 'weft-wireguard'
+const SUBNETS = ['--subnet', '10.98.0.0/20', '--ipv6', '--subnet', 'fd98::/64']
+const [PORT, PORT6] = [7000, 7006]
+/** What leaves by the segment: encrypted, and as containers send and get it. */
+const COUNTERS = `
+table inet seen {
+	counter tunnel {}
+	counter plain {}
+	chain out {
+		type filter hook postrouting priority 0
+		oifname eth1 udp dport 51820 counter name tunnel
+		oifname eth1 ip saddr 10.98.0.0/20 counter name plain
+		oifname eth1 ip daddr 10.98.0.0/20 counter name plain
+		oifname eth1 ip6 saddr fd98::/64 counter name plain
+		oifname eth1 ip6 daddr fd98::/64 counter name plain
+	}
+}
+`
+
+const noWg = existsSync(WG) ? false : `needs wg in ${WG}, where test/support/fetch-programs puts it`
+
+describe('an overlay network by WireGuard', { skip: noHost() || noEtcd() || noWg }, () => {
+	let cluster: ClusterHosts
+	let hosts: readonly Host[] = []
+	const ends: { readonly place: Place; readonly four: string; readonly six: string }[] = []
+	const servers: Server[] = []
+
+	before(async () => {
+		cluster = await startClusterHosts(2, OWN_ENGINE)
+		hosts = cluster.hosts
+		const words = ['-o', 'mode=overlay', '-o', 'backend=wireguard', '-o', 'id=red', '-o', 'replicate=false', ...SUBNETS]
+		for (const each of hosts) {
+			await createNetwork(each, 'red', ...words)
+			await runContainer(each, 'one', 'red')
+			const place = await inContainer(each, 'one')
+			const six = (await endpointOf(each, 'one', 'red')).GlobalIPv6Address
+			ends.push({ place, four: await addressOf(each, 'one', 'red'), six })
+			servers.push(await serve(place, 'tcp', PORT), await serve(place, 'tcp', PORT6, '::'))
+			await each.exec(['nft', '-f', '-'], { input: COUNTERS })
+		}
+	})
+	after(async () => {
+		await Promise.all(servers.map((server) => server.stop()))
+		await cluster?.stop()
+	})
+
+	function host(number: 1 | 2): Host {
+		const found = hosts[number - 1]
+		assert.ok(found)
+		return found
+	}
+
+	function end(number: 1 | 2) {
+		const found = ends[number - 1]
+		assert.ok(found)
+		return found
+	}
+
+	const wg = (on: Host, ...words: readonly string[]): Promise<string> => on.exec([WG, ...words])
+	const show = async (on: Host, what: string) => (await wg(on, 'show', LINK, what)).trim()
+	const weft = (on: Host, ...words: readonly string[]) => on.exec([process.execPath, WEFT, ...words])
+
+	async function assertTalking(): Promise<void> {
+		for (const [from, to] of [
+			[end(1), end(2)],
+			[end(2), end(1)],
+		] as const) {
+			assert.equal(await dial(from.place, 'tcp', to.four, PORT), from.four)
+			assert.equal(await dial(from.place, 'tcp', to.six, PORT6), from.six)
+		}
+	}
+
+	const mtuOf = async (on: Host) => (await on.exec(['cat', `/sys/class/net/${LINK}/mtu`])).trim()
+
+	async function packets(on: Host, counter: string): Promise<number> {
+		const { nftables } = JSON.parse(await on.exec(['nft', '-j', 'list', 'counter', 'inet', 'seen', counter]))
+		return nftables.find((each: object) => 'counter' in each).counter.packets
+	}
+
+	/** In what the kernel is not as it should be, and nothing is for long. */
+	async function assertRight(on: Host): Promise<void> {
+		const found = async () => JSON.parse(await weft(on, 'diff', '--json'))
+		await eventually(async () => (await found()).length === 0, { within: 30_000 })
+		assert.deepEqual(await found(), [])
+	}
+
+	it('leads from container to container, both ways and of both families, and nothing of it is plain on the segment', async () => {
+		await assertTalking()
+		for (const each of hosts) {
+			assert.ok((await packets(each, 'tunnel')) > 0)
+			assert.equal(await packets(each, 'plain'), 0)
+			await assertRight(each)
+		}
+		assert.equal(await host(1).docker('exec', 'one', 'cat', '/sys/class/net/eth0/mtu'), '1440')
+		assert.equal(await mtuOf(host(1)), '1440')
+		// As large as can be with the headers of IPv4 and ICMP.
+		await run(end(1).place(['busybox', 'ping', '-c', '1', '-W', '5', '-s', '1412', end(2).four]))
+	})
+
+	it('has the public keys alone in the cluster', async () => {
+		const all = await cluster.etcd.ctl('get', '--prefix', 'weft/')
+		for (const each of hosts) {
+			assert.ok(all.includes(await show(each, 'public-key')))
+			assert.ok(!all.includes(await show(each, 'private-key')))
+		}
+		assert.equal(await show(host(1), 'peers'), await show(host(2), 'public-key'))
+	})
+
+	it('goes on with another key of a host', async () => {
+		const talk = await converse(end(1).place, end(2).four, PORT)
+		try {
+			await talk.echo('before')
+			const [former, private1] = [await show(host(1), 'public-key'), await show(host(1), 'private-key')]
+			await weft(host(1), 'node', 'rekey')
+			await eventually(async () => (await show(host(1), 'public-key')) !== former)
+			assert.notEqual(await show(host(1), 'private-key'), private1)
+			await talk.echo('after')
+			assert.equal(await show(host(2), 'peers'), await show(host(1), 'public-key'))
+		} finally {
+			await talk.stop()
+		}
+		await assertTalking()
+		for (const each of hosts) await assertRight(each)
+	})
+
+	for (const [what, command] of [
+		['the device', `ip link del ${LINK}`],
+		['a peer', `${WG} set ${LINK} peer $(${WG} show ${LINK} peers) remove`],
+		['what a peer is allowed', `${WG} set ${LINK} peer $(${WG} show ${LINK} peers) allowed-ips ""`],
+		['the key', `${WG} genkey | ${WG} set ${LINK} private-key /dev/stdin`],
+		['the routes', `ip route flush dev ${LINK}`],
+	] as const) {
+		it(`has ${what} again that was taken away`, async () => {
+			await host(1).stopWeftd()
+			await host(1).exec(['sh', '-c', command])
+			assert.ok(!(await pings(end(1).place, end(2).four)), `without weftd there is no way: ${what}`)
+			await host(1).startWeftd()
+			await assertTalking()
+			await assertRight(host(1))
+		})
+	}
+
+	it('goes over hosts with IPv6 addresses as well', async () => {
+		for (const [i, each] of hosts.entries()) {
+			await each.stopWeftd()
+			await each.startWeftd(settingsOf(i + 1, cluster.etcd, 6))
+		}
+		const place = `[${segmentAddress(2, 6)}]:51820`
+		await eventually(async () => (await show(host(1), 'endpoints')).includes(place), { within: 60_000 })
+		await assertTalking()
+		for (const each of hosts) {
+			assert.equal(await packets(each, 'plain'), 0)
+			await assertRight(each)
+		}
+		assert.equal(await mtuOf(host(1)), '1420')
+	})
+
+	it('goes with the last network', async () => {
+		for (const each of hosts) {
+			await each.docker('rm', '-f', 'one')
+			await each.docker('network', 'rm', 'red')
+			assert.equal((await each.attempt(['ip', 'link', 'show', LINK])).code, 1)
+		}
+	})
+})
