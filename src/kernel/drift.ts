@@ -13,6 +13,7 @@ import {
 	type Hairpin,
 	type HostPort,
 	identity,
+	type MarkRule,
 	type Resource,
 	type Route,
 	type ShimLink,
@@ -91,6 +92,8 @@ async function amiss({ rtnetlink, wireguard }: Sources, resource: Single): Promi
 			return allowedDrift(wireguard, resource)
 		case 'route':
 			return amissOfRoute(rtnetlink, resource)
+		case 'rule':
+			return amissOfRule(rtnetlink, resource)
 		case 'neighbour':
 			return neighbourDrift(rtnetlink, resource)
 		case 'forwarding':
@@ -152,15 +155,24 @@ async function amissOfAddress(rtnetlink: Rtnetlink, { link, cidr, kept }: Addres
 	return (await rtnetlink.link(index))?.up === true ? 'without its route' : undefined
 }
 
-async function amissOfRoute(rtnetlink: Rtnetlink, { link, destination, via }: Route): Promise<string | undefined> {
+async function amissOfRule(rtnetlink: Rtnetlink, { family, mark, table }: MarkRule): Promise<string | undefined> {
+	const there = await rtnetlink.rules(family)
+	return there.some((each) => each.mark === mark && each.table === table) ? undefined : 'gone'
+}
+
+async function amissOfRoute(
+	rtnetlink: Rtnetlink,
+	{ link, destination, via, table }: Route,
+): Promise<string | undefined> {
 	const wanted = parseCidr(destination)
 	const index = rtnetlink.indexOf(link)
 	const isIt = (route: RouteInfo | undefined): boolean => {
 		return route !== undefined && route.linkIndex === index && formatCidr(route.destination) === destination
 	}
-	const first = await rtnetlink.routeTo(wanted)
+	// Of another table only packets with a mark are told.
+	const first = table === undefined ? await rtnetlink.routeTo(wanted) : undefined
 	// Within it there may be a route to its first address alone.
-	const there = isIt(first) ? first : (await rtnetlink.routes(wanted.family, index)).find(isIt)
+	const there = isIt(first) ? first : (await rtnetlink.routes(wanted.family, index, table)).find(isIt)
 	if (index === undefined || there === undefined) return 'gone'
 	const leadsTo = there.via === undefined ? undefined : formatIp(there.via)
 	return via === leadsTo ? undefined : `by ${leadsTo ?? 'nobody'} instead of ${via ?? 'nobody'}`

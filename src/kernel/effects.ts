@@ -38,6 +38,9 @@ import { type Wireguard, wireguardEffects } from './wireguard.ts'
 /** Of a bridge that has lost its last port. */
 const NO_MAC = '00:00:00:00:00:00'
 
+/** Before those that others have for all packets. */
+const RULE_PRIORITY = 7766
+
 /** All but elements, which are the firewall's. */
 export type Single = Exclude<Resource, Element>
 
@@ -201,6 +204,10 @@ export function effects(
 			},
 			remove: (route) => onLink(route.link, (index) => rtnetlink.deleteRoute(routeOf(route, index))),
 		},
+		rule: {
+			ensure: (rule) => unlessThere(rtnetlink.addRule({ ...rule, priority: RULE_PRIORITY })),
+			remove: (rule) => unlessGone(rtnetlink.deleteRule({ ...rule, priority: RULE_PRIORITY })),
+		},
 		neighbour: {
 			ensure: async ({ link, ip, mac }: Neighbour) => {
 				const index = indexOf(link)
@@ -270,12 +277,13 @@ export function hasRoute({ family, prefix }: Cidr): boolean {
 }
 
 function routeOf(route: Route, linkIndex: number) {
-	const { destination, via, onlink, source } = route
+	const { destination, via, onlink, source, table } = route
 	return {
 		destination: parseCidr(destination),
 		linkIndex,
 		...(via === undefined ? {} : { via: parseIp(via) }),
 		...(onlink === undefined ? {} : { onlink }),
 		...(source === undefined ? {} : { source: parseIp(source) }),
+		...(table === undefined ? {} : { table }),
 	}
 }

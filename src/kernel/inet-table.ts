@@ -3,6 +3,7 @@
  * instead of a bare accept, because an accept ends one table only and Docker sets iptables' FORWARD policy to DROP: a
  * single static rule there accepts what carries the mark (iptables.ts).
  */
+import { TUNNELS, VNI } from '../model/tunnels.ts'
 import { LOOPBACK6_ALIAS } from './resource.ts'
 import type { SetDefinition, Table, Type } from './table.ts'
 
@@ -44,6 +45,19 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 	shared6: { comment: 'bridges, and the subnet that they have on other hosts too', key: ['ifname', 'ipv6_prefix'] },
 	hosts4: { comment: 'links, and the hosts that reach a bridge by them', key: ['ifname', 'ifname', 'ipv4_addr'] },
 	hosts6: { comment: 'links, and the hosts that reach a bridge by them', key: ['ifname', 'ifname', 'ipv6_addr'] },
+	answers4: {
+		comment: 'bridges, and the tunnels by which hosts that ask get their answers',
+		key: ['ifname', 'ipv4_addr'],
+		value: ['verdict'],
+	},
+	answers6: {
+		comment: 'bridges, and the tunnels by which hosts that ask get their answers',
+		key: ['ifname', 'ipv6_addr'],
+		value: ['verdict'],
+	},
+	vxlan_ports: { comment: 'UDP ports of VXLAN', key: ['inet_service'], restricts: true },
+	members4: { comment: 'hosts that may send VXLAN', key: ['ipv4_addr'] },
+	members6: { comment: 'hosts that may send VXLAN', key: ['ipv6_addr'] },
 	docker_bridges: { comment: 'bridges of Docker, kept apart from weft networks', key: ['ifname'] },
 	endpoints4: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv4_addr'] },
 	endpoints6: { comment: 'containers and the bridge they are on', key: ['ifname', 'ipv6_addr'] },
@@ -64,9 +78,14 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 	loopback6: { comment: 'published on ::1 too', key: PUBLISH_ANY },
 }
 
-const MARK = `0x${ACCEPT_MARK.toString(16)}`
-const BOTH_MARKS = `0x${(ACCEPT_MARK | DOCKERS_MARK).toString(16)}`
-const UNMARK = `0x${(~(ACCEPT_MARK | DOCKERS_MARK) >>> 0).toString(16)}`
+const TUNNEL_MARKS = TUNNELS.vxlan.mark | TUNNELS.wireguard.mark
+const MARK = hex(ACCEPT_MARK)
+const BOTH_MARKS = hex(ACCEPT_MARK | DOCKERS_MARK)
+const UNMARK = hex(~(ACCEPT_MARK | DOCKERS_MARK | TUNNEL_MARKS))
+
+function hex(bits: number): string {
+	return `0x${(bits >>> 0).toString(16)}`
+}
 
 /**
  * From a published port to its container: a port on one address goes before the same port on every address. Not from
@@ -97,6 +116,24 @@ const CHAINS = `
 		ip6 saddr ::1 drop
 	}
 
+	# A host asks containers of others by a tunnel, with its address in the underlay: the answer goes back by the same, not as it is
+	# by the underlay. What came by a published port was sent to this host, and is answered by the underlay as it came.
+	chain answers {
+		type filter hook prerouting priority mangle; policy accept;
+		ct direction original accept
+		ct status dnat accept
+		iifname . ip daddr vmap @answers4
+		iifname . ip6 daddr vmap @answers6
+	}
+
+	chain by_vxlan {
+		meta mark set meta mark | ${hex(TUNNELS.vxlan.mark)}
+	}
+
+	chain by_wireguard {
+		meta mark set meta mark | ${hex(TUNNELS.wireguard.mark)}
+	}
+
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
 		# Nobody but this host may use what is published on 127.0.0.1, and its packets pass the output hook.
@@ -105,6 +142,14 @@ const CHAINS = `
 		# What containers of mode host send to the host's loopback: their own tables lead it here (loopback-table.ts).
 		iifname . ip daddr @gateways4 meta l4proto { tcp, udp, sctp } dnat ip to 127.0.0.1
 		iifname . ip6 daddr @gateways6 meta l4proto { tcp, udp, sctp } dnat ip6 to ${LOOPBACK6_ALIAS}
+	}
+
+	# VXLAN tells nothing of its sender but the address. Of other networks on that port (their identifier is another one, 4 bytes
+	# after the UDP header) others decide.
+	chain tunnels {
+		type filter hook input priority filter - 1; policy accept;
+		udp dport @vxlan_ports @th,96,24 ${hex(VNI)} ip saddr != @members4 drop
+		udp dport @vxlan_ports @th,96,24 ${hex(VNI)} ip6 saddr != @members6 drop
 	}
 
 	chain input {

@@ -2,6 +2,7 @@
  * The vocabulary between planners and the kernel: what must exist on this host, as plain data. A planner lists
  * resources in the order in which they must come into being; they go in reverse. Nothing here has an effect.
  */
+import type { Family } from '../model/address.ts'
 import type { Protocol, PublishedPort, Vlan } from '../model/network.ts'
 import type { IpvlanFlag, IpvlanMode, MacvlanMode } from '../model/options.ts'
 
@@ -136,7 +137,7 @@ export interface Address {
 	readonly kept?: true
 }
 
-/** A route of the main table; without `via` the destination is on the link. */
+/** A route; without `via` the destination is on the link. */
 export interface Route {
 	readonly kind: 'route'
 	readonly destination: string
@@ -146,6 +147,16 @@ export interface Route {
 	readonly onlink?: true
 	/** The address of this host that packets leave with, unless they have one. */
 	readonly source?: string
+	/** Absent: the main one. */
+	readonly table?: number
+}
+
+/** Packets with this bit of the mark are led by that table. */
+export interface MarkRule {
+	readonly kind: 'rule'
+	readonly family: Family
+	readonly mark: number
+	readonly table: number
 }
 
 /** A permanent neighbour (ARP or NDP) entry. */
@@ -232,6 +243,7 @@ export type Resource =
 	| AllowedNetwork
 	| Address
 	| Route
+	| MarkRule
 	| Neighbour
 	| ProxyEntry
 	| ForwardingEntry
@@ -262,7 +274,9 @@ export function identity(resource: Resource): string {
 		case 'address':
 			return `address ${resource.link} ${resource.cidr}`
 		case 'route':
-			return `route ${resource.destination} ${resource.link}`
+			return `route ${resource.destination} ${resource.link}${resource.table === undefined ? '' : ` ${resource.table}`}`
+		case 'rule':
+			return `rule IPv${resource.family} 0x${resource.mark.toString(16)}`
 		case 'neighbour':
 			return `neighbour ${resource.link} ${resource.ip}`
 		case 'proxy':

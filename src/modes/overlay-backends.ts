@@ -1,19 +1,22 @@
 /** By what the hosts of an overlay network reach each other's containers: each backend as data for the one planner. Pure. */
-import type { Resource, Route } from '../kernel/resource.ts'
+import { element, type MarkRule, type Resource, type Route } from '../kernel/resource.ts'
 import { type Family, parseCidr, parseIp, parseMac, plainAddress, width } from '../model/address.ts'
 import { macFor, VXLAN_NAME, WIREGUARD_NAME } from '../model/names.ts'
 import type { OverlayNetwork, Remote, Underlay } from '../model/network.ts'
 import type { Backend, PerFamily } from '../model/options.ts'
+import { TUNNELS, VNI } from '../model/tunnels.ts'
 import { setting } from './bridge.ts'
 
-/** The VXLAN network identifier of all of weft's networks: what keeps them apart is the address. */
-const VNI = 0x776566
 /** Of a link of tunnels only: nobody sends with it or to it. */
 const TUNNEL_ADDRESS = '169.254.119.101/32'
+
+type Tunnel = keyof typeof TUNNELS
 
 export interface BackendPlan {
 	/** Bytes that it takes of the underlay's MTU, by the underlay's family. */
 	readonly overhead: PerFamily<number>
+	/** By which answers to what another host itself asks go back to it; absent where that host is reached as it is. */
+	readonly tunnel?: Tunnel
 	/** The link by which the other hosts' containers are reached. */
 	link(underlay: Underlay): string
 	/** One for all networks. */
@@ -25,6 +28,7 @@ export interface BackendPlan {
 const vxlan: BackendPlan = {
 	// Outer IP and UDP, VXLAN, and the inner frame's header (RFC 7348).
 	overhead: { 4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14 },
+	tunnel: 'vxlan',
 	link: () => VXLAN_NAME,
 	device: ({ underlay, ipv6 }) => {
 		const { node, address: local, port } = underlay
@@ -32,6 +36,8 @@ const vxlan: BackendPlan = {
 		return [
 			{ kind: 'vxlan', name: VXLAN_NAME, ...own },
 			...heardOf(VXLAN_NAME),
+			answersBy('vxlan', underlay),
+			element('vxlan_ports', [String(port)]),
 			...(ipv6.length > 0 ? [setting(`net/ipv6/conf/${VXLAN_NAME}/accept_ra`, '0')] : []),
 		]
 	},
@@ -39,14 +45,16 @@ const vxlan: BackendPlan = {
 		const mac = vtepMac(node)
 		const nextHops = { 4: familyOf(address) === 4 ? address : linkLocal(mac), 6: linkLocal(mac) }
 		const to = destinations.map((destination) => ({ destination, family: parseCidr(destination).family }))
-		const used = new Set(to.map(({ family }) => nextHops[family]))
+		const used = new Set([familyOf(address), ...to.map(({ family }) => family)].map((family) => nextHops[family]))
 		return [
-			...(to.length > 0 ? [{ kind: 'forwarding', link: VXLAN_NAME, mac, remote: address } as const] : []),
+			element(`members${familyOf(address)}`, [address]),
+			{ kind: 'forwarding', link: VXLAN_NAME, mac, remote: address },
 			...Array.from(used, (ip) => ({ kind: 'neighbour', link: VXLAN_NAME, ip, mac }) as const),
 			...to.map(({ destination, family }): Route => {
 				const via = nextHops[family]
 				return { kind: 'route', destination, link: VXLAN_NAME, via, onlink: true, ...source(underlay, family) }
 			}),
+			{ ...wayBack('vxlan', VXLAN_NAME, address), via: nextHops[familyOf(address)], onlink: true },
 		]
 	},
 }
@@ -63,17 +71,19 @@ const hostGw: BackendPlan = {
 const wireguard: BackendPlan = {
 	// Outer IP and UDP, WireGuard's header and its authentication tag.
 	overhead: { 4: 20 + 8 + 16 + 16, 6: 40 + 8 + 16 + 16 },
+	tunnel: 'wireguard',
 	link: () => WIREGUARD_NAME,
 	device: ({ underlay }) => {
 		if (underlay.wireguard === undefined) return []
 		const mtu = mtuOf(underlay, wireguard)
-		return [{ kind: 'wireguard', name: WIREGUARD_NAME, ...underlay.wireguard, mtu }, ...heardOf(WIREGUARD_NAME)]
+		const own = { kind: 'wireguard', name: WIREGUARD_NAME, ...underlay.wireguard, mtu } as const
+		return [own, ...heardOf(WIREGUARD_NAME), answersBy('wireguard', underlay)]
 	},
 	// A host without a key is not reached until it has one.
 	ways: ({ underlay }, { address: remote, publicKey, destinations }) => {
-		if (underlay.wireguard === undefined || publicKey === undefined || destinations.length === 0) return []
+		if (underlay.wireguard === undefined || publicKey === undefined) return []
 		const peer = { link: WIREGUARD_NAME, publicKey }
-		const allowed = [`${remote}/${width(familyOf(remote))}`, ...destinations]
+		const allowed = [alone(remote), ...destinations]
 		return [
 			{ kind: 'peer', ...peer, remote, port: underlay.wireguard.port },
 			...allowed.map((destination) => ({ kind: 'allowed', ...peer, destination }) as const),
@@ -81,6 +91,7 @@ const wireguard: BackendPlan = {
 				const own = source(underlay, parseCidr(destination).family)
 				return { kind: 'route', destination, link: WIREGUARD_NAME, ...own }
 			}),
+			wayBack('wireguard', WIREGUARD_NAME, remote),
 		]
 	},
 }
@@ -102,6 +113,20 @@ export function familyOf(address: string): Family {
  */
 function heardOf(link: string): Resource[] {
 	return [{ kind: 'address', link, cidr: TUNNEL_ADDRESS }, setting(`net/ipv4/conf/${link}/rp_filter`, '2')]
+}
+
+/** To other hosts, which have addresses of this one's family. */
+function answersBy(tunnel: Tunnel, { address }: Underlay): MarkRule {
+	return { kind: 'rule', family: familyOf(address), ...TUNNELS[tunnel] }
+}
+
+function wayBack(tunnel: Tunnel, link: string, address: string): Route {
+	return { kind: 'route', destination: alone(address), link, table: TUNNELS[tunnel].table }
+}
+
+/** An address as a network of one. */
+function alone(address: string): string {
+	return `${address}/${width(familyOf(address))}`
 }
 
 /** Known to all hosts by the node's name, so that nobody has to ask for it. */

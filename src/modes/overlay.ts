@@ -53,11 +53,14 @@ export function linkAcross({ options, underlay }: OverlayNetwork): string {
 function passage(network: OverlayNetwork): Element[] {
 	const { bridge: name, options, ipv4, ipv6, remotes } = network
 	const link = linkAcross(network)
+	const { tunnel } = backends[options.backend]
+	const back = tunnel === undefined ? [] : remotes
 	const pools = [...ipv4, ...ipv6].map(({ pool }) => ({ pool, family: parseCidr(pool).family }))
 	return [
 		...pools.map(({ pool, family }) => element(`across${family}`, [link, pool])),
 		...(options.icc ? pools.map(({ pool, family }) => element(`shared${family}`, [name, pool])) : []),
 		...remotes.map(({ address }) => element(`hosts${familyOf(address)}`, [link, name, address])),
+		...back.map(({ address }) => element(`answers${familyOf(address)}`, [name, address], [`goto by_${tunnel}`])),
 	]
 }
 

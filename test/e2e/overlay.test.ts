@@ -1,7 +1,8 @@
 /** One network on two hosts, each with a Docker of its own: who reaches whom, with which address, and who does not. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { type ClusterHosts, segmentAddress, startClusterHosts } from '../support/cluster-hosts.ts'
+import { type ClusterHosts, ETCD_ADDRESS, segmentAddress, startClusterHosts } from '../support/cluster-hosts.ts'
+import { attempt, run } from '../support/command.ts'
 import { noEtcd } from '../support/etcd.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4, HOST_V6, INTERNET_V4, INTERNET_V6 } from '../support/host-namespaces.ts'
@@ -23,6 +24,24 @@ import { addressOf, createNetwork, endpointOf, onEngines, runContainer } from '.
 
 const PORT = 7000
 const PORT6 = 7006
+
+/** What comes out of the tunnel from somebody with that address. */
+const STRANGERS = `
+table inet seen {
+	counter stranger {}
+	chain in {
+		type filter hook prerouting priority 0
+		iifname weft-vxlan ip saddr 10.98.15.9 counter name stranger
+	}
+}
+`
+
+/** It knows no containers, and the hosts take nothing that has its sender elsewhere. */
+const WARY_UNDERLAY = `
+sysctl -qw net.ipv4.conf.eth1.rp_filter=1
+nft 'add table inet underlay { chain out { type filter hook postrouting priority 300; oifname eth1 ip saddr 10.98.0.0/20 drop; }; }'
+`
+const OPEN_UNDERLAY = 'sysctl -qw net.ipv4.conf.eth1.rp_filter=0; nft delete table inet underlay'
 
 interface Spot {
 	readonly place: Place
@@ -53,6 +72,10 @@ onEngines('an overlay network', (engine) => {
 			const found = number === 1 ? one : two
 			assert.ok(found)
 			return found
+		}
+
+		async function onEach(script: string): Promise<void> {
+			for (const each of cluster.hosts) await each.exec(['sh', '-ec', script])
 		}
 
 		/** By hand, on one host after the other. */
@@ -175,6 +198,71 @@ onEngines('an overlay network', (engine) => {
 			assert.ok(!(await pings(b.place, a.address)))
 			await assertReaches(a.place, 'tcp', segmentAddress(2), 7100)
 			await assertReaches(onHost(host(1)), 'tcp', segmentAddress(2), 7100)
+		})
+
+		for (const [what, options] of [
+			['', []],
+			[', also where its containers are kept apart', ['-o', 'com.docker.network.bridge.enable_icc=false']],
+		] as const) {
+			it(`has its hosts reach containers of each other by the tunnel alone${what}, and no host that does not have it`, async () => {
+				await createEverywhere('red', '10.98.0.0/20', ...options)
+				const isOpen = what === ''
+				const b = await settle(host(2), 'two', 'red', ...(isOpen ? ['-p', `7100:${PORT}`] : []))
+				servers.push(await serve(onHost(host(1)), 'tcp', PORT))
+				await onEach(WARY_UNDERLAY)
+				try {
+					assert.equal(await dial(onHost(host(1)), 'tcp', b.address, PORT), segmentAddress(1))
+					await assertPings(onHost(host(1)), b.address)
+					assert.equal(await dial(onHost(host(2)), 'tcp', segmentAddress(1), PORT), segmentAddress(2))
+					if (isOpen) {
+						assert.equal(await dial(b.place, 'tcp', segmentAddress(1), PORT), segmentAddress(2))
+						assert.equal(await dial(onHost(host(1)), 'tcp', segmentAddress(2), 7100), segmentAddress(1))
+					}
+					await host(1).docker('network', 'rm', 'red')
+					assert.ok(!(await pings(onHost(host(1)), b.address)))
+				} finally {
+					await onEach(OPEN_UNDERLAY)
+				}
+			})
+		}
+
+		it('takes VXLAN from its hosts, and from nobody else', async () => {
+			await createEverywhere('red', '10.98.0.0/20')
+			const a = await settle(host(1), 'one', 'red')
+			const b = await settle(host(2), 'two', 'red')
+			await assertPings(b.place, a.address)
+			const mac = (await host(1).exec(['cat', '/sys/class/net/weft-vxlan/address'])).trim()
+			const onSegment = (...lines: readonly string[]) => {
+				return run(cluster.segment(['ip', '-batch', '-']), { input: lines.join('\n') })
+			}
+			const isHeard = async () => {
+				const { nftables } = JSON.parse(await host(1).exec(['nft', '-j', 'list', 'counters', 'table', 'inet', 'seen']))
+				return nftables.some((each: { counter?: { packets: number } }) => (each.counter?.packets ?? 0) > 0)
+			}
+			await host(1).exec(['nft', '-f', '-'], { input: STRANGERS })
+			try {
+				// With the address of a host that is off, too, to see that the rest is right.
+				await cluster.setPort(2, 'down')
+				await onSegment(`addr add ${segmentAddress(2)}/32 dev switch`)
+				for (const local of [ETCD_ADDRESS, segmentAddress(2)]) {
+					await onSegment(
+						`link add stranger type vxlan id 7824742 dstport 4789 remote ${segmentAddress(1)} local ${local} nolearning`,
+						'addr add 10.98.15.9/32 dev stranger',
+						'link set stranger up',
+						`route add 10.98.0.0/20 dev stranger via ${segmentAddress(1)} onlink`,
+						`neigh add ${segmentAddress(1)} lladdr ${mac} dev stranger nud permanent`,
+					)
+					await pings(cluster.segment, a.address)
+					assert.equal(await isHeard(), local !== ETCD_ADDRESS, `from ${local}`)
+					await onSegment('link del stranger')
+				}
+			} finally {
+				await attempt(cluster.segment(['ip', 'link', 'del', 'stranger']))
+				await onSegment(`addr del ${segmentAddress(2)}/32 dev switch`)
+				await cluster.setPort(2, 'up')
+				await host(1).exec(['nft', 'delete', 'table', 'inet', 'seen'])
+			}
+			await assertPings(b.place, a.address)
 		})
 
 		it('gives an address in a block of the other host, which is reached from there', async () => {

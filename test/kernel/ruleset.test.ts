@@ -6,6 +6,7 @@ import { isCode, WeftError } from '../../src/errors.ts'
 import { ACCEPT_MARK, DOCKERS_MARK } from '../../src/kernel/inet-table.ts'
 import type { Element } from '../../src/kernel/resource.ts'
 import { readListing, renderElement, renderElements, renderTables, SETS } from '../../src/kernel/ruleset.ts'
+import { TUNNELS } from '../../src/model/tunnels.ts'
 import { expectGolden } from '../support/golden.ts'
 
 /** A part of each type that is good. */
@@ -187,11 +188,13 @@ describe('the table', () => {
 	})
 
 	it('marks with a bit, and another for what comes from Docker’s bridges, which are taken off again', () => {
-		for (const bit of [ACCEPT_MARK, DOCKERS_MARK]) assert.equal(bit & (bit - 1), 0)
+		const bits = [ACCEPT_MARK, DOCKERS_MARK, TUNNELS.vxlan.mark, TUNNELS.wireguard.mark]
+		for (const bit of bits) assert.equal(bit & (bit - 1), 0)
+		assert.equal(new Set(bits).size, bits.length)
 		const table = renderTables([])
 		assert.match(table, /iifname @docker_bridges meta mark set meta mark \| 0x30000000 accept/)
-		assert.match(table, /meta mark set meta mark & 0xcfffffff \| 0x20000000 accept/)
-		assert.match(table, /meta mark & 0x20000000 != 0 meta mark set meta mark & 0xcfffffff/)
+		assert.match(table, /meta mark set meta mark & 0xc3ffffff \| 0x20000000 accept/)
+		assert.match(table, /meta mark & 0x20000000 != 0 meta mark set meta mark & 0xc3ffffff/)
 	})
 })
 

@@ -101,6 +101,7 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 
 		it(`of ${name} is put back as it was, whatever is taken away`, async () => {
 			const vxlan = wanted.options.backend === 'vxlan'
+			const family = wanted.underlay.address.includes(':') ? '-6' : '-4'
 			for (const [command, what] of [
 				['ip route del 10.98.0.64/26', /route 10\.98\.0\.64\/26 .* was gone/],
 				['ip -6 route del fd98::40/122', /route fd98::40\/122 .* was gone/],
@@ -111,6 +112,8 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 							['ip neigh flush dev weft-vxlan nud permanent', /neighbour weft-vxlan .* was gone/],
 							['ip -6 neigh flush dev weft-vxlan nud permanent', /neighbour weft-vxlan fe80.* was gone/],
 							['bridge fdb del 02:77:bf:9b:25:a1 dev weft-vxlan', /forwarding weft-vxlan .* was gone/],
+							[`ip ${family} rule del fwmark 0x8000000/0x8000000`, /rule IPv[46] 0x8000000 was gone/],
+							[`ip ${family} route flush table 7766`, /route \S+ weft-vxlan 7766 was gone/],
 							['ip link set weft-vxlan down', /link weft-vxlan was down/],
 							['ip link set weft-vxlan mtu 1300', /link weft-vxlan was with the MTU 1300 instead of 14/],
 							['ip link del weft-vxlan', /link weft-vxlan was gone/],

@@ -21,7 +21,11 @@ const SAMPLES: Readonly<Record<string, readonly string[]>> = {
 	inet_service: ['1', '65535', '80', '8080'],
 	ether_addr: ['02:42:0a:00:00:02', '00:00:00:00:00:01', 'fe:ff:ff:ff:ff:ff', '02:00:00:00:00:00'],
 	'@th,64,128': ['fd00::2', 'fe80::ffff', 'fd00:231:1::9', '2001:db8::1'],
-	verdict: ['goto held', 'goto held_mac', 'goto held', 'goto held_mac'],
+}
+/** By tables: each has chains of its own. */
+const VERDICTS: Readonly<Record<string, readonly string[]>> = {
+	'bridge weft': ['goto held', 'goto held_mac', 'goto held', 'goto held_mac'],
+	'inet weft': ['goto by_vxlan', 'goto by_wireguard', 'goto by_vxlan', 'goto by_wireguard'],
 }
 
 /** The last part of an element's key as nft lists it; a field that has no name there is a number. */
@@ -35,9 +39,10 @@ function lastPart({ set, key }: Element): string {
 }
 
 /** Elements of every set, with the odd ones among good parts. */
-const ELEMENTS: Element[] = Object.entries(SETS).flatMap(([set, { key, value }]) =>
+const ELEMENTS: Element[] = Object.entries(SETS).flatMap(([set, { key, value, table }]) =>
 	[0, 1, 2, 3].map((i): Element => {
-		const parts = (types: readonly string[]) => types.map((type) => SAMPLES[type]?.[i] ?? '')
+		const parts = (types: readonly string[]) =>
+			types.map((type) => (type === 'verdict' ? VERDICTS[table] : SAMPLES[type])?.[i] ?? '')
 		return value === undefined
 			? { kind: 'element', set, key: parts(key) }
 			: { kind: 'element', set, key: parts(key), value: parts(value) }

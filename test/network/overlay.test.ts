@@ -54,8 +54,9 @@ function overlays({ store }: Bench): OverlayNetwork[] {
 	return store.list('network', '').filter(isOverlay)
 }
 
+/** Of the main table. */
 function routes({ kernel }: Bench): string[] {
-	return kernel.objects().filter((each) => each.startsWith('route '))
+	return kernel.objects().filter((each) => /^route \S+ \S+$/.test(each))
 }
 
 /** As the kernel does while their source is no address of the host. */
@@ -263,6 +264,32 @@ describe('an overlay network', () => {
 		assert.equal(overlays(host)[0]?.underlay.mtu, 1400)
 		await eventually(() => planned(host).every((each) => host.kernel.has(each)))
 		await host.peering.close()
+	})
+
+	it('leads answers to other hosts by the tunnel, to each in a table of their own, until the last network goes', async () => {
+		const host = member()
+		const before = host.kernel.objects()
+		host.cluster.become('net1', [B, { ...C, blocks: [] }])
+		host.cluster.become('net2', [B])
+		for (const number of [1, 2]) await host.verbs.createNetwork(request(number))
+		const answering = () => host.kernel.objects().filter((each) => / 7766$|^rule |answers/.test(each))
+		const [one, two] = overlays(host).map(({ bridge }) => bridge)
+		assert.deepEqual(answering(), [
+			...[`${one} . 192.0.2.2`, `${one} . 192.0.2.3`, `${two} . 192.0.2.2`]
+				.map((each) => `element answers4 ${each}`)
+				.sort(),
+			...['192.0.2.2/32 weft-vxlan 7766', '192.0.2.3/32 weft-vxlan 7766'].map((each) => `route ${each}`),
+			'rule IPv4 0x8000000',
+		])
+		assertWhole(host)
+		await host.verbs.deleteNetwork(NETWORK)
+		assert.deepEqual(answering(), [
+			`element answers4 ${two} . 192.0.2.2`,
+			'route 192.0.2.2/32 weft-vxlan 7766',
+			'rule IPv4 0x8000000',
+		])
+		await host.verbs.deleteNetwork(request(2).id)
+		assert.deepEqual(host.kernel.objects(), before)
 	})
 
 	it('shares the device with another one, which the last of them takes along', async () => {

@@ -8,8 +8,9 @@ import { type Certificates, type Etcd, makeCertificates, startEtcd } from './etc
 import { type Host, startHost } from './host.ts'
 import { loadImage } from './image.ts'
 import { openNetns } from './netns.ts'
+import type { Place } from './traffic.ts'
 
-const ETCD_ADDRESS = '192.0.2.100'
+export const ETCD_ADDRESS = '192.0.2.100'
 
 /** A host's address on the segment: the first is 1. It has one of each family. */
 export function segmentAddress(number: number, family: Family = 4): string {
@@ -32,6 +33,8 @@ export interface ClusterHosts {
 	readonly certificates: Certificates | undefined
 	/** Sets a host's port of the switch up or down, the first being 1. */
 	setPort(number: number, state: 'up' | 'down'): Promise<void>
+	/** Somebody on the segment who is none of the hosts: the machine of the switch and of etcd. */
+	readonly segment: Place
 	/** Ends all of it. */
 	stop(): Promise<void>
 }
@@ -72,7 +75,7 @@ export async function startClusterHosts(
 		const setPort = async (number: number, state: string): Promise<void> => {
 			await segment.run('ip', 'link', 'set', `port${number}`, state)
 		}
-		return { hosts, etcd, certificates, setPort, stop }
+		return { hosts, etcd, certificates, setPort, segment: (argv) => [...at.enter, ...argv], stop }
 	} catch (error) {
 		await stop()
 		throw error

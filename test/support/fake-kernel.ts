@@ -434,6 +434,8 @@ export class FakeKernel implements Kernel {
 			case 'vxlan':
 			case 'wireguard':
 				return this.#makeLink(resource)
+			case 'rule':
+				return this.#put(resource)
 			case 'up':
 				this.#need(resource.link)
 				this.#down.delete(resource.link)
@@ -541,7 +543,7 @@ export class FakeContainerKernel extends FakeKernel implements ContainerKernel {
 type Single = Exclude<Resource, Element>
 
 /** Those of which each attribute shows. */
-const WHOLE: readonly string[] = ['vxlan', 'wireguard', 'peer', 'allowed', 'route', 'neighbour', 'forwarding']
+const WHOLE: readonly string[] = ['vxlan', 'wireguard', 'peer', 'allowed', 'route', 'rule', 'neighbour', 'forwarding']
 
 /** The link that a resource is on. */
 function lowerOf(resource: Resource): string | undefined {

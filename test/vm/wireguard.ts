@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Family } from '../../src/model/address.ts'
 import { addressOf, createNetwork, endpointOf, runContainer } from '../e2e/networks.ts'
 import { type ClusterHosts, segmentAddress, settingsOf, startClusterHosts } from '../support/cluster-hosts.ts'
 import { run } from '../support/command.ts'
@@ -13,7 +14,7 @@ import { OWN_ENGINE } from '../support/engine.ts'
 import { noEtcd } from '../support/etcd.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Host, noHost } from '../support/host.ts'
-import { converse, dial, inContainer, type Place, pings, type Server, serve } from '../support/traffic.ts'
+import { converse, dial, inContainer, onHost, type Place, pings, type Server, serve } from '../support/traffic.ts'
 
 const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
 const WG = '/var/cache/weft-test/wireguard/usr/bin/wg'
@@ -89,6 +90,13 @@ describe('an overlay network by WireGuard', { skip: noHost() || noEtcd() || noWg
 		}
 	}
 
+	/** Of the family that the hosts have in the underlay. */
+	async function assertHostReaches(family: Family): Promise<void> {
+		const { four, six } = end(2)
+		const [address, port] = family === 4 ? [four, PORT] : [six, PORT6]
+		assert.equal(await dial(onHost(host(1)), 'tcp', address, port), segmentAddress(1, family))
+	}
+
 	const mtuOf = async (on: Host) => (await on.exec(['cat', `/sys/class/net/${LINK}/mtu`])).trim()
 
 	async function packets(on: Host, counter: string): Promise<number> {
@@ -105,6 +113,7 @@ describe('an overlay network by WireGuard', { skip: noHost() || noEtcd() || noWg
 
 	it('leads from container to container, both ways and of both families, and nothing of it is plain on the segment', async () => {
 		await assertTalking()
+		await assertHostReaches(4)
 		for (const each of hosts) {
 			assert.ok((await packets(each, 'tunnel')) > 0)
 			assert.equal(await packets(each, 'plain'), 0)
@@ -167,6 +176,7 @@ describe('an overlay network by WireGuard', { skip: noHost() || noEtcd() || noWg
 		const place = `[${segmentAddress(2, 6)}]:51820`
 		await eventually(async () => (await show(host(1), 'endpoints')).includes(place), { within: 60_000 })
 		await assertTalking()
+		await assertHostReaches(6)
 		for (const each of hosts) {
 			assert.equal(await packets(each, 'plain'), 0)
 			await assertRight(each)

@@ -1,4 +1,4 @@
-/** Routes of the main table: the bodies of their requests and the reading of their answers. Pure; see linux/rtnetlink.h. */
+/** Routes, of the main table unless one says otherwise: the bodies of their requests and the reading of their answers. Pure; see linux/rtnetlink.h. */
 import { type Cidr, type Family, type Ip, networkOf, toBytes, width } from '../../model/address.ts'
 import { AF_INET, AF_INET6 } from './address.ts'
 import {
@@ -26,9 +26,10 @@ const RTA_OIF = 4
 const RTA_GATEWAY = 5
 const RTA_PRIORITY = 6
 const RTA_PREFSRC = 7
+const RTA_TABLE = 15
 const RTA_VIA = 18
 
-const TABLE_MAIN = 254
+export const TABLE_MAIN = 254
 const PROTOCOL_KERNEL = 2
 const PROTOCOL_STATIC = 4
 /** IP6_RT_PRIO_ADDRCONF */
@@ -63,6 +64,8 @@ export interface NewRoute {
 	readonly onlink?: boolean
 	/** The address of this host that packets leave with, unless they have one. */
 	readonly source?: Ip
+	/** Absent: the main one. */
+	readonly table?: number
 }
 
 interface Header {
@@ -85,10 +88,12 @@ function header({ destination, protocol = PROTOCOL_STATIC, scope = SCOPE_UNIVERS
 	return rtmsg
 }
 
-function body({ destination, via, linkIndex, source }: NewRoute): Buffer[] {
+function body({ destination, via, linkIndex, source, table }: NewRoute): Buffer[] {
 	const parts = [ip(RTA_DST, destination), u32(RTA_OIF, linkIndex)]
 	if (via !== undefined) parts.push(via.family === destination.family ? ip(RTA_GATEWAY, via) : foreignGateway(via))
 	if (source !== undefined) parts.push(ip(RTA_PREFSRC, source))
+	// It goes before the one in the header, which has no room for all numbers.
+	if (table !== undefined) parts.push(u32(RTA_TABLE, table))
 	return parts
 }
 
@@ -134,13 +139,14 @@ export function deleteRoute(route: NewRoute): Request {
 	return { type: RTM_DELROUTE, flags: 0, body: Buffer.concat([header({ destination, scope }), ...body(route)]) }
 }
 
-/** Of the main table, and of one link, or of all for 0. Kernels before 4.20 send those of all tables and links. */
-export function getRoutes(family: Family, linkIndex = 0): Request {
+/** Of one link, or of all for 0. Kernels before 4.20 send those of all tables and links. */
+export function getRoutes(family: Family, linkIndex = 0, table = TABLE_MAIN): Request {
 	const rtmsg = Buffer.alloc(HEADER)
 	rtmsg.writeUInt8(family === 4 ? AF_INET : AF_INET6, 0)
-	rtmsg.writeUInt8(TABLE_MAIN, 4)
+	if (table === TABLE_MAIN) rtmsg.writeUInt8(TABLE_MAIN, 4)
 	const ofLink = linkIndex === 0 ? [] : [u32(RTA_OIF, linkIndex)]
-	return { type: RTM_GETROUTE, flags: 0, body: Buffer.concat([rtmsg, ...ofLink]) }
+	const ofTable = table === TABLE_MAIN ? [] : [u32(RTA_TABLE, table)]
+	return { type: RTM_GETROUTE, flags: 0, body: Buffer.concat([rtmsg, ...ofLink, ...ofTable]) }
 }
 
 /** The route that a packet to this address would take, of any table. */
@@ -174,6 +180,12 @@ export function readRoute(message: Message): RouteInfo | undefined {
 /** Undefined for one of another table: the local one has several for each address of the host. */
 export function readMainRoute(message: Message): RouteInfo | undefined {
 	return message.body.readUInt8(4) === TABLE_MAIN ? readRoute(message) : undefined
+}
+
+/** The same of any table. */
+export function readRouteOf(table: number, message: Message): RouteInfo | undefined {
+	const found = readU32(attributes(message.body.subarray(HEADER)), RTA_TABLE)
+	return found === table ? readRoute(message) : undefined
 }
 
 /** The same for a default route only, without a look into all others. */

@@ -12,6 +12,7 @@ import * as namespace from './namespace.ts'
 import * as neighbour from './neighbour.ts'
 import { SocketPool } from './pool.ts'
 import * as route from './route.ts'
+import * as rule from './rule.ts'
 import * as stacked from './stacked-link.ts'
 import * as vxlan from './vxlan.ts'
 
@@ -177,9 +178,10 @@ export class Rtnetlink {
 		await this.#ask(address.deleteAddress(index, cidr))
 	}
 
-	/** Of the main table, and of the link with this index, or of all. */
-	async routes(family: Family, index = 0): Promise<route.RouteInfo[]> {
-		const all = await unlessNoTable(this.#list(route.getRoutes(family, index), route.readMainRoute))
+	/** Of the link with this index, or of all. */
+	async routes(family: Family, index = 0, table = route.TABLE_MAIN): Promise<route.RouteInfo[]> {
+		const read = (message: Message) => route.readRouteOf(table, message)
+		const all = await unlessNoTable(this.#list(route.getRoutes(family, index, table), read))
 		return index === 0 ? all : all.filter(({ linkIndex }) => linkIndex === index)
 	}
 
@@ -200,7 +202,7 @@ export class Rtnetlink {
 		}
 	}
 
-	/** Into the main table, in the place of one to the same destination. */
+	/** In the place of one to the same destination. */
 	async addRoute(added: route.NewRoute, flags?: number): Promise<void> {
 		await this.#ask(route.newRoute(added, flags))
 	}
@@ -212,6 +214,19 @@ export class Rtnetlink {
 
 	async deleteRoute(deleted: route.NewRoute): Promise<void> {
 		await this.#ask(route.deleteRoute(deleted))
+	}
+
+	/** About marks. */
+	rules(family: Family): Promise<Omit<rule.MarkRule, 'family'>[]> {
+		return this.#list(rule.getRules(family), rule.readRule)
+	}
+
+	async addRule(added: rule.MarkRule): Promise<void> {
+		await this.#ask(rule.newRule(added))
+	}
+
+	async deleteRule(deleted: rule.MarkRule): Promise<void> {
+		await this.#ask(rule.deleteRule(deleted))
 	}
 
 	/** Of the link with this index, or of all. */
@@ -260,7 +275,7 @@ export class Rtnetlink {
 	}
 }
 
-/** A network namespace has no main table before its first route. */
+/** A network namespace has no table before its first route. */
 function unlessNoTable(list: Promise<route.RouteInfo[]>): Promise<route.RouteInfo[]> {
 	return noneFor('ENOENT', list)
 }

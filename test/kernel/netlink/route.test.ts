@@ -10,6 +10,7 @@ import {
 	readDefaultRoute,
 	readMainRoute,
 	readRoute,
+	readRouteOf,
 	routeOfAddress,
 } from '../../../src/kernel/netlink/route.ts'
 import { parseCidr, parseIp } from '../../../src/model/address.ts'
@@ -37,6 +38,16 @@ test('a route says which address of the host packets leave with', () => {
 	const rest = '0800 0100 0a090005 0800 0400 03000000 0800 0700 0a090001'
 	assert.equal(newRoute(route).body.toString('hex'), hex('02 20 00 00 fe 04 fd 01 00000000', rest))
 	assert.equal(deleteRoute(route).body.toString('hex'), hex('02 20 00 00 fe 04 ff 01 00000000', rest))
+})
+
+test('a route of another table says so, and is one of no other', () => {
+	const route = { destination: parseCidr('192.0.2.2/32'), linkIndex: 3, table: 7766 }
+	const rest = '0800 0100 c0000202 0800 0400 03000000 0800 0f00 561e0000'
+	const { body } = newRoute(route)
+	assert.equal(body.toString('hex'), hex('02 20 00 00 fe 04 fd 01 00000000', rest))
+	const message = { type: 24, flags: 0, sequence: 1, body }
+	assert.deepEqual(readRouteOf(7766, message)?.destination, route.destination)
+	assert.equal(readRouteOf(254, message), undefined)
 })
 
 test('the route of an address is as the kernel adds it', () => {
@@ -71,6 +82,10 @@ test('a route is deleted whatever its scope, and asked for by family', () => {
 		hex('02 10 00 00 fe 04 ff 01 00000000', '0800 0100 0a090000', '0800 0400 03000000'),
 	)
 	assert.equal(getRoutes(6).body.toString('hex'), hex('0a 00 00 00 fe 00 00 00 00000000'))
+	assert.equal(
+		getRoutes(6, 3, 7766).body.toString('hex'),
+		hex('0a 00 00 00 00 00 00 00 00000000', '0800 0400 03000000', '0800 0f00 561e0000'),
+	)
 	assert.equal(getRoutes(6, 3).body.toString('hex'), hex('0a 00 00 00 fe 00 00 00 00000000', '0800 0400 03000000'))
 })
 
