@@ -20,7 +20,7 @@ export interface Share {
 export interface Neighbour extends Node, Share {}
 
 /** A network as Docker has it. */
-export type Appearance = Pick<OfferedNetwork, 'name' | 'driver' | 'ipamDriver'>
+export type Appearance = Pick<OfferedNetwork, 'name' | 'driver' | 'ipamDriver' | 'ranges'>
 
 export interface ClusterVerbs {
 	/** This host, as the others see it. */

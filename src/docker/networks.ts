@@ -17,6 +17,8 @@ export interface DockerNetwork {
 	/** Of Swarm: other hosts have parts of it. */
 	readonly isSwarms: boolean
 	readonly subnets: readonly string[]
+	/** Parts of subnets in which addresses are chosen: those of `--ip-range`. */
+	readonly ranges: readonly string[]
 	/** Addresses set aside: gateways, and those of `--aux-address`. */
 	readonly reserved: readonly string[]
 }
@@ -71,6 +73,7 @@ export interface WantedNetwork {
 	/** Addresses are plain. */
 	readonly subnets: readonly {
 		readonly pool: string
+		readonly range?: string
 		readonly gateway?: string
 		readonly reserved: Readonly<Record<string, string>>
 	}[]
@@ -84,9 +87,12 @@ const MAKING = 60_000
 /** Never on behalf of a plugin call. @throws WeftError `exists` where Docker has another one of its name; `system` */
 export async function makeNetwork(docker: Pick<DockerClient, 'post'>, wanted: WantedNetwork): Promise<void> {
 	const { name, driver, ipamDriver, internal, options, subnets, ipv4, ipv6 } = wanted
-	const config = subnets.map(({ pool, gateway, reserved }) => {
-		return { Subnet: pool, ...(gateway === undefined ? {} : { Gateway: gateway }), AuxiliaryAddresses: reserved }
-	})
+	const config = subnets.map(({ pool, range, gateway, reserved }) => ({
+		Subnet: pool,
+		...(range === undefined ? {} : { IPRange: range }),
+		...(gateway === undefined ? {} : { Gateway: gateway }),
+		AuxiliaryAddresses: reserved,
+	}))
 	const body = {
 		Name: name,
 		// Docker before 25 makes a second one of the same name otherwise.
@@ -116,6 +122,7 @@ function networkOf(network: unknown): DockerNetwork {
 		ipamDriver: text(fieldOf(ipam, 'Driver')),
 		isSwarms: fieldOf(network, 'Scope') !== 'local',
 		subnets: subnets.map((each) => text(fieldOf(each, 'Subnet'))),
+		ranges: subnets.map((each) => text(fieldOf(each, 'IPRange'))).filter((each) => each !== ''),
 		reserved: subnets.flatMap((each) => [
 			text(fieldOf(each, 'Gateway')),
 			...Object.values(Object(fieldOf(each, 'AuxiliaryAddresses'))).map(text),

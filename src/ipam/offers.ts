@@ -14,9 +14,9 @@ const ATTEMPTS = 50
 export async function offer(
 	cluster: Cluster,
 	networkId: string,
-	{ name, driver, ipamDriver }: Appearance,
+	{ name, driver, ipamDriver, ranges }: Appearance,
 ): Promise<void> {
-	const value = JSON.stringify({ name, driver, ipamDriver })
+	const value = JSON.stringify({ name, driver, ipamDriver, ranges })
 	for (let n = 0; n < ATTEMPTS; n++) {
 		const network = await cluster.get(NETWORKS + networkId)
 		if (network === undefined) return
@@ -36,17 +36,19 @@ export function offersIn(entries: ReadonlyMap<string, Entry>): OfferedNetwork[] 
 }
 
 function offered(offer: Entry, network: Entry): OfferedNetwork | undefined {
-	const { name, driver, ipamDriver } = fieldsIn(offer)
+	const { name, driver, ipamDriver, ranges } = fieldsIn(offer)
 	const { id, subnets, options, internal, blocks } = fieldsIn(network)
 	const areTexts = [name, driver, ipamDriver].every(isText) && hasTexts(options)
-	const hasAll = Array.isArray(subnets) && typeof internal === 'boolean' && Object(blocks) === blocks
+	const hasAll =
+		Array.isArray(subnets) && Array.isArray(ranges) && typeof internal === 'boolean' && Object(blocks) === blocks
 	if (id !== network.key.slice(NETWORKS.length) || !areTexts || !hasAll) return undefined
+	for (const range of ranges) parseCidr(range)
 	// What else is in there is for Docker and weft to judge, which are asked for the network.
 	for (const { pool, gateway, reserved } of subnets as Subnet[]) {
 		parseCidr(pool)
 		if (!(gateway === undefined || isText(gateway)) || !hasTexts(reserved)) return undefined
 	}
-	return { id, name, driver, ipamDriver, subnets, options, internal, blocks } as OfferedNetwork
+	return { id, name, driver, ipamDriver, ranges, subnets, options, internal, blocks } as OfferedNetwork
 }
 
 function isText(value: unknown): boolean {

@@ -53,6 +53,8 @@ export interface OfferedNetwork extends ClusterNetwork {
 	/** Names of the drivers of the network and its addresses: of a managed plugin its reference. */
 	readonly driver: string
 	readonly ipamDriver: string
+	/** Parts of its subnets, one of each at most, in which addresses are chosen. */
+	readonly ranges: readonly string[]
 }
 
 /** That this host has had such a network: when it is gone here, it is to stay so. */

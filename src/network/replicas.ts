@@ -6,8 +6,8 @@
 import type { Appearance, ClusterVerbs } from '../cluster/verbs.ts'
 import { isCode } from '../errors.ts'
 import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
-import { parseCidr, plainAddress } from '../model/address.ts'
-import { isOverlay, type OfferedNetwork, type OverlayNetwork, type Replica } from '../model/network.ts'
+import { covers, parseCidr, plainAddress } from '../model/address.ts'
+import { isOverlay, type OfferedNetwork, type OverlayNetwork, type Replica, type Subnet } from '../model/network.ts'
 import type { Change } from '../store/store.ts'
 import { type Host, settledNetworks } from './host.ts'
 import { quote } from './option-values.ts'
@@ -21,13 +21,13 @@ export interface NamedNetwork extends Appearance {
 }
 
 /** As `docker network create` asks for one. */
-export interface WantedNetwork extends Appearance {
+export interface WantedNetwork extends Omit<Appearance, 'ranges'> {
 	readonly internal: boolean
 	readonly ipv4: boolean
 	readonly ipv6: boolean
 	readonly options: Readonly<Record<string, string>>
 	/** Addresses are plain. */
-	readonly subnets: OfferedNetwork['subnets']
+	readonly subnets: readonly (Subnet & { readonly range?: string })[]
 }
 
 export interface Engine {
@@ -97,8 +97,8 @@ export class Replicas {
 	async #offer({ id, clusterId }: OverlayNetwork, listed: readonly NamedNetwork[]): Promise<void> {
 		const found = listed.find((each) => each.id === id)
 		if (found !== undefined) {
-			const { name, driver, ipamDriver } = found
-			return await this.#cluster.offer(clusterId, { name, driver, ipamDriver })
+			const { name, driver, ipamDriver, ranges } = found
+			return await this.#cluster.offer(clusterId, { name, driver, ipamDriver, ranges })
 		}
 		const looks = (this.#unlisted.get(id) ?? 0) + 1
 		this.#unlisted.set(id, looks)
@@ -184,7 +184,8 @@ export class Replicas {
 	}
 }
 
-function wantedOf({ id, name, driver, ipamDriver, internal, options, subnets }: OfferedNetwork): WantedNetwork {
+function wantedOf(offered: OfferedNetwork): WantedNetwork {
+	const { id, name, driver, ipamDriver, internal, options, subnets } = offered
 	const families = subnets.map(({ pool }) => parseCidr(pool).family)
 	return {
 		name,
@@ -194,11 +195,15 @@ function wantedOf({ id, name, driver, ipamDriver, internal, options, subnets }: 
 		ipv4: families.includes(4),
 		ipv6: families.includes(6),
 		options: { ...options, mode: 'overlay', id },
-		subnets: subnets.map(({ pool, gateway, reserved }) => ({
-			pool,
-			...(gateway === undefined ? {} : { gateway: plainAddress(gateway) }),
-			reserved: Object.fromEntries(Object.entries(reserved).map(([key, address]) => [key, plainAddress(address)])),
-		})),
+		subnets: subnets.map(({ pool, gateway, reserved }) => {
+			const range = offered.ranges.find((each) => covers(parseCidr(pool), parseCidr(each)))
+			return {
+				pool,
+				...(range === undefined ? {} : { range }),
+				...(gateway === undefined ? {} : { gateway: plainAddress(gateway) }),
+				reserved: Object.fromEntries(Object.entries(reserved).map(([key, address]) => [key, plainAddress(address)])),
+			}
+		}),
 	}
 }
 

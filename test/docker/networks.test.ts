@@ -40,14 +40,14 @@ it('a network has the fields that are read of it, whatever is missing', async ()
 			IPAM: {
 				Driver: 'default',
 				Config: [
-					{ Subnet: '10.1.0.0/16', Gateway: '10.1.0.1', AuxiliaryAddresses: { x: '10.1.0.9' } },
+					{ Subnet: '10.1.0.0/16', IPRange: '10.1.4.0/24', Gateway: '10.1.0.1', AuxiliaryAddresses: { x: '10.1.0.9' } },
 					{ Subnet: 'fd00::/64' },
 				],
 			},
 		},
 		{ Id: 'c', Driver: 'null', Scope: 'local', IPAM: null },
 	]
-	const plain = { isSwarms: false, subnets: [], reserved: [] }
+	const plain = { isSwarms: false, subnets: [], ranges: [], reserved: [] }
 	assert.deepEqual(await dockerNetworks({ get }), [
 		{ id: 'a', name: 'front', driver: 'weft', ipamDriver: 'weft', ...plain },
 		{
@@ -57,6 +57,7 @@ it('a network has the fields that are read of it, whatever is missing', async ()
 			ipamDriver: 'default',
 			isSwarms: true,
 			subnets: ['10.1.0.0/16', 'fd00::/64'],
+			ranges: ['10.1.4.0/24'],
 			reserved: ['10.1.0.1', '10.1.0.9', ''],
 		},
 		{ id: 'c', name: '', driver: 'null', ipamDriver: '', ...plain },

@@ -59,6 +59,8 @@ onEngines('a network of the cluster', (engine) => {
 			const words = [
 				'--subnet',
 				'10.96.0.0/20',
+				'--ip-range',
+				'10.96.4.0/22',
 				'--gateway',
 				'10.96.0.7',
 				'--aux-address',
@@ -81,6 +83,7 @@ onEngines('a network of the cluster', (engine) => {
 			await runContainer(host(2), 'two', 'wide')
 			const [a, b] = [await addressOf(host(1), 'one', 'wide'), await addressOf(host(2), 'two', 'wide')]
 			assert.notEqual(a, b)
+			for (const each of [a, b]) assert.match(each, /^10\.96\.[4-7]\./)
 			await assertPings(await inContainer(host(1), 'one'), b, 'from one host to the other')
 			await assertPings(await inContainer(host(2), 'two'), a, 'and back')
 		})

@@ -14,7 +14,7 @@ const NETWORK: ClusterNetwork = {
 	internal: false,
 	blocks: { 4: 26, 6: 122 },
 }
-const AS = { name: 'wide', driver: 'weft', ipamDriver: 'weft' }
+const AS = { name: 'wide', driver: 'weft', ipamDriver: 'weft', ranges: ['10.1.0.64/26'] }
 
 function scene() {
 	const server = new MemoryServer()
@@ -47,7 +47,14 @@ test('a network that is gone is offered to nobody', async () => {
 test('what weft does not write is offered to nobody', async () => {
 	const { server, cluster, host, offers } = scene()
 	await enterNetwork(cluster, host('a'), NETWORK)
-	for (const value of ['', 'null', '{}', '{"name":"x"}', JSON.stringify({ ...AS, name: 7 })]) {
+	for (const value of [
+		'',
+		'null',
+		'{}',
+		'{"name":"x"}',
+		JSON.stringify({ ...AS, name: 7 }),
+		JSON.stringify({ ...AS, ranges: ['x'] }),
+	]) {
 		server.transact([], [{ key: 'weft/offer/n1', value }])
 		assert.deepEqual(offers(), [], value)
 	}

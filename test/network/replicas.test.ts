@@ -12,11 +12,13 @@ import { MemoryStore } from '../support/memory-store.ts'
 import { bench, idOf, networkRequest } from './host.ts'
 
 const DRIVERS = { driver: 'weft', ipamDriver: 'weft' }
+const LISTED = { ...DRIVERS, ranges: [] }
 
 const OFFER: OfferedNetwork = {
 	id: 'wide-1',
 	name: 'wide',
 	...DRIVERS,
+	ranges: ['10.210.1.128/25'],
 	subnets: [
 		{ pool: '10.210.1.0/24', gateway: '10.210.1.1/24', reserved: { printer: '10.210.1.9/24' } },
 		{ pool: 'fd00:1::/64', reserved: {} },
@@ -47,7 +49,7 @@ function scene(t: TestContext, store = new MemoryStore()) {
 				await world.verbs.deleteNetwork(idOf('network 1'))
 				throw refusal
 			}
-			listed.push({ id: idOf('network 1'), name: network.name, ...DRIVERS })
+			listed.push({ id: idOf('network 1'), name: network.name, ...LISTED })
 		},
 	}
 	const told: string[] = []
@@ -75,7 +77,12 @@ test('what another host has is made here, under its name and as it is there, and
 			ipv6: true,
 			options: { mode: 'overlay', backend: 'vxlan', replicate: 'true', id: 'wide-1' },
 			subnets: [
-				{ pool: '10.210.1.0/24', gateway: '10.210.1.1', reserved: { printer: '10.210.1.9' } },
+				{
+					pool: '10.210.1.0/24',
+					range: '10.210.1.128/25',
+					gateway: '10.210.1.1',
+					reserved: { printer: '10.210.1.9' },
+				},
 				{ pool: 'fd00:1::/64', reserved: {} },
 			],
 		},
@@ -109,11 +116,12 @@ test('what is made here is offered when Docker lists it, unless it is for this h
 	await verbs.createNetwork(networkRequest(3, { ipv6: [] }))
 	await replicas.look()
 	assert.deepEqual([...cluster.offered.keys()], [])
-	for (const n of [1, 2, 3]) listed.push({ id: idOf(`network ${n}`), name: `name${n}`, ...DRIVERS })
+	for (const n of [1, 2, 3])
+		listed.push({ id: idOf(`network ${n}`), name: `name${n}`, ...DRIVERS, ranges: [`10.210.${n}.0/25`] })
 	await replicas.look()
 	assert.deepEqual(
-		Array.from(cluster.offered.values(), ({ id, name }) => [id, name]),
-		[['wide-1', 'name1']],
+		Array.from(cluster.offered.values(), ({ id, name, ranges }) => [id, name, ...ranges]),
+		[['wide-1', 'name1', '10.210.1.0/25']],
 	)
 })
 
@@ -126,7 +134,7 @@ test('what Docker does not list is told once, and offered when it is listed late
 	}
 	const why = 'Docker, asked at WEFT_DOCKER_HOST, does not list it'
 	assert.deepEqual(warnings, [`network ${idOf('network 1').slice(0, 12)} is not offered to other hosts: ${why}`])
-	listed.push({ id: idOf('network 1'), name: 'wide', ...DRIVERS })
+	listed.push({ id: idOf('network 1'), name: 'wide', ...LISTED })
 	await replicas.look()
 	assert.equal(cluster.offered.size, 1)
 })
@@ -134,7 +142,7 @@ test('what Docker does not list is told once, and offered when it is listed late
 test('it is removed here and goes elsewhere, and does not come back from there', async (t) => {
 	const { cluster, replicas, listed, verbs, asked } = scene(t)
 	await verbs.createNetwork(networkRequest(1, { options: OPTIONS, ipv6: [] }))
-	listed.push({ id: idOf('network 1'), name: 'wide', ...DRIVERS })
+	listed.push({ id: idOf('network 1'), name: 'wide', ...LISTED })
 	await replicas.look()
 	await verbs.deleteNetwork(idOf('network 1'))
 	listed.length = 0
@@ -167,7 +175,7 @@ test('nor does one that was made just before weftd ended', async (t) => {
 test('a name that Docker has for another network is told once, and nothing is made or overwritten', async (t) => {
 	const { cluster, replicas, listed, asked, warnings, refuse } = scene(t)
 	cluster.offered.set(OFFER.id, OFFER)
-	listed.push({ id: 'other', name: 'wide', driver: 'bridge', ipamDriver: 'default' })
+	listed.push({ id: 'other', name: 'wide', driver: 'bridge', ipamDriver: 'default', ranges: [] })
 	for (let n = 0; n < 2; n++) await replicas.look()
 	assert.deepEqual(asked, [])
 	const words = /^the network wide of the cluster is not made here: Docker has another of this name; .* -o id=wide-1$/
@@ -228,6 +236,6 @@ test('it looks when the cluster tells, and when Docker has made one', async (t) 
 	await eventually(() => told.length === 1)
 	await verbs.createNetwork(networkRequest(2, { options: { ...OPTIONS, id: 'n2' }, ipv6: [] }))
 	replicas.called('NetworkDriver.CreateNetwork')
-	listed.push({ id: idOf('network 2'), name: 'second', ...DRIVERS })
+	listed.push({ id: idOf('network 2'), name: 'second', ...LISTED })
 	await eventually(() => cluster.offered.get('n2')?.name === 'second')
 })
