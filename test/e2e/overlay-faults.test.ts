@@ -140,6 +140,42 @@ describe('an overlay network survives', { skip: noHost() }, () => {
 			await assertTalking()
 		})
 
+		it('with host-gw, a link of the underlay that is down, also over a restart of weftd', async () => {
+			const words = ['-o', 'mode=overlay', '-o', 'backend=host-gw', '-o', 'id=green', '-o', 'replicate=false']
+			const addresses: string[] = []
+			const more: Server[] = []
+			try {
+				for (const each of cluster.hosts) {
+					await createNetwork(each, 'green', ...words, '--subnet', '10.99.0.0/20')
+					await runContainer(each, 'green', 'green')
+					addresses.push(await addressOf(each, 'green', 'green'))
+					more.push(await serve(await inContainer(each, 'green'), 'tcp', PORT))
+				}
+				const [here = '', there = ''] = addresses
+				const from = await inContainer(host(1), 'green')
+				assert.equal(await dial(from, 'tcp', there, PORT), here)
+				for (const restart of [false, true]) {
+					await host(1).exec(['ip', 'link', 'set', 'eth1', 'down'])
+					assert.ok(!(await pings(from, there)))
+					if (restart) {
+						await host(1).stopWeftd()
+						await host(1).startWeftd()
+					}
+					await host(1).exec(['ip', 'link', 'set', 'eth1', 'up'])
+					await eventually(() => pings(from, there), { what: () => host(1).weftd.tail(), within: 20_000 })
+					assert.equal(await dial(from, 'tcp', there, PORT), here)
+				}
+				await assertTalking()
+			} finally {
+				await host(1).exec(['ip', 'link', 'set', 'eth1', 'up'])
+				await Promise.all(more.map((server) => server.stop()))
+				for (const each of cluster.hosts) {
+					await each.attemptDocker('rm', '-f', 'green')
+					await each.attemptDocker('network', 'rm', 'green')
+				}
+			}
+		})
+
 		it('a host with a new address', async () => {
 			const etcd = cluster.etcd
 			await host(2).stopWeftd()
