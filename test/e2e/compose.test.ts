@@ -1,7 +1,7 @@
 /** The examples of docs/examples/compose, as docker-compose brings them up; that of ipvlan in test/vm/compose.ts. */
 
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { noCompose } from '../support/compose.ts'
 import { noEtcd, startEtcd } from '../support/etcd.ts'
@@ -10,6 +10,29 @@ import type { Host } from '../support/host.ts'
 import { HOST_V4 } from '../support/host-namespaces.ts'
 import { compose, EXAMPLES, inside, PAGE, startExamplesHost, WGET, withExample } from './examples.ts'
 import { type Footprint, footprint } from './footprint.ts'
+import { builtPlugin, DRIVER, enablePlugin } from './managed.ts'
+
+const folder = builtPlugin()
+
+describe('an example for compose, with the managed plugin', { skip: noCompose() }, () => {
+	let host: Host
+	before(async () => {
+		host = await startExamplesHost({ weftd: false })
+		await enablePlugin(host, folder())
+	})
+	after(() => host?.stop())
+
+	it('bridge: does the same once both drivers are weft:latest, as it says', async () => {
+		const text = readFileSync(`${EXAMPLES}bridge.yaml`, 'utf8')
+		assert.match(text, new RegExp(`^# With the managed plugin both drivers are ${DRIVER}\\.$`, 'm'))
+		const input = text.replaceAll(/driver: weft$/gm, `driver: ${DRIVER}`)
+		const words = ['docker-compose', '-p', 'bridge', '-f', '-']
+		await host.exec([...words, 'up', '-d'], { input })
+		assert.match(await inside(host, 'bridge', 'client', 'wget', '-q', '-O', '-', 'http://web/passwd'), PAGE)
+		assert.equal(await host.docker('network', 'inspect', '-f', '{{.Driver}}', 'bridge_front'), DRIVER)
+		await host.exec([...words, 'down', '-t', '0'], { input })
+	})
+})
 
 describe('the examples for compose', { skip: noCompose() }, () => {
 	let host: Host

@@ -11,12 +11,12 @@ export const EXAMPLES = fileURLToPath(new URL('../../../docs/examples/compose/',
 export const PAGE = /root:x:0:0:root/
 export const WGET: readonly string[] = ['busybox', 'wget', '-q', '-O', '-']
 
-/** With docker-compose, weftd, and the image that the examples name. */
-export async function startExamplesHost(): Promise<Host> {
+/** With docker-compose, weftd unless it is to come as a managed plugin, and the image that the examples name. */
+export async function startExamplesHost({ weftd = true } = {}): Promise<Host> {
 	const host = await startHost({ weftd: false, dockerd: false })
 	try {
 		await installCompose(host)
-		await host.startWeftd()
+		if (weftd) await host.startWeftd()
 		await host.startDockerd()
 		await loadImage(host)
 		await host.docker('tag', IMAGE, 'busybox')
