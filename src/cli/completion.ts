@@ -17,7 +17,7 @@ _weft() {
 	COMPREPLY=()
 	while IFS= read -r line; do
 		case $line in
-		${NO_FILES}) compopt +o default 2>/dev/null ;;
+		${NO_FILES}) compopt +o default 2>/dev/null || true ;;
 		:*) ;;
 		*) COMPREPLY+=("\${line%%$tab*}") ;;
 		esac
