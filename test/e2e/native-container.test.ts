@@ -69,6 +69,37 @@ onEngines('Docker’s --net container onto a network of weft’s', (engine) => {
 		await assertFootprint(host, clean)
 	})
 
+	it('has its ports with the owner where the other is on a network of mode container', async () => {
+		await createNetwork(host, 'shop')
+		await runContainer(host, 'owner', 'shop')
+		await runContainer(host, 'customer', 'shop')
+		await createNetwork(host, 'aside', '-o', 'mode=container', '-o', 'container=owner')
+		await runContainer(host, 'web', 'aside')
+		await runBeside(82)
+		await assertShows(within('customer'), `http://${await addressOf(host, 'owner', 'shop')}:82/`)
+		await assertShows(within('owner'), 'http://127.0.0.1:82/')
+		await host.docker('rm', '-f', 'side', 'web', 'owner', 'customer')
+		await host.docker('network', 'rm', 'aside', 'shop')
+		await assertFootprint(host, clean)
+	})
+
+	it('has the address of the other on macvlan, and its loopback alone on a network of mode none', async () => {
+		await createNetwork(host, 'lan', '-o', 'mode=macvlan', '-o', 'parent=eth0', '--subnet', '10.88.0.0/24')
+		await runContainer(host, 'web', 'lan')
+		await runContainer(host, 'customer', 'lan')
+		await runBeside(80)
+		await assertShows(within('customer'), `http://${await addressOf(host, 'web', 'lan')}/`)
+		await host.docker('rm', '-f', 'side', 'web', 'customer')
+		await createNetwork(host, 'closed', '-o', 'mode=none')
+		await runContainer(host, 'web', 'closed')
+		await runBeside(80)
+		await assertShows(within('web'), 'http://127.0.0.1/')
+		assert.equal(await within('side')(['ip', '-br', 'link']), await within('web')(['ip', '-br', 'link']))
+		await host.docker('rm', '-f', 'side', 'web')
+		await host.docker('network', 'rm', 'lan', 'closed')
+		await assertFootprint(host, clean)
+	})
+
 	it('sees the network that the other is taken to later', async () => {
 		await createNetwork(host, 'shop')
 		await createNetwork(host, 'other')

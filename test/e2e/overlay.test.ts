@@ -5,7 +5,7 @@ import { type ClusterHosts, ETCD_ADDRESS, segmentAddress, startClusterHosts } fr
 import { attempt, run } from '../support/command.ts'
 import { noEtcd } from '../support/etcd.ts'
 import type { Host } from '../support/host.ts'
-import { HOST_V4, HOST_V6, INTERNET_V4, INTERNET_V6 } from '../support/host-namespaces.ts'
+import { HOST_V4, HOST_V6, INTERNET_V4, INTERNET_V6, OUTSIDE_V4 } from '../support/host-namespaces.ts'
 import {
 	assertPings,
 	assertReaches,
@@ -134,6 +134,19 @@ onEngines('an overlay network', (engine) => {
 			assert.equal(await dial(a.place, 'tcp', b6 ?? '', PORT6), a6)
 			assert.equal(await dial(b.place, 'tcp', a6 ?? '', PORT6), b6)
 			assert.equal(await dial(a.place, 'tcp', INTERNET_V6, PORT6), HOST_V6)
+		})
+
+		it('is together with a network of mode host on one container', async () => {
+			await createEverywhere('red', '10.98.0.0/20')
+			await createNetwork(host(1), 'ports', '-o', 'mode=host')
+			const [a, b] = [await settle(host(1), 'one', 'red'), await settle(host(2), 'two', 'red')]
+			await host(1).docker('network', 'connect', 'ports', 'one')
+			servers.push(await serve(a.place, 'tcp', 8080))
+			assert.equal(await dial(outsideOf(host(1)), 'tcp', HOST_V4, 8080), OUTSIDE_V4)
+			assert.equal(await dial(b.place, 'tcp', a.address, 8080), b.address)
+			assert.equal(await dial(a.place, 'tcp', b.address, PORT), a.address)
+			await host(1).docker('network', 'disconnect', 'red', 'one')
+			assert.equal(await dial(outsideOf(host(1)), 'tcp', HOST_V4, 8080), OUTSIDE_V4)
 		})
 
 		it('is apart from another one on both hosts', async () => {
