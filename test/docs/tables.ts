@@ -13,9 +13,14 @@ export interface Row {
 	readonly cells: readonly string[]
 }
 
+/** Of a page in docs/. */
+export function textOf(page: string): string {
+	return readFileSync(`${ROOT}docs/${page}`, 'utf8')
+}
+
 /** Without the heads of tables and the lines below them. */
 export function rowsOf(page: string): Row[] {
-	return readFileSync(`${ROOT}docs/${page}`, 'utf8')
+	return textOf(page)
 		.split('\n')
 		.filter((line, index, lines) => line.startsWith('|') && !/^\|-/.test(line) && !/^\|-/.test(lines[index + 1] ?? ''))
 		.map((line) => ({
