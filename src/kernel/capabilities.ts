@@ -34,7 +34,11 @@ export function shedCapabilities(environment: NodeJS.ProcessEnv): void {
 	setCapabilities(setsOf(permittedOf('self')))
 	const args = [process.argv0, ...process.execArgv, ...process.argv.slice(1)]
 	const settings = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
-	replaceProcess(process.execPath, args, settings)
+	try {
+		replaceProcess(process.execPath, args, settings)
+	} catch {
+		// A policy of the host's may refuse it: then V8's threads keep what they have, and dropCapabilities does the rest.
+	}
 }
 
 /**
