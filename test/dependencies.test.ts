@@ -41,6 +41,6 @@ test('of each package that is installed the content is on record, wherever it co
 test('no package that weft runs with has a hole that the npm registry knows of', async (t) => {
 	const { stdout } = await attempt(['npm', '--prefix', ROOT, 'audit', '--omit=dev', '--json'], { timeout: PATIENCE })
 	const { metadata, vulnerabilities } = JSON.parse(stdout || '{}')
-	if (metadata === undefined) return t.skip('the npm registry is not reached, or tells of no holes')
+	if (metadata === undefined) return t.diagnostic('the npm registry is not reached, or tells of no holes')
 	assert.deepEqual(vulnerabilities, {})
 })
