@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { noCompose } from '../support/compose.ts'
-import { noEtcd, startEtcd } from '../support/etcd.ts'
+import { loopbackOf, noEtcd, startEtcd } from '../support/etcd.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Host } from '../support/host.ts'
 import { HOST_V4 } from '../support/host-namespaces.ts'
@@ -88,8 +88,7 @@ describe('the examples for compose', { skip: noCompose() }, () => {
 	it('overlay: the service is reached by its name, where weftd is in a cluster', { skip: noEtcd() }, async (t) => {
 		await assert.rejects(compose(host, 'overlay', 'up', '-d'), /WEFT_CLUSTER/)
 		await compose(host, 'overlay', 'down')
-		const at = { enter: ['nsenter', '-t', String(host.pid), '-n', '--'], address: '127.0.0.1' }
-		const [etcd] = await startEtcd(t, 1, { at })
+		const [etcd] = await startEtcd(t, 1, { at: loopbackOf(host) })
 		assert.ok(etcd)
 		await host.stopWeftd()
 		await host.startWeftd({ WEFT_CLUSTER: etcd.url })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { AddressesView, DifferenceView, NetworkDetail, NetworkSummary, PortView } from '../../src/admin/api.ts'
-import { type Etcd, makeCertificates, noEtcd, startEtcd } from '../support/etcd.ts'
+import { type Etcd, loopbackOf, makeCertificates, noEtcd, startEtcd } from '../support/etcd.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Host, noHost, startHost } from '../support/host.ts'
 import { loadImage } from '../support/image.ts'
@@ -24,8 +24,7 @@ describe('the command line', { skip: noHost() || noEtcd() }, () => {
 		scope.after(() => host.stop())
 		const tls = await makeCertificates(scope, '127.0.0.1', '/O=weft')
 		key = tls.key
-		const at = { enter: ['nsenter', '-t', String(host.pid), '-n', '--'], address: '127.0.0.1' }
-		const [etcd] = await startEtcd(scope, 1, { at, tls })
+		const [etcd] = await startEtcd(scope, 1, { at: loopbackOf(host), tls })
 		assert.ok(etcd)
 		await requireLogin(etcd)
 		await host.startWeftd({

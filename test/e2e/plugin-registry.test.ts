@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { run } from '../support/command.ts'
-import { noEtcd, startEtcd } from '../support/etcd.ts'
+import { loopbackOf, noEtcd, startEtcd } from '../support/etcd.ts'
 import { type Host, startHost } from '../support/host.ts'
 import { HOST_V4 } from '../support/host-namespaces.ts'
 import { noRegistry, REGISTRY, startRegistry } from '../support/registry.ts'
@@ -37,8 +37,7 @@ describe('weft as a managed plugin from a registry', { skip: noRegistry() || noE
 	before(async () => {
 		host = await startHost({ weftd: false })
 		await startRegistry(host)
-		const at = { enter: ['nsenter', '-t', String(host.pid), '-n', '--'], address: '127.0.0.1' }
-		const [etcd] = await startEtcd({ after: (work) => endings.push(work) }, 1, { at })
+		const [etcd] = await startEtcd({ after: (work) => endings.push(work) }, 1, { at: loopbackOf(host) })
 		cluster = etcd?.url ?? ''
 		second = await mkdtemp(join(tmpdir(), 'weft-plugin-'))
 		await buildPlugin(second)

@@ -37,6 +37,11 @@ interface EtcdSettings {
 	readonly at?: { readonly enter: readonly string[]; readonly address: string }
 }
 
+/** Where one is on the loopback of a test host. */
+export function loopbackOf({ pid }: { readonly pid: number }): NonNullable<EtcdSettings['at']> {
+	return { enter: ['nsenter', '-t', String(pid), '-n', '--'], address: '127.0.0.1' }
+}
+
 /** One member. */
 export class Etcd {
 	readonly url: string
