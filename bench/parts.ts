@@ -3,6 +3,7 @@ import { addresses } from './addresses.ts'
 import { calls } from './calls.ts'
 import { daemon } from './daemon.ts'
 import type { Row } from './figures.ts'
+import { idle } from './idle.ts'
 import { kernel } from './kernel.ts'
 import { attach, crowded, ipvlan, macvlan, starts } from './parts-docker.ts'
 import { crowdedWays, ways } from './parts-traffic.ts'
@@ -33,6 +34,7 @@ export const PARTS: readonly Part[] = [
 	{ name: 'ports', about: 'the same among 1,000 networks with 5,000 published ports', run: crowdedWays },
 	{ name: 'calls', about: 'how long weftd works on each of Docker’s calls, and its event loop', run: calls },
 	{ name: 'daemon', about: 'weftd’s start and memory, with up to 10,000 endpoints', run: daemon },
+	{ name: 'idle', about: 'what weftd takes beside 50 containers that do nothing', run: idle },
 	{
 		name: 'scale',
 		about: 'one of the first and one of the last of 1,000 networks, and a start with all of them',
