@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ClusterVerbs } from '../../src/cluster/verbs.ts'
 import { LinuxContainerKernel } from '../../src/kernel/container-kernel.ts'
 import { Departures } from '../../src/kernel/departures.ts'
 import { Firewall } from '../../src/kernel/firewall.ts'
@@ -61,7 +62,7 @@ export interface Watching {
 export type Refusal = (what: string) => void
 
 /** In the network namespace in which this process is. */
-export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft> {
+export async function startWeft(refuse: Refusal = () => undefined, cluster?: ClusterVerbs): Promise<Weft> {
 	const folder = mkdtempSync(join(tmpdir(), 'weft-networks-'))
 	const store = await LevelStore.open(folder)
 	const rtnetlink = new Rtnetlink()
@@ -85,6 +86,7 @@ export async function startWeft(refuse: Refusal = () => undefined): Promise<Weft
 		owners: new Map(),
 		warn,
 		inform: () => undefined,
+		...(cluster === undefined ? {} : { cluster }),
 	}
 	const sharedPorts = new SharedPorts(host)
 	const containers = new ContainerList((pid) => LinuxContainerKernel.open(rtnetlink, pid))
