@@ -21,8 +21,10 @@ import { MemoryCluster, MemoryServer } from '../support/memory-cluster.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { surroundings } from '../support/surroundings.ts'
 
-const SELF: Node = { name: 'a', address: '192.0.2.1' }
-const OTHER: Node = { name: 'b', address: '192.0.2.2' }
+/** Of WireGuard. */
+const keyOf = (byte: number) => ({ publicKey: Buffer.alloc(32, byte).toString('base64') })
+const SELF: Node = { name: 'a', address: '192.0.2.1', ...keyOf(1) }
+const OTHER: Node = { name: 'b', address: '192.0.2.2', ...keyOf(2) }
 /** What the host has in the underlay. */
 export const UNDERLAY = `${SELF.address}/24`
 /** Seconds, of a clock that stands. */

@@ -72,6 +72,11 @@ const OWN: Partial<Record<ModeName, readonly Row[]>> = {
 			publishes: false,
 			ips: ['10.8.0.8', '10.8.0.200'],
 		},
+		{
+			name: 'overlay by WireGuard',
+			flags: { options: { mode: 'overlay', backend: 'wireguard' }, ipv6: [{}] },
+			publishes: false,
+		},
 	],
 	container: [
 		{
@@ -97,13 +102,13 @@ export const UPLINKS: readonly string[] = ['eth1', 'eth2']
 export const LAN_ROWS: readonly Row[] = [...(OWN.macvlan ?? []), ...(OWN.ipvlan ?? [])]
 
 /**
- * All rows for a host with an eth0, whose kernel may have been built without ipvlan, without VLANs, and without the dummy
- * that stands for a parent.
+ * All rows for a host with an eth0, whose kernel may have been built without ipvlan, VLANs, WireGuard, and the dummy that stands
+ * for a parent.
  */
 export const HOST_ROWS: readonly Row[] = ROWS.flatMap((row) => {
-	const { mode, parent = 'eth0' } = row.flags.options ?? {}
+	const { mode, backend, parent = 'eth0' } = row.flags.options ?? {}
 	// Of mode container nothing is in the host's firewall, where these suites look for containers.
-	if (mode === 'ipvlan' || mode === 'container' || parent !== 'eth0') return []
+	if (mode === 'ipvlan' || mode === 'container' || backend === 'wireguard' || parent !== 'eth0') return []
 	if (mode !== 'macvlan') return [row]
 	return [{ ...row, flags: { ...row.flags, options: { ...row.flags.options, parent } } }]
 })
