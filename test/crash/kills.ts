@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { plain } from '../contract/cnm-order-network.ts'
 import { assertFootprint, type Footprint, footprint } from '../e2e/footprint.ts'
-import { type Etcd, startEtcd } from '../support/etcd.ts'
+import { type Etcd, loopbackOf, startEtcd } from '../support/etcd.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Host, noHost, startHost } from '../support/host.ts'
 import { HOST_V4 } from '../support/host-namespaces.ts'
@@ -46,12 +46,13 @@ function tests({ rows, kills, longestLife, uplinks }: Storm): void {
 
 	before(async () => {
 		host = await startHost({ dockerd: false, weftd: false })
+		// It has restored its networks, of which there are none, while links are made.
+		weft = await RealWeft.start(host, rows.some(isOverlay) ? await openCluster() : {})
 		const made = uplinks.flatMap((link) => [`link add ${link} type dummy`, `link set ${link} up`])
 		const addresses = ['eth0', ...uplinks].flatMap((link) =>
 			HOST_ADDRESSES.map((each) => `addr add ${each} dev ${link} ${each.includes(':') ? 'nodad noprefixroute' : ''}`),
 		)
 		await host.exec(['ip', '-batch', '-'], { input: [...made, ...addresses, ''].join('\n') })
-		weft = await RealWeft.start(host, rows.some(isOverlay) ? await openCluster() : {})
 		sandboxes = await realSandboxes(host)
 		const docker = new Docker(new MortalWire(weft, () => 'whole'), sandboxes)
 		for (const row of rows) await docker.run(await docker.create(row), '28', [])
@@ -68,8 +69,7 @@ function tests({ rows, kills, longestLife, uplinks }: Storm): void {
 
 	/** On the host itself; the environment that has weftd in it. */
 	async function openCluster(): Promise<Record<string, string>> {
-		const at = { enter: ['nsenter', `--net=/proc/${host.pid}/ns/net`], address: '127.0.0.1' }
-		;[etcd] = await startEtcd({ after: (end) => endings.push(end) }, 1, { at })
+		;[etcd] = await startEtcd({ after: (end) => endings.push(end) }, 1, { at: loopbackOf(host) })
 		assert.ok(etcd)
 		return { WEFT_CLUSTER: etcd.url, WEFT_NODE: 'a', WEFT_NODE_ADDRESS: HOST_V4 }
 	}
