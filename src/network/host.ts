@@ -24,7 +24,7 @@ export interface Host {
 	readonly facts: HostFacts
 	/** Absent without `WEFT_CLUSTER`. */
 	readonly cluster?: ClusterVerbs
-	/** Keys are ids of networks, endpointKey of endpoints, CHOICE and SIGHTINGS; a network's is taken before an endpoint's. */
+	/** Keys are ids of networks, endpointKey of endpoints, CHOICE, SIGHTINGS and that of owners.ts; for their order see README.md. */
 	readonly mutex: KeyedMutex
 	/** Names of the links that endpoints have on record, of all networks. */
 	readonly links: Set<string>

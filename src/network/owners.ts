@@ -27,10 +27,16 @@ export interface ContainerView {
 
 /** Milliseconds for which a call waits for Docker before it refuses: see README.md. */
 const PATIENCE = 2000
-/** For all that is done to owners, one after the other. No id is so. */
+/** For all that is done to owners, one after the other. Whoever has it does not wait for Docker. No id is so. */
 const OWNERS = 'owners'
 
 const UNKNOWN: Standing = { state: 'unknown', why: 'Docker has not told of it yet' }
+
+/** A container that runs: with a kernel in its namespace where that is not open yet, until an owner has it. */
+interface Found {
+	readonly pid: number
+	kernel?: ContainerKernel
+}
 
 export class Owners {
 	readonly #host: Host
@@ -59,7 +65,7 @@ export class Owners {
 		const look = async (): Promise<readonly string[]> => {
 			await restored
 			// Docker is off, and is not to be started by a question: see docker/README.md.
-			if (this.#isFollowing) await host.mutex.run(OWNERS, () => this.#look())
+			if (this.#isFollowing) await this.#look()
 			return []
 		}
 		this.#looks = new Keeper(look, { repaired: () => undefined, failed: (error) => this.#failed(error) }, 0)
@@ -120,7 +126,7 @@ export class Owners {
 		})
 	}
 
-	/** A network is about to go: nothing of it is left with its owner. */
+	/** A network is about to go: nothing of it is left with its owner. Does not wait for Docker. */
 	async dismiss(networkId: string): Promise<void> {
 		this.#standings.delete(networkId)
 		if (this.#ownerOf(networkId) === undefined) return
@@ -154,26 +160,56 @@ export class Owners {
 		this.#answers = false
 	}
 
+	/** Docker is asked before the lock is taken: removals wait for that. */
 	async #look(): Promise<void> {
 		const networks = this.#owned()
 		const containers = networks.length === 0 ? [] : await this.#view.list()
 		this.#answers = true
-		const standings = networks.map((network) => {
-			return { network, standing: standingOf(network.options.container, containers, networksOf(this.#host)) }
-		})
-		for (const { network, standing } of standings) this.#tell(network, standing)
-		for (const owner of [...this.#owners.values()]) {
-			const stays = standings.some(({ standing }) => isRunning(standing, owner.id))
-			if (!stays || (await this.#view.pidOf(owner.id)) !== owner.pid) await this.#end(owner)
-		}
+		const standings = new Map(
+			networks.map(({ id, options }) => [id, standingOf(options.container, containers, networksOf(this.#host))]),
+		)
 		const errors: unknown[] = []
-		for (const id of new Set(
-			standings.flatMap(({ standing }) => (standing.state === 'running' ? [standing.id] : [])),
-		)) {
-			const wanted = standings.filter(({ standing }) => isRunning(standing, id)).map(({ network }) => network)
-			await this.#serve(id, wanted).catch((error: unknown) => errors.push(error))
+		const found = new Map<string, Found>()
+		try {
+			for (const id of new Set([...standings.values()].flatMap(runningId))) {
+				await this.#find(id, found).catch((error: unknown) => errors.push(error))
+			}
+			await this.#host.mutex.run(OWNERS, () => this.#settle(standings, found, errors))
+		} finally {
+			for (const { kernel } of found.values()) await kernel?.close()
 		}
 		if (errors.length > 0) throw new AggregateError(errors)
+	}
+
+	async #find(id: string, found: Map<string, Found>): Promise<void> {
+		const there = this.#owners.get(id)
+		// It stays where Docker does not answer.
+		if (there !== undefined) found.set(id, { pid: there.pid })
+		const pid = await this.#view.pidOf(id)
+		if (pid === there?.pid) return
+		found.delete(id)
+		if (pid === undefined) return
+		const kernel = this.#view.open(pid)
+		found.set(id, { pid, kernel })
+		// Its number may have become another process's in between.
+		if ((await this.#view.pidOf(id)) === pid) return
+		found.delete(id)
+		await kernel.close()
+	}
+
+	/** As it was found, for the networks that there are still. Takes the kernels that it needs out of `found`. */
+	async #settle(standings: ReadonlyMap<string, Standing>, found: Map<string, Found>, errors: unknown[]): Promise<void> {
+		const networks = this.#owned().filter(({ id }) => standings.has(id))
+		for (const network of networks) this.#tell(network, standings.get(network.id) ?? UNKNOWN)
+		const wantedOf = (owner: string) => networks.filter(({ id }) => runningId(standings.get(id)).includes(owner))
+		for (const owner of [...this.#owners.values()]) {
+			const stays = wantedOf(owner.id).length > 0 && found.get(owner.id)?.pid === owner.pid
+			if (!stays) await this.#end(owner).catch((error: unknown) => errors.push(error))
+		}
+		for (const [id, each] of found) {
+			const wanted = wantedOf(id)
+			if (wanted.length > 0) await this.#serve(id, each, wanted).catch((error: unknown) => errors.push(error))
+		}
 	}
 
 	/** Once for each change. */
@@ -184,14 +220,13 @@ export class Owners {
 		this.#host.inform(`network ${network.id.slice(0, 12)} of mode container: ${standing.why}`)
 	}
 
-	async #serve(id: string, networks: readonly OwnedNetwork[]): Promise<void> {
+	async #serve(id: string, found: Found, networks: readonly OwnedNetwork[]): Promise<void> {
 		const there = this.#owners.get(id)
 		if (there !== undefined) return there.serve(networks)
-		const pid = await this.#view.pidOf(id)
-		if (pid === undefined) return
-		const kernel = this.#view.open(pid)
-		// Its number may have become another process's in between.
-		if ((await this.#view.pidOf(id)) !== pid) return kernel.close()
+		const { pid, kernel } = found
+		// It was let go of since it was found: of the network that went then, another look is told.
+		if (kernel === undefined) return
+		delete found.kernel
 		const owner = new Owner(this.#host, { id, pid }, kernel, (network) => this.#sharedPorts.ownerChanged(network))
 		this.#owners.set(id, owner)
 		await owner.open(networks)
@@ -207,8 +242,9 @@ function networksOf({ store }: Host) {
 	return store.list('network', '')
 }
 
-function isRunning(standing: Standing, id: string): boolean {
-	return standing.state === 'running' && standing.id === id
+/** None or one. */
+function runningId(standing: Standing | undefined): string[] {
+	return standing?.state === 'running' ? [standing.id] : []
 }
 
 function isFit({ state }: Standing): boolean {

@@ -122,6 +122,24 @@ describe('the owner of a network of mode container', () => {
 		await close(host)
 	})
 
+	it('is rid of a network that goes while Docker says nothing', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		await attach(host, endpointRequest())
+		let speak = (): void => undefined
+		host.containers.silence = new Promise((resolve) => {
+			speak = resolve
+		})
+		host.containers.start('other', 8)
+		await eventually(() => host.containers.waiting === 1)
+		await host.verbs.deleteNetwork(NETWORK)
+		assert.deepEqual([owner.objects(), host.kernel.objects(), owner.isClosed], [[], [], true])
+		speak()
+		await eventually(() => host.containers.waiting === 0)
+		await close(host)
+		assert.deepEqual([owner.objects(), host.host.owners.size], [[], 0])
+	})
+
 	it('has to be there, and to have a network of its own', async () => {
 		const host = bench()
 		const create = () => host.verbs.createNetwork(networkRequest(1, { options: OPTIONS }))

@@ -7,6 +7,10 @@ import type { ContainerView } from '../../src/network/owners.ts'
 export class ContainerList implements ContainerView {
 	/** Docker does not answer. */
 	isAway = false
+	/** Questions that wait for `silence` to end. */
+	waiting = 0
+	/** Docker answers after this. */
+	silence: Promise<void> = Promise.resolve()
 	readonly #open: (pid: number) => ContainerKernel
 	readonly #containers = new Map<string, { readonly container: Container; readonly pid: number }>()
 	#heard: () => void = () => undefined
@@ -34,11 +38,13 @@ export class ContainerList implements ContainerView {
 	}
 
 	async list(): Promise<readonly Container[]> {
+		await this.#listen()
 		if (this.isAway) throw new Error('Docker gives no answer')
 		return Array.from(this.#containers.values(), ({ container }) => container)
 	}
 
 	async pidOf(id: string): Promise<number | undefined> {
+		await this.#listen()
 		const found = [...this.#containers.values()].find(({ container }) => container.id === id)
 		return found?.container.running === true ? found.pid : undefined
 	}
@@ -51,5 +57,11 @@ export class ContainerList implements ContainerView {
 
 	open(pid: number): ContainerKernel {
 		return this.#open(pid)
+	}
+
+	async #listen(): Promise<void> {
+		this.waiting++
+		await this.silence
+		this.waiting--
 	}
 }
