@@ -27,11 +27,18 @@ export function standingOf(wanted: string, containers: readonly Container[], net
 		: { state: 'stopped', id, why: `container ${name} is not running` }
 }
 
-/** As Docker finds it: by its id, its name, or what only its id begins with. */
+/** What an id is shortened to is no name that somebody gave: so many hexadecimal digits, as `docker ps` shows them, at least. */
+const SHORT_ID = /^[0-9a-f]{12,}$/
+
+/**
+ * By its id, its name, or what only its id begins with, where that is long. Docker takes less for a call of one moment; this is looked
+ * for again and again, and while a named container is away no other one whose id begins so is to have its place.
+ */
 function findContainer(wanted: string, containers: readonly Container[]): Container | undefined {
 	const exact = containers.find(({ id }) => id === wanted) ?? containers.find(({ name }) => name === wanted)
+	if (exact !== undefined || !SHORT_ID.test(wanted)) return exact
 	const [only, other] = containers.filter(({ id }) => id.startsWith(wanted))
-	return exact ?? (other === undefined ? only : undefined)
+	return other === undefined ? only : undefined
 }
 
 /** What it shares itself it has from somebody else, and cannot share with others; so nobody ever shares in a circle. */

@@ -24,14 +24,21 @@ function whyOf(wanted: string, containers: readonly Container[], networks: reado
 
 describe('the owner of a network', () => {
 	it('is found by its name, its id, or what only its id begins with', () => {
-		const other = container({ id: 'abce'.repeat(16), name: 'db' })
-		for (const wanted of ['web', ID, 'abcdab'])
+		const other = container({ id: `${'abcd'.repeat(3)}e`.padEnd(64, '0'), name: 'db' })
+		for (const wanted of ['web', ID, 'abcdabcdabcda'])
 			assert.match(whyOf(wanted, [other, container()]), /^running: container web /)
-		const called = container({ id: '1'.repeat(64), name: 'abcd' })
-		assert.match(whyOf('abcd', [container(), called]), /^running: container abcd /)
-		for (const wanted of ['we', 'abc', 'WEB']) {
+		const called = container({ id: '1'.repeat(64), name: 'abcdabcdabcd' })
+		assert.match(whyOf('abcdabcdabcd', [container(), called]), /^running: container abcdabcdabcd /)
+		for (const wanted of ['we', 'abcdabcdabcd', 'WEB']) {
 			assert.equal(whyOf(wanted, [other, container()]), `missing: there is no container "${wanted}" on this host`)
 		}
+	})
+
+	it('is none whose id only happens to begin with its name', () => {
+		const stranger = container({ id: 'db'.padEnd(64, '0'), name: 'stranger' })
+		for (const wanted of ['db', 'db000000000'])
+			assert.equal(whyOf(wanted, [stranger]), `missing: there is no container "${wanted}" on this host`)
+		assert.match(whyOf('db0000000000', [stranger]), /^running: container stranger /)
 	})
 
 	it('is waited for while it does not run', () => {
