@@ -162,9 +162,12 @@ async function remove(host: Host, network: Network, endpoint: Endpoint): Promise
 async function takeAway(host: Host, network: Network, endpoint: Endpoint): Promise<void> {
 	host.prepared.delete(endpoint.id)
 	const owner = ownerOf(host, network)
-	// Its link there goes with the host's end.
-	if (owner !== undefined && owner !== host.kernel) await owner.remove(ownedBy(network, endpoint))
-	await host.kernel.remove(resourcesOf(network, endpoint))
+	try {
+		// Its link there goes with the host's end.
+		if (owner !== undefined && owner !== host.kernel) await owner.remove(ownedBy(network, endpoint))
+	} finally {
+		await host.kernel.remove(resourcesOf(network, endpoint))
+	}
 	if (owner !== undefined) void forgetFlows(host, owner, { closed: endpoint.published, opened: [] })
 }
 

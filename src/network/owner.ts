@@ -63,24 +63,29 @@ export class Owner {
 		await this.#kernel.ensure(ownerModeOf(network).attached(network, endpoint))
 	}
 
-	/** Goes on to the end: the container may be gone, and what is left of it with it. */
+	/** Goes on to the end: the container may be gone, and what is left of it with it. Throws then, where a record could not be written. */
 	async takeFrom(networkId: string): Promise<void> {
 		const network = this.#networks.get(networkId)
 		this.#networks.delete(networkId)
 		this.#host.owners.delete(networkId)
 		if (network === undefined) return
+		const errors: unknown[] = []
 		for (const { id } of this.#host.store.list('endpoint', networkId)) {
-			await this.#host.mutex.run(endpointKey(id), () => this.#detach(network, id))
+			const work = this.#host.mutex.run(endpointKey(id), () => this.#detach(network, id))
+			await work.catch((error: unknown) => errors.push(error))
 		}
 		await this.#kernel.remove(ownerModeOf(network).network(network)).catch(() => undefined)
 		this.#changed(network)
+		if (errors.length > 0) throw new AggregateError(errors)
 	}
 
 	/** Nothing is left there, where another container may go on. */
 	async end(): Promise<void> {
-		for (const id of this.#networks.keys()) await this.takeFrom(id)
+		const errors: unknown[] = []
+		for (const id of this.#networks.keys()) await this.takeFrom(id).catch((error: unknown) => errors.push(error))
 		await this.#kernel.removeTables().catch(() => undefined)
 		await this.close()
+		if (errors.length > 0) throw new AggregateError(errors)
 	}
 
 	/** All stays as it is. */

@@ -140,6 +140,36 @@ describe('the owner of a network of mode container', () => {
 		assert.deepEqual([owner.objects(), host.host.owners.size], [[], 0])
 	})
 
+	it('is let go of when it stops while the disk is full', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		await attach(host, endpointRequest())
+		sandboxOf(host).listen(['tcp', 80])
+		await eventually(() => publishedOf(host).join() === 'tcp 80')
+		host.store.failure = new Error('no space left on device')
+		host.containers.stop('web')
+		await eventually(() => owner.isClosed)
+		assert.deepEqual(owner.objects(), [])
+		host.store.failure = undefined
+		host.containers.start('web', 8)
+		await ownerAt(host, 8)
+		await close(host)
+	})
+
+	it('keeps no link on the host where it does not give back what an endpoint has', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		await attach(host, endpointRequest())
+		owner.before = () => {
+			throw new Error('the kernel refuses')
+		}
+		await assert.rejects(host.verbs.leave(NETWORK, ENDPOINT), /the kernel refuses/)
+		assert.deepEqual(host.kernel.objects(), [])
+		owner.before = () => undefined
+		await host.verbs.leave(NETWORK, ENDPOINT)
+		await close(host)
+	})
+
 	it('has to be there, and to have a network of its own', async () => {
 		const host = bench()
 		const create = () => host.verbs.createNetwork(networkRequest(1, { options: OPTIONS }))
