@@ -7,6 +7,7 @@ import { idle } from './idle.ts'
 import { kernel } from './kernel.ts'
 import { attach, crowded, ipvlan, macvlan, starts } from './parts-docker.ts'
 import { crowdedWays, ways } from './parts-traffic.ts'
+import { plugin } from './plugin.ts'
 import { scale } from './scale.ts'
 
 export interface Part {
@@ -35,6 +36,7 @@ export const PARTS: readonly Part[] = [
 	{ name: 'calls', about: 'how long weftd works on each of Docker’s calls, and its event loop', run: calls },
 	{ name: 'daemon', about: 'weftd’s start and memory, with up to 10,000 endpoints', run: daemon },
 	{ name: 'idle', about: 'what weftd takes beside 50 containers that do nothing', run: idle },
+	{ name: 'plugin', about: 'docker plugin enable, and how long the managed plugin takes to serve', run: plugin },
 	{
 		name: 'scale',
 		about: 'one of the first and one of the last of 1,000 networks, and a start with all of them',

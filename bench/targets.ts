@@ -40,6 +40,7 @@ export const TARGETS: readonly Target[] = [
 	{ row: 'Join, p99', of: 'weft', atMost: 10 },
 	{ row: 'weftd serves, with 0 endpoints', of: 'weft', atMost: 400 },
 	{ row: 'weftd serves, with 10,000 endpoints', of: 'weft', atMost: 2000 },
+	{ row: 'managed plugin serves, from the start of its process', of: 'weft', atMost: 500 },
 	{ row: 'resident memory, with 0 endpoints', of: 'weft', atMost: 90 },
 	{ row: 'resident memory, with 10,000 endpoints', of: 'weft', atMost: 200 },
 	{ row: 'the last of 1,000 networks to the first', of: 'weft', atMost: 1.5 },
