@@ -1,6 +1,6 @@
 /**
- * The table that weft has in the namespace of a container whose loopback is one with the host's: ports of 127.0.0.1 and ::1
- * that the host serves lead there, and the host's lead to those that the container serves. Pure; the whole table as text.
+ * The table that weft has in the namespace of a container whose loopback is one with that of its network's owner: ports of 127.0.0.1
+ * and ::1 that the owner serves lead there, and the owner's lead to those that the container serves. Pure; the whole table as text.
  */
 import type { Family } from '../model/address.ts'
 import { checkLinkName } from '../model/names.ts'
@@ -9,7 +9,7 @@ import type { PerFamily } from '../model/options.ts'
 import { renderParts } from './table.ts'
 
 /**
- * What ::1 is called while a packet is away, as LOOPBACK6_ALIAS on the host, with the same checksum. Another one, and no link-local
+ * What ::1 is called while a packet is away, as LOOPBACK6_ALIAS with the owner, with the same checksum. Another one, and no link-local
  * address, since those are what neighbours are asked by: the bridge's must not be the container's.
  */
 export const OWN_LOOPBACK6 = 'fd77:6566:7401::2921'
@@ -24,11 +24,11 @@ export interface Service {
 export interface SharedLoopback {
 	/** The container's address on the network. */
 	readonly own: string
-	/** The host's there. */
+	/** The owner's there. */
 	readonly gateway: string
-	/** What is the host's on the container's loopback. */
+	/** What is the owner's on the container's loopback. */
 	readonly outward: readonly Service[]
-	/** What is the container's on the host's loopback. */
+	/** What is the container's on the owner's loopback. */
 	readonly inward: readonly Service[]
 }
 

@@ -1,4 +1,4 @@
-/** What of its loopback a container has together with the host, made in the container's namespace from outside. */
+/** What of its loopback a container has together with its network's owner, made in the container's namespace from outside. */
 import { isErrno } from '../errors.ts'
 import { parseCidr } from '../model/address.ts'
 import { OWN_LOOPBACK6, renderLoopbacks, renderNone, type SharedLoopbacks } from './loopback-table.ts'
@@ -15,7 +15,7 @@ export class SandboxLoopback {
 	/** What was made there last, as text. */
 	#made = ''
 
-	/** `link` is the index, in the namespace, of the container's link, and `name` that of the host's end of it. */
+	/** `link` is the index, in the namespace, of the container's link, and `name` that of the other end of it. */
 	constructor(visit: Visit, link: number, name: string) {
 		this.#visit = visit
 		this.#link = link

@@ -12,7 +12,7 @@ import { type Host, ownerOf, settledNetworks } from './host.ts'
 import { listeningOf, MOST_PORTS, numbersOf } from './listening.ts'
 import { LoopbackSharing } from './loopback-sharing.ts'
 
-/** Milliseconds between two looks at the counts: a socket is to be on the host within 250. */
+/** Milliseconds between two looks at the counts: a socket is to be on the owner within 250. */
 const PERIOD = 180
 /** For so long after sockets may have come to the host: a program listens soon after it has made one. */
 const STIRRED = 400
