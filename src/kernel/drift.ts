@@ -173,7 +173,10 @@ async function amissOfRoute(
 	const first = table === undefined ? await rtnetlink.routeTo(wanted) : undefined
 	// Within it there may be a route to its first address alone.
 	const there = isIt(first) ? first : (await rtnetlink.routes(wanted.family, index, table)).find(isIt)
+	const isDeadEnd = (route: RouteInfo) => route.unreachable === true && formatCidr(route.destination) === destination
+	const all = table === undefined ? [] : await rtnetlink.routes(wanted.family, 0, table)
 	if (index === undefined || there === undefined) return 'gone'
 	const leadsTo = there.via === undefined ? undefined : formatIp(there.via)
-	return via === leadsTo ? undefined : `by ${leadsTo ?? 'nobody'} instead of ${via ?? 'nobody'}`
+	if (via !== leadsTo) return `by ${leadsTo ?? 'nobody'} instead of ${via ?? 'nobody'}`
+	return table === undefined || all.some(isDeadEnd) ? undefined : 'without its dead end'
 }

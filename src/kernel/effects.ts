@@ -199,10 +199,16 @@ export function effects(
 		},
 		route: {
 			ensure: async (route: Route) => {
+				const deadEnd = deadEndOf(route)
+				if (deadEnd !== undefined) await unlessThere(rtnetlink.addRoute(deadEnd, NLM_F_EXCL))
 				const wanted = routeOf(route, indexOf(route.link))
 				return putThere((flags) => rtnetlink.addRoute(wanted, flags))
 			},
-			remove: (route) => onLink(route.link, (index) => rtnetlink.deleteRoute(routeOf(route, index))),
+			remove: async (route) => {
+				await onLink(route.link, (index) => rtnetlink.deleteRoute(routeOf(route, index)))
+				const deadEnd = deadEndOf(route)
+				if (deadEnd !== undefined) await unlessGone(rtnetlink.deleteRoute(deadEnd))
+			},
 		},
 		rule: {
 			ensure: (rule) => unlessThere(rtnetlink.addRule({ ...rule, priority: RULE_PRIORITY })),
@@ -274,6 +280,11 @@ async function putThere(put: (flags: number) => Promise<void>): Promise<boolean>
 /** Whether the kernel adds a route with it. */
 export function hasRoute({ family, prefix }: Cidr): boolean {
 	return prefix < width(family)
+}
+
+/** Without one, the next table would be asked when the link goes, and with it the route. */
+function deadEndOf({ destination, table }: Route) {
+	return table === undefined ? undefined : { destination: parseCidr(destination), table }
 }
 
 function routeOf(route: Route, linkIndex: number) {

@@ -147,7 +147,7 @@ export interface Route {
 	readonly onlink?: true
 	/** The address of this host that packets leave with, unless they have one. */
 	readonly source?: string
-	/** Absent: the main one. */
+	/** Absent: the main one. By another one nobody goes there but on this link: while that is gone, packets are refused. */
 	readonly table?: number
 }
 

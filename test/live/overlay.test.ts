@@ -14,7 +14,7 @@ import { Wireguard } from '../../src/kernel/wireguard.ts'
 import type { OverlayNetwork, Remote } from '../../src/model/network.ts'
 import { overlay } from '../../src/modes/overlay.ts'
 import { parseOverlay } from '../../src/network/overlay-options.ts'
-import { run } from '../support/command.ts'
+import { attempt, run } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { enterOwnNamespace, noBed } from './networks-bed.ts'
 
@@ -82,6 +82,11 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 		const found: { ifname: string }[] = JSON.parse(await run(['ip', '-j', 'link']))
 		return found.map(({ ifname }) => ifname).sort()
 	}
+	/** Of a packet that goes back to another host. */
+	const wayBack = async (address: string): Promise<string> => {
+		const { code, stdout, stderr } = await attempt(['ip', 'route', 'get', address, 'mark', '0x8000000'])
+		return code === 0 ? stdout : stderr
+	}
 	const wayTo = (address: string): Promise<string> => run(['ip', 'route', 'get', address])
 
 	for (const [name, wanted] of Object.entries(CASES)) {
@@ -114,6 +119,10 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 							['bridge fdb del 02:77:bf:9b:25:a1 dev weft-vxlan', /forwarding weft-vxlan .* was gone/],
 							[`ip ${family} rule del fwmark 0x8000000/0x8000000`, /rule IPv[46] 0x8000000 was gone/],
 							[`ip ${family} route flush table 7766`, /route \S+ weft-vxlan 7766 was gone/],
+							[
+								`ip ${family} route del unreachable ${wanted.remotes[0]?.address} table 7766 metric 4294967295`,
+								/route \S+ weft-vxlan 7766 was without its dead end/,
+							],
 							['ip link set weft-vxlan down', /link weft-vxlan was down/],
 							['ip link set weft-vxlan mtu 1300', /link weft-vxlan was with the MTU 1300 instead of 14/],
 							['ip link del weft-vxlan', /link weft-vxlan was gone/],
@@ -134,6 +143,22 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 			assert.equal(await run(['ip', '-6', 'route', 'show', 'root', 'fd98::/16']), '')
 		})
 	}
+
+	it('leads answers to another host by its tunnel, and nowhere while that is gone', async () => {
+		for (const name of ['VXLAN over IPv4', 'VXLAN over IPv6'] as const) {
+			const plan = overlay.network(CASES[name])
+			const other = CASES[name].remotes[0]?.address ?? ''
+			await kernel.ensure(plan)
+			assert.match(await wayBack(other), /dev weft-vxlan /)
+			await run(['ip', 'link', 'del', 'weft-vxlan'])
+			assert.match(await wayBack(other), /unreachable|No route to host/)
+			assert.match(await wayTo(other), /dev eth0 /)
+			await kernel.repair(plan)
+			assert.match(await wayBack(other), /dev weft-vxlan /)
+			await kernel.remove(plan)
+			assert.match(await wayBack(other), /dev eth0 /)
+		}
+	})
 
 	it('that cannot be made takes along nothing of what another one has', async () => {
 		const first = CASES['VXLAN over IPv4']

@@ -34,11 +34,14 @@ const PROTOCOL_KERNEL = 2
 const PROTOCOL_STATIC = 4
 /** IP6_RT_PRIO_ADDRCONF */
 const PRIORITY_OF_ADDRESS = 256
+/** After all others. */
+const LAST_PRIORITY = 0xffffffff
 const SCOPE_UNIVERSE = 0
 const SCOPE_LINK = 253
 const SCOPE_NOWHERE = 255
 const TYPE_UNICAST = 1
 const TYPE_LOCAL = 2
+const TYPE_UNREACHABLE = 7
 const NEXT_HOP_ONLINK = 4
 /** RTM_F_FIB_MATCH: the entry of the tables itself, whose link is that of the address, and not what a packet would do. */
 const ENTRY = 0x2000
@@ -54,12 +57,15 @@ export interface RouteInfo {
 	readonly scope: number
 	/** The destination is an address of this host. Not told by the table, which IPv4 may name wrongly. */
 	readonly local: boolean
+	/** Packets to the destination are refused. */
+	readonly unreachable?: true
 }
 
 export interface NewRoute {
 	readonly destination: Cidr
 	readonly via?: Ip
-	readonly linkIndex: number
+	/** Absent: packets to the destination are refused, where no other route of the table leads there. */
+	readonly linkIndex?: number
 	/** `via` is a neighbour on the link although no address of the link says so. */
 	readonly onlink?: boolean
 	/** The address of this host that packets leave with, unless they have one. */
@@ -72,24 +78,27 @@ interface Header {
 	readonly destination: Cidr
 	readonly protocol?: number
 	readonly scope?: number
+	readonly type?: number
 	readonly flags?: number
 }
 
 /** struct rtmsg */
-function header({ destination, protocol = PROTOCOL_STATIC, scope = SCOPE_UNIVERSE, flags = 0 }: Header): Buffer {
+function header(fields: Header): Buffer {
+	const { destination, protocol = PROTOCOL_STATIC, scope = SCOPE_UNIVERSE, type = TYPE_UNICAST, flags = 0 } = fields
 	const rtmsg = Buffer.alloc(HEADER)
 	rtmsg.writeUInt8(destination.family === 4 ? AF_INET : AF_INET6, 0)
 	rtmsg.writeUInt8(destination.prefix, 1)
 	rtmsg.writeUInt8(TABLE_MAIN, 4)
 	rtmsg.writeUInt8(protocol, 5)
 	rtmsg.writeUInt8(scope, 6)
-	rtmsg.writeUInt8(TYPE_UNICAST, 7)
+	rtmsg.writeUInt8(type, 7)
 	rtmsg.writeUInt32LE(flags, 8)
 	return rtmsg
 }
 
 function body({ destination, via, linkIndex, source, table }: NewRoute): Buffer[] {
-	const parts = [ip(RTA_DST, destination), u32(RTA_OIF, linkIndex)]
+	const leads = linkIndex === undefined ? u32(RTA_PRIORITY, LAST_PRIORITY) : u32(RTA_OIF, linkIndex)
+	const parts = [ip(RTA_DST, destination), leads]
 	if (via !== undefined) parts.push(via.family === destination.family ? ip(RTA_GATEWAY, via) : foreignGateway(via))
 	if (source !== undefined) parts.push(ip(RTA_PREFSRC, source))
 	// It goes before the one in the header, which has no room for all numbers.
@@ -102,15 +111,21 @@ function foreignGateway(via: Ip): Buffer {
 	return bytes(RTA_VIA, Buffer.concat([Buffer.of(via.family === 4 ? AF_INET : AF_INET6, 0), toBytes(via)]))
 }
 
+function typeOf({ linkIndex }: NewRoute): number {
+	return linkIndex === undefined ? TYPE_UNREACHABLE : TYPE_UNICAST
+}
+
 /** `extra`: NLM_F_EXCL to fail with EEXIST where there is one to the destination, NLM_F_REPLACE to take its place. */
 export function newRoute(route: NewRoute, extra = NLM_F_REPLACE): Request {
-	const { destination, via, onlink } = route
-	const scope = via === undefined && destination.family === 4 ? SCOPE_LINK : SCOPE_UNIVERSE
+	const { destination, via, linkIndex, onlink } = route
+	const type = typeOf(route)
+	const isOnLink = via === undefined && linkIndex !== undefined
+	const scope = isOnLink && destination.family === 4 ? SCOPE_LINK : SCOPE_UNIVERSE
 	const flags = onlink === true ? NEXT_HOP_ONLINK : 0
 	return {
 		type: RTM_NEWROUTE,
 		flags: NLM_F_CREATE | extra,
-		body: Buffer.concat([header({ destination, scope, flags }), ...body(route)]),
+		body: Buffer.concat([header({ destination, scope, type, flags }), ...body(route)]),
 	}
 }
 
@@ -134,9 +149,10 @@ export function routeOfAddress(address: Cidr, linkIndex: number): Request {
 /** Only static routes, so that the kernel's own route of an address is never what goes. */
 export function deleteRoute(route: NewRoute): Request {
 	const { destination } = route
+	const type = typeOf(route)
 	// For IPv4, this scope stands for any.
 	const scope = destination.family === 4 ? SCOPE_NOWHERE : SCOPE_UNIVERSE
-	return { type: RTM_DELROUTE, flags: 0, body: Buffer.concat([header({ destination, scope }), ...body(route)]) }
+	return { type: RTM_DELROUTE, flags: 0, body: Buffer.concat([header({ destination, scope, type }), ...body(route)]) }
 }
 
 /** Of one link, or of all for 0. Kernels before 4.20 send those of all tables and links. */
@@ -166,6 +182,7 @@ export function readRoute(message: Message): RouteInfo | undefined {
 	const via = readIp(found, RTA_GATEWAY) ?? readForeignGateway(found)
 	const linkIndex = readU32(found, RTA_OIF)
 	const source = readIp(found, RTA_PREFSRC)
+	const type = message.body.readUInt8(7)
 	return {
 		destination: { ...destination, prefix: message.body.readUInt8(1) },
 		...(via === undefined ? {} : { via }),
@@ -173,7 +190,8 @@ export function readRoute(message: Message): RouteInfo | undefined {
 		...(linkIndex === undefined ? {} : { linkIndex }),
 		protocol: message.body.readUInt8(5),
 		scope: message.body.readUInt8(6),
-		local: message.body.readUInt8(7) === TYPE_LOCAL,
+		local: type === TYPE_LOCAL,
+		...(type === TYPE_UNREACHABLE ? { unreachable: true } : {}),
 	}
 }
 

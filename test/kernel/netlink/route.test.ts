@@ -50,6 +50,16 @@ test('a route of another table says so, and is one of no other', () => {
 	assert.equal(readRouteOf(254, message), undefined)
 })
 
+test('a dead end comes after all other routes of its table, and is read as what it is', () => {
+	const deadEnd = { destination: parseCidr('192.0.2.2/32'), table: 7766 }
+	const { type, flags, body } = newRoute(deadEnd, 0x200)
+	assert.deepEqual([type, flags], [24, 0x600])
+	const rest = '0800 0100 c0000202 0800 0600 ffffffff 0800 0f00 561e0000'
+	assert.equal(body.toString('hex'), hex('02 20 00 00 fe 04 00 07 00000000', rest))
+	assert.equal(readRouteOf(7766, { type, flags, sequence: 1, body })?.unreachable, true)
+	assert.equal(deleteRoute(deadEnd).body.toString('hex'), hex('02 20 00 00 fe 04 ff 07 00000000', rest))
+})
+
 test('the route of an address is as the kernel adds it', () => {
 	const request = routeOfAddress(parseCidr('10.9.0.1/16'), 3)
 	assert.deepEqual([request.type, request.flags], [24, 0x600])
