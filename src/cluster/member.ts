@@ -137,6 +137,8 @@ export class Member {
 		this.#nextKey = publicKey
 		try {
 			await this.heartbeat()
+			// A heartbeat is one also where the record was changed by others meanwhile, and is put right by the next.
+			if (this.#presence === undefined || this.#listed !== this.#text()) throw notTold(this.node.name)
 			this.#node = { ...this.#node, publicKey }
 		} catch (error) {
 			// It may have arrived.
@@ -221,6 +223,10 @@ function usable(address: string): string {
 	const none = 'this host has no default route, whose address the others could use'
 	const why = address === '' ? none : `the others do not reach this host at ${address}`
 	throw new WeftError('system', `${why}: set WEFT_NODE_ADDRESS`)
+}
+
+function notTold(name: string): WeftError {
+	return new WeftError('unreachable', `what the cluster has of this host, ${name}, was just changed; try again`)
 }
 
 function taken(name: string, listed: Entry): WeftError {

@@ -154,6 +154,27 @@ test('a host with another key is listed with it, or, where the others cannot be 
 	assert.deepEqual([listed(), member.node], ['three', { name: 'a', address: '192.0.2.1', publicKey: 'three' }])
 })
 
+for (const what of ['as the cluster still has it', 'that joins']) {
+	test(`a host ${what} keeps its key where the record could not be written`, async () => {
+		const { server, host } = scene()
+		const { member, cluster, store } = host('a')
+		await member.heartbeat()
+		await member.rekey('one')
+		if (what === 'that joins') member.isOver(store.get('membership', '', '')?.lease ?? '')
+		const transaction = cluster.transaction.bind(cluster)
+		cluster.transaction = async () => undefined
+		await assert.rejects(
+			member.rekey('two'),
+			(error) => isCode(error, 'unreachable') && /try again$/.test(error.message),
+		)
+		cluster.transaction = transaction
+		const listed = () => JSON.parse(server.entries(NODES)[0]?.value ?? '').publicKey
+		assert.deepEqual([listed(), member.node.publicKey], ['one', 'one'])
+		await member.rekey('two')
+		assert.deepEqual([listed(), member.node.publicKey], ['two', 'two'])
+	})
+}
+
 test('a host that finds no address keeps the one that it had, and is no member before it had one', async () => {
 	const { clock, host, keys, server } = scene()
 	const { member, underlay } = host('a', new MemoryStore(), 'b1', '')
