@@ -36,7 +36,8 @@ export function offersIn(entries: ReadonlyMap<string, Entry>): OfferedNetwork[] 
 }
 
 function offered(offer: Entry, network: Entry): OfferedNetwork | undefined {
-	const { name, driver, ipamDriver, ranges } = fieldsIn(offer)
+	// A weftd before there were ranges writes none.
+	const { name, driver, ipamDriver, ranges = [] } = fieldsIn(offer)
 	const { id, subnets, options, internal, blocks } = fieldsIn(network)
 	const areTexts = [name, driver, ipamDriver].every(isText) && hasTexts(options)
 	const hasAll =

@@ -44,6 +44,13 @@ test('a network that is gone is offered to nobody', async () => {
 	assert.deepEqual(offers(), [])
 })
 
+test('an offer of a weftd that told of no ranges has none', async () => {
+	const { server, cluster, host, offers } = scene()
+	await enterNetwork(cluster, host('a'), NETWORK)
+	server.transact([], [{ key: 'weft/offer/n1', value: JSON.stringify({ ...AS, ranges: undefined }) }])
+	assert.deepEqual(offers(), [{ ...NETWORK, ...AS, ranges: [] }])
+})
+
 test('what weft does not write is offered to nobody', async () => {
 	const { server, cluster, host, offers } = scene()
 	await enterNetwork(cluster, host('a'), NETWORK)
