@@ -33,8 +33,9 @@ export const rekey: Command = {
 	name: 'node rekey',
 	summary: 'gives this host another key of WireGuard',
 	help: `Makes a new key pair for this host, with which it speaks WireGuard from then on, and tells the other hosts of its public
-half. The private one stays on this host, and the former one is forgotten. Networks of backend=wireguard go on, after a
-moment in which packets wait or are lost. Refused while the cluster is not reached.`,
+half. The private one stays on this host, and the former one is used no more: weftd's database keeps it on disk until it
+writes its files anew. Networks of backend=wireguard go on, after a moment in which packets wait or are lost. Refused
+while the cluster is not reached.`,
 	run: async (client) => {
 		await client.post('/rekey')
 		return shown({ rekeyed: true }, 'This host has a new key, and the other hosts know it.\n')

@@ -18,8 +18,9 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 }
 
 /**
- * Almost every packet passes by the first or second rule: what has an address on record need not be guarded. An address that names nobody (0.0.0.0, ::) or no more
- * than a link (169.254.0.0/16, fe80::/10, which a container chooses by itself) is held by the MAC alone.
+ * Almost every packet passes by the first or second rule: what has an address on record need not be guarded. An address that
+ * names nobody (0.0.0.0, ::) or no more than a link (169.254.0.0/16, fe80::/10, which a container chooses by itself) is held
+ * by the MAC alone.
  */
 const CHAINS = `
 	chain antispoof {

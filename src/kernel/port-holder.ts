@@ -24,7 +24,10 @@ const TCP_LISTEN = '0A'
 /** Where the addresses of IPv4 lie in those of IPv6. */
 const MAPPED = 0xffff00000000n
 
-/** `lists` is the folder of its namespace's lists of sockets. Undefined where none can be seen: it is gone by now, has another view of processes, or the protocol is not listed. */
+/**
+ * `lists` is the folder of its namespace's lists of sockets. Undefined where none can be seen: it is gone by now, has another
+ * view of processes, or the protocol is not listed.
+ */
 export async function processAt(wanted: HostPort, lists = '/proc/net'): Promise<Process | undefined> {
 	const ip = parseIp(wanted.address)
 	// A socket of IPv6 may serve IPv4 as well, but not the other way round.
