@@ -54,7 +54,10 @@ function tests({ rows, kills, longestLife, uplinks }: Storm): void {
 		)
 		await host.exec(['ip', '-batch', '-'], { input: [...made, ...addresses, ''].join('\n') })
 		sandboxes = await realSandboxes(host)
-		const docker = new Docker(new MortalWire(weft, () => 'whole'), sandboxes)
+		const wire = new MortalWire(weft, () => 'whole')
+		const isReady = async () => (await wire.raw('NetworkDriver.GwAllocCheck', '{"Options":{}}')).status === 200
+		await eventually(isReady, { what: 'weftd, on a slow machine', within: 120_000 })
+		const docker = new Docker(wire, sandboxes)
 		for (const row of rows) await docker.run(await docker.create(row), '28', [])
 		await docker.removeAll()
 		await weft.kill()
