@@ -20,12 +20,12 @@ import {
 	serve,
 } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
-import { addressOf, createNetwork, onEngines, refused, runContainer, startDockerHost } from './networks.ts'
+import { addressOf, createNetwork, onOuterEngines, refused, runContainer, startDockerHost } from './networks.ts'
 
 const WEFT = fileURLToPath(new URL('../../src/weft.js', import.meta.url))
 const PORT = 9000
 
-onEngines('networks of mode container', (engine) => {
+onOuterEngines('networks of mode container', (engine) => {
 	let host: Host
 	let clean: Footprint
 	const servers: Server[] = []

@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
-import { ENGINES, type Engine, isSince } from '../support/engine.ts'
+import { ENGINES, type Engine, isSince, OUTER_ENGINES } from '../support/engine.ts'
 import { type Host, type HostOptions, noHost, startHost } from '../support/host.ts'
 import { IMAGE } from '../support/image.ts'
 
@@ -16,8 +16,20 @@ export const WEFT_IPAM: readonly string[] = DRIVER === 'weft' ? ['--ipam-driver'
 
 /** The same tests on every engine, or on those from a major version of Docker on. */
 export function onEngines(title: string, tests: (engine: Engine) => void, since = 0): void {
-	for (const engine of ENGINES.filter((each) => each.version.startsWith(ONLY))) {
-		if (since > 0 && !isSince(engine, since)) continue
+	describeOn(
+		ENGINES.filter((each) => since === 0 || isSince(each, since)),
+		title,
+		tests,
+	)
+}
+
+/** The same on this machine's own and the newest: what takes long, and has little to do with what differs between them. */
+export function onOuterEngines(title: string, tests: (engine: Engine) => void): void {
+	describeOn(OUTER_ENGINES, title, tests)
+}
+
+function describeOn(engines: readonly Engine[], title: string, tests: (engine: Engine) => void): void {
+	for (const engine of engines.filter((each) => each.version.startsWith(ONLY))) {
 		describe(`${title}, Docker ${engine.version}`, { skip: noHost(engine) }, () => tests(engine))
 	}
 }

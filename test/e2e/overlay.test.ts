@@ -20,7 +20,7 @@ import {
 	serve,
 } from '../support/traffic.ts'
 import { assertFootprint, type Footprint, footprint } from './footprint.ts'
-import { addressOf, createNetwork, endpointOf, onEngines, runContainer } from './networks.ts'
+import { addressOf, createNetwork, endpointOf, onOuterEngines, runContainer } from './networks.ts'
 
 const PORT = 7000
 const PORT6 = 7006
@@ -48,7 +48,7 @@ interface Spot {
 	readonly address: string
 }
 
-onEngines('an overlay network', (engine) => {
+onOuterEngines('an overlay network', (engine) => {
 	describe('of two hosts', { skip: noEtcd() }, () => {
 		let cluster: ClusterHosts
 		let [one, two]: Host[] = []

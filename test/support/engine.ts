@@ -24,6 +24,9 @@ export const OWN_ENGINE: Engine = { version: ownVersion(), missing: false }
 /** This machine's own first, then those of other suites, oldest first. */
 export const ENGINES: readonly Engine[] = [OWN_ENGINE, ...Object.keys(SUITES).flatMap(engineOf)]
 
+/** This machine's own and the newest. */
+export const OUTER_ENGINES: readonly Engine[] = [OWN_ENGINE, ...ENGINES.slice(1).slice(-1)]
+
 /** None for the suite of this machine, whose engine is the own one. */
 function engineOf(suite: string): Engine[] {
 	const folder = `${CACHE}/${suite}`
