@@ -31,6 +31,7 @@ const VALUES: Readonly<Record<string, readonly [right: string, wrong: string]>> 
 	WEFT_SCOPE: ['global', 'swarm'],
 	WEFT_STATE_DIR: [STATE.slice('WEFT_STATE_DIR='.length), 'weft'],
 	WEFT_VXLAN_PORT: ['8472', '70000'],
+	WEFT_WIREGUARD_PORT: ['51821', '70000'],
 }
 const SECRET = 'WEFT_CLUSTER_PASSWORD'
 const NAMES = Object.keys(VALUES)
