@@ -7,11 +7,17 @@ import type { WeftError } from './errors.ts'
 // what this daemon allocates lives for one call. Hence modules are loaded only after it.
 setFlagsFromString('--semi-space-growth-factor=1')
 
+/** 128 and the signal's number, as shells have it. */
+const INTERRUPTED = 130
+
 // Before modules are loaded, which takes a while: the first process of a container hears no signal that it does not ask for.
 const ended = new Promise<string>((resolve) => {
 	process.on('SIGTERM', resolve)
-	// Who interrupts again does not want to wait for calls in flight: then it ends as if it were killed, which loses nothing.
-	process.once('SIGINT', resolve)
+	process.once('SIGINT', (signal) => {
+		resolve(signal)
+		// Who interrupts again does not want to wait for calls in flight: to end as if it were killed loses nothing.
+		process.on('SIGINT', () => process.exit(INTERRUPTED))
+	})
 })
 
 try {
