@@ -167,7 +167,7 @@ describe('an overlay network by WireGuard', { skip: noHost() || noEtcd() || noWg
 				/^peer .* was at 192\.0\.2\.77 port 9 instead of 192\.0\.2\.2 port 51820$/,
 			],
 			[`${WG} set ${LINK} peer ${peer} remove`, /^peer .* was gone$/],
-			[`${WG} genkey | ${WG} set ${LINK} private-key /dev/stdin`, /^link weft-wireguard was with the key /],
+			[`${WG} genkey | ${WG} set ${LINK} private-key /proc/self/fd/0`, /^link weft-wireguard was with the key /],
 		] as const) {
 			await host(1).exec(['sh', '-c', command])
 			const found = await differences(host(1))
