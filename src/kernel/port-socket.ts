@@ -1,13 +1,12 @@
 /** The socket that holds a port of this host: bound and never used. */
 import type { Ip } from '../model/address.ts'
 import type { Protocol } from '../model/network.ts'
-import { bindSocket, listenDeaf, moveUp, openSocket, orClose, setIntegerOption } from './ffi.ts'
+import { bindSocket, listenDeaf, moveUp, openSocket, orClose, SOL_SOCKET, setIntegerOption } from './ffi.ts'
 import { NUMBER_OF } from './netlink/protocol.ts'
 import { AF_INET, AF_INET6, socketAddress } from './socket-address.ts'
 
 const SOCK_STREAM = 1
 const SOCK_DGRAM = 2
-const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26

@@ -1,7 +1,7 @@
 /**
  * The sockets in a container's network namespace, looked at from outside. sock_diag tells which there are, and goes through
- * the kernel's tables of all namespaces for it (0.5 ms here); so it is asked only after the namespace's own counts of
- * sockets have changed, which are read in some microseconds.
+ * the kernel's tables of all namespaces for it (0.5 ms here); so it is asked only after a socket has ended there, or the
+ * namespace's own counts of sockets have changed, which both are read in some microseconds.
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { isErrno } from '../errors.ts'
@@ -10,6 +10,7 @@ import type { Protocol } from '../model/network.ts'
 import { moveUp } from './ffi.ts'
 import { isFileError, PROC } from './host-files.ts'
 import type { SharedLoopbacks } from './loopback-table.ts'
+import { EndedSockets } from './netlink/ended-sockets.ts'
 import type { Message } from './netlink/message.ts'
 import { getListeners, type Listener, NETLINK_SOCK_DIAG, readListener } from './netlink/sock-diag.ts'
 import { NetlinkSocket } from './netlink/socket.ts'
@@ -38,6 +39,7 @@ export class SandboxSockets {
 	readonly #namespace: number
 	readonly #visit: Visit
 	readonly #diag = new NetlinkSocket(NETLINK_SOCK_DIAG)
+	readonly #ended = new EndedSockets()
 	readonly #loopback: SandboxLoopback
 	/** Descriptors of the counts, those that there are. */
 	readonly #counts = new Map<string, number>()
@@ -51,18 +53,22 @@ export class SandboxSockets {
 		this.#visit = visitor(this.#namespace)
 		this.#loopback = new SandboxLoopback(this.#visit, link, name)
 		try {
-			this.#visit(() => this.#diag.open())
+			this.#visit(() => {
+				this.#diag.open()
+				this.#ended.open()
+			})
 		} catch (error) {
+			this.#diag.close()
 			closeSync(this.#namespace)
 			throw error
 		}
 	}
 
-	/** Whether there are more or fewer sockets than at the last call. What ended and began in between it does not see. */
+	/** Whether sockets have begun or ended since the last call. */
 	stirred(): boolean {
 		let seen = ''
 		for (const [name, fd] of this.#counts) seen += this.#read(name, fd)
-		const stirred = seen === '' || seen !== this.#seen
+		const stirred = this.#ended.any() || seen === '' || seen !== this.#seen
 		this.#seen = seen
 		return stirred
 	}
@@ -89,6 +95,7 @@ export class SandboxSockets {
 	async close(): Promise<void> {
 		await this.#underWay
 		this.#diag.close()
+		this.#ended.close()
 		for (const fd of [...this.#counts.values(), this.#namespace]) closeSync(fd)
 	}
 

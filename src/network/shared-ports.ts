@@ -1,6 +1,6 @@
 /**
  * Follows what containers of networks with an owner listen on, and has it on the owner: this host, or a container. A container's namespace is
- * looked for once its link has left the host; then its counts of sockets are looked at all the time, and its sockets after they have changed.
+ * looked for once its link has left the host; then it is looked all the time whether sockets have begun or ended there, and at its sockets once some have.
  */
 import { messageOf } from '../errors.ts'
 import type { Listener, OwnerKernel, Sandbox } from '../kernel/verbs.ts'
@@ -25,8 +25,8 @@ const START = 10_000
 const SETTLE = 40
 /** Milliseconds after which a port is tried again that somebody else has. */
 const RETRY = 1000
-/** Milliseconds after which sockets are looked at without a change of their counts. */
-const LONGEST = 60_000
+/** Milliseconds after which sockets are looked at although none has begun or ended. */
+const LONGEST = 300_000
 /** Milliseconds between two searches for a namespace, which double up to the longest. */
 const LONGEST_SEARCH = 5000
 

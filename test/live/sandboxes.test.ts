@@ -103,4 +103,24 @@ describe('sandboxes', { skip: noBed() }, () => {
 		assert.equal(sandbox.stirred(), true)
 		assert.ok(!(await listening()).includes('tcp :: 81 both'))
 	})
+
+	it('tell of a socket that came while another one went', async (t) => {
+		const over = join(await scratch(t), 'over')
+		const script = `const net = require('node:net')
+			const first = net.createServer().listen(82, '127.0.0.1')
+			const timer = setInterval(() => {
+				if (!require('node:fs').existsSync('${over}')) return
+				clearInterval(timer)
+				first.close()
+				net.createServer().listen(83, '127.0.0.1', function () { setTimeout(() => this.close(), 2000) })
+			}, 20)`
+		const server = place(0).run(process.execPath, '-e', script)
+		await eventually(async () => (await listening()).includes('tcp 127.0.0.1 82'), { what: 'the first server' })
+		await eventually(async () => !sandbox.stirred(), { what: 'nothing new' })
+		await writeFile(over, '')
+		await eventually(async () => sandbox.stirred() && (await listening()).includes('tcp 127.0.0.1 83'), {
+			what: 'the second server',
+		})
+		await server
+	})
 })

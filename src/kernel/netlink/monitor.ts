@@ -1,10 +1,9 @@
 /** Hears what the kernel tells of changes on netlink's groups: no thread and no timer waits for it. */
 import { isErrno } from '../../errors.ts'
-import { attachFilter, closeFd, openNetlink, receive, setIntegerOption, watchReadable } from '../ffi.ts'
+import { attachFilter, closeFd, openNetlink, receive, watchReadable } from '../ffi.ts'
+import { joinGroup } from './group.ts'
 import { decodeMessages, type Message } from './message.ts'
 
-const SOL_NETLINK = 270
-const NETLINK_ADD_MEMBERSHIP = 1
 const RECEIVE_BYTES = 64 * 1024
 
 export interface MessageListener {
@@ -34,7 +33,7 @@ export class Monitor {
 	open(deafTo: readonly number[] = []): void {
 		const fd = openNetlink(this.#protocol)
 		if (deafTo.length + this.#types.length > 0) attachFilter(fd, filter(this.#types, deafTo))
-		for (const group of this.#groups) setIntegerOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+		for (const group of this.#groups) joinGroup(fd, group)
 		this.#fd = fd
 		this.#watch(fd)
 	}

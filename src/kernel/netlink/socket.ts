@@ -4,6 +4,7 @@
  */
 import { isErrno, WeftError } from '../../errors.ts'
 import { closeFd, kernelError, openNetlink, receive, receiveMore, sendAll, setIntegerOption } from '../ffi.ts'
+import { SOL_NETLINK } from './group.ts'
 import {
 	decodeMessages,
 	encodeMessage,
@@ -16,7 +17,6 @@ import {
 	type Request,
 } from './message.ts'
 
-const SOL_NETLINK = 270
 const NETLINK_CAP_ACK = 10
 const NETLINK_EXT_ACK = 11
 const NETLINK_GET_STRICT_CHK = 12
