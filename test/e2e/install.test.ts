@@ -52,6 +52,10 @@ describe('an installed weft', { skip: noHost() || noSystemd() }, () => {
 		assert.equal(await host.exec(['systemd-analyze', 'verify', '/usr/lib/systemd/system/weft.service']), '')
 	})
 
+	it('says beside its programs what kind of modules they are, since otherwise Node tries the other kind first', async () => {
+		assert.equal(JSON.parse(await host.exec(['cat', '/usr/lib/weft/package.json'])).type, 'module')
+	})
+
 	/** What a container listens on. Containers are no processes that systemd's own see here: one of those joins them. */
 	async function assertFinds(): Promise<void> {
 		await createNetwork(host, 'ports', '-o', 'mode=host')
