@@ -28,8 +28,9 @@ try {
 		process.stdout.write(answer)
 		process.exit(0)
 	}
-	const { shedCapabilities } = await import('./kernel/capabilities.ts')
-	shedCapabilities(process.env)
+	const { enlargeFileTable } = await import('./kernel/ffi.ts')
+	// While the other modules are loaded.
+	void enlargeFileTable()
 	const { readConfig } = await import('./config.ts')
 	const config = readConfig(process.env, args)
 	const { main } = await import('./main.ts')

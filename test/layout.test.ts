@@ -13,7 +13,7 @@ const SRC = fileURLToPath(new URL('../../src/', import.meta.url))
 
 /** For each folder or single file the folders and files that it may import besides its own folder. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-	'weftd.ts': ['main.ts', 'kernel/capabilities.ts', 'help.ts', 'config.ts', 'errors.ts'],
+	'weftd.ts': ['main.ts', 'kernel/ffi.ts', 'help.ts', 'config.ts', 'errors.ts'],
 	'weft.ts': ['cli/', 'config.ts'],
 	'version.ts': [],
 	'metrics.ts': ['keeper.ts'],

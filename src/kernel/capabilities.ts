@@ -3,7 +3,7 @@
  * programs that it starts. A capability that it does not have at the start is not missed.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { denyToPrograms, replaceProcess, setCapabilities, setPooledCapabilities } from './ffi.ts'
+import { denyToPrograms, setCapabilities, setPooledCapabilities } from './ffi.ts'
 
 /** Numbers of linux/capability.h. Links, rules, iptables' sockets, and ports below 1024. */
 export const NEEDED = { CAP_NET_BIND_SERVICE: 10, CAP_NET_ADMIN: 12, CAP_NET_RAW: 13 } as const
@@ -22,32 +22,12 @@ const MOST_THREADS = 1024
 const ROUNDS = 100
 
 /**
- * Where the process has others, it begins anew without them, as the same program with the same arguments: V8's threads are older
- * than all code of weft's, and the kernel lets each thread only change its own. Returns where that is not needed, or cannot be.
- */
-export function shedCapabilities(environment: NodeJS.ProcessEnv): void {
-	const wanted = maskOf(Object.values(OF_PROCESS))
-	if ((permittedOf('self') & ~wanted) === 0n) return
-	denyAllBut(Object.values(OF_PROCESS))
-	// Root's programs have all that they are not denied, and what is inheritable: see capabilities(7).
-	if (process.getuid?.() !== 0 || (setOf('CapBnd', 'self') & ~wanted) !== 0n) return
-	setCapabilities(setsOf(permittedOf('self')))
-	const args = [process.argv0, ...process.execArgv, ...process.argv.slice(1)]
-	const settings = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
-	try {
-		replaceProcess(process.execPath, args, settings)
-	} catch {
-		// A policy of the host's may refuse it: then V8's threads keep what they have, and dropCapabilities does the rest.
-	}
-}
-
-/**
  * Gives up what is not needed: for the calling thread at once, for libuv's pool when this returns. V8's own threads, which run no
  * code of weft's, keep what the process has begun with.
  */
 export async function dropCapabilities(environment: NodeJS.ProcessEnv = {}): Promise<void> {
 	const programs = Object.values<number>(NEEDED)
-	denyAllBut(programs)
+	for (let number = 0; number < NUMBERS; number++) if (!programs.includes(number)) denyToPrograms(number)
 	const permitted = permittedOf('self')
 	const ofPool = maskOf([...programs, ...Object.values(FOR_NAMES)]) & permitted
 	// The pool does its work on sockets that are open already.
@@ -58,10 +38,6 @@ export async function dropCapabilities(environment: NodeJS.ProcessEnv = {}): Pro
 		// Which thread takes which is not ours to say.
 		await Promise.all(Array.from({ length: threads }, () => setPooledCapabilities(sets)))
 	}
-}
-
-function denyAllBut(numbers: readonly number[]): void {
-	for (let number = 0; number < NUMBERS; number++) if (!numbers.includes(number)) denyToPrograms(number)
 }
 
 /** How many there are: see init_threads in libuv's threadpool.c, which reads the setting with atoi. */
@@ -88,11 +64,6 @@ function reducedThreads(mask: bigint): number {
 }
 
 function permittedOf(thread: string): bigint {
-	return setOf('CapPrm', thread)
-}
-
-function setOf(name: string, thread: string): bigint {
-	const [, digits = '0'] =
-		new RegExp(`^${name}:\\s+(\\w+)`, 'm').exec(readFileSync(`/proc/${thread}/status`, 'utf8')) ?? []
+	const [, digits = '0'] = /^CapPrm:\s+(\w+)/m.exec(readFileSync(`/proc/${thread}/status`, 'utf8')) ?? []
 	return BigInt(`0x${digits}`)
 }

@@ -20,7 +20,6 @@ const SO_BINDTODEVICE = 25
 const SO_ATTACH_FILTER = 26
 const SO_BINDTOIFINDEX = 62
 const SHUT_RD = 0
-const F_SETFD = 2
 const F_DUPFD_CLOEXEC = 1030
 /** Numbers of files below are the only ones that libnftables can wait for: see select(2). */
 export const LOW_FILES = 1024
@@ -58,7 +57,6 @@ const fcntl = call<[fd: number, command: number, argument: number]>('int fcntl(i
 const setns = call<[fd: number, type: number]>('int setns(int fd, int type)')
 const prctl = call<[option: number, argument: number]>('int prctl(int option, unsigned long argument)')
 const capset = call<[header: Buffer, sets: Buffer]>('int capset(void *header, const void *sets)')
-const execve = call<[string, ...(string | null)[][]]>('int execve(const char *, const char **, const char **)')
 const strerror: KoffiFunc<(errno: number) => string> = libc.func('const char *strerror(int errno)')
 
 // Where one number has two names, the first; but for this one, which the kernel's sources use.
@@ -108,6 +106,12 @@ export function openNetlink(protocol: number): number {
 	const kernel = Buffer.alloc(12)
 	kernel.writeUInt16LE(AF_NETLINK, 0)
 	return moveUp(orClose(fd, () => check(connect(fd, kernel, kernel.length))))
+}
+
+/** Makes room for such numbers on the pool: the kernel takes a larger table only when every CPU has left the old one (RCU, 12 ms). */
+export async function enlargeFileTable(): Promise<void> {
+	const { result } = await pooled(fcntl, 0, F_DUPFD_CLOEXEC, LOW_FILES)
+	if (result >= 0) close(result)
 }
 
 /** The same file under a number that leaves the low ones to libnftables; the old number where there is none such. */
@@ -237,13 +241,6 @@ export async function setPooledCapabilities(sets: Buffer): Promise<void> {
 /** That no program started from here has it. Does nothing where this thread may not, or there is no such capability. */
 export function denyToPrograms(capability: number): void {
 	prctl(PR_CAPBSET_DROP, capability)
-}
-
-/** The process goes on as this program, and nothing of what it was: see execve(2). Returns only to throw. */
-export function replaceProcess(path: string, args: readonly string[], environment: readonly string[]): void {
-	// Node keeps those that it was given from all programs.
-	for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 0)
-	check(execve(path, [...args, null], [...environment, null]))
 }
 
 export function closeFd(fd: number): void {

@@ -7,8 +7,6 @@ import { type Host, noHost, startHost } from '../support/host.ts'
 
 /** CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN. */
 const OF_MAIN = '0000000000283404'
-/** Those, and CAP_SETPCAP, which what weft has not started itself may keep. */
-const OF_PROCESS = 0x283504n
 /** Without the last. */
 const OF_POOL = '0000000000083404'
 /** Without the first and the last two. */
@@ -48,13 +46,5 @@ describe('weftd', { skip: noHost() }, () => {
 		const [main] = await threads()
 		const none = '0'.repeat(16)
 		assert.deepEqual(main, { CapEff: OF_MAIN, CapPrm: OF_MAIN, CapInh: none, CapAmb: none, CapBnd: OF_PROGRAMS })
-	})
-
-	it('has none but those in any thread, also of those that are older than its own code', async () => {
-		const all = await threads()
-		assert.ok(all.length > POOL + 1, `${all.length} threads: main, pool, and V8’s`)
-		for (const { CapEff, CapPrm, CapInh } of all) {
-			for (const set of [CapEff, CapPrm, CapInh]) assert.equal(BigInt(`0x${set}`) & ~OF_PROCESS, 0n, set)
-		}
 	})
 })

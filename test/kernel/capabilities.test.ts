@@ -1,8 +1,6 @@
 /** What weftd may still do once it has started, and that a managed plugin asks for no more. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { dropCapabilities, FOR_SANDBOXES, NEEDED, OF_PROCESS, pooledThreads } from '../../src/kernel/capabilities.ts'
 import { run } from '../support/command.ts'
@@ -11,39 +9,12 @@ const WITH_NAMES = 0x83404n
 /** That, and CAP_SYS_ADMIN for the namespaces of containers. */
 const OF_MAIN = 0x283404n
 const OF_PROGRAMS = 0x3400n
-/** That of main, and CAP_SETPCAP. */
-const OF_THREADS = 0x283504n
-
-/** Tells how it was called, and what its threads have. */
-const PROGRAM = `
-import { readdirSync, readFileSync } from 'node:fs'
-import { shedCapabilities } from '${new URL('../../src/kernel/capabilities.js', import.meta.url).href}'
-shedCapabilities({ ...process.env, ROUND: String(Number(process.env.ROUND) + 1) })
-const sets = readdirSync('/proc/self/task').map((id) => readFileSync('/proc/self/task/' + id + '/status', 'utf8'))
-console.log(JSON.stringify({ args: process.argv.slice(2), flags: process.execArgv, round: process.env.ROUND, sets }))
-`
 
 const noRoot = process.getuid?.() === 0 ? false : 'needs root, to have capabilities'
 
 function setsOf(status: string, name: string): bigint {
 	return BigInt(`0x${new RegExp(`^${name}:\\s+(\\w+)`, 'm').exec(status)?.[1] ?? 0}`)
 }
-
-// First: what this process drops itself, no program of its has.
-test('a process that has others begins anew without them, once, in V8’s threads too', { skip: noRoot }, async (t) => {
-	const folder = mkdtempSync(join(tmpdir(), 'weft-capabilities-'))
-	t.after(() => rmSync(folder, { recursive: true }))
-	const file = join(folder, 'program.mjs')
-	writeFileSync(file, PROGRAM)
-	const had = setsOf(readFileSync('/proc/self/status', 'utf8'), 'CapPrm')
-	const told = await run([process.execPath, '--no-warnings', file, 'a b', ''], { env: { ROUND: '0' } })
-	const { args, flags, round, sets } = JSON.parse(told)
-	assert.deepEqual([args, flags], [['a b', ''], ['--no-warnings']])
-	assert.equal(round, (had & ~OF_THREADS) === 0n ? '0' : '1')
-	assert.ok(sets.length > 1, 'V8 has threads')
-	for (const status of sets) assert.equal(setsOf(status, 'CapPrm'), OF_THREADS & had)
-	for (const status of sets) assert.equal(setsOf(status, 'CapEff'), OF_THREADS & had)
-})
 
 test('all capabilities are dropped but those that are needed, in libuv’s threads too, and fewer are left to programs', {
 	skip: noRoot,
