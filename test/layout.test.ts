@@ -45,7 +45,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 		'keeper.ts',
 		'errors.ts',
 	],
-	'docker/': ['errors.ts'],
+	'docker/': ['model/', 'errors.ts'],
 	'cnm/': ['network/', 'ipam/', 'model/', 'metrics.ts', 'errors.ts'],
 	'admin/': ['network/', 'ipam/', 'model/', 'metrics.ts', 'version.ts', 'errors.ts'],
 	'cli/': ['admin/api.ts', 'kernel/exec.ts', 'version.ts', 'errors.ts'],

@@ -1,5 +1,6 @@
 /** What Docker tells of its networks. */
 import { WeftError } from '../errors.ts'
+import type { WantedNetwork } from '../model/network.ts'
 import { fieldOf, listOf, text } from './answers.ts'
 import type { DockerClient } from './client.ts'
 
@@ -61,24 +62,6 @@ export async function dockerEndpoints(docker: Asked, networkId: string): Promise
 		ids: endpoints.map((each) => text(fieldOf(each, 'EndpointID'))),
 		addresses: endpoints.flatMap((each) => [text(fieldOf(each, 'IPv4Address')), text(fieldOf(each, 'IPv6Address'))]),
 	}
-}
-
-/** One that does not exist yet. */
-export interface WantedNetwork {
-	readonly name: string
-	readonly driver: string
-	readonly ipamDriver: string
-	readonly internal: boolean
-	readonly options: Readonly<Record<string, string>>
-	/** Addresses are plain. */
-	readonly subnets: readonly {
-		readonly pool: string
-		readonly range?: string
-		readonly gateway?: string
-		readonly reserved: Readonly<Record<string, string>>
-	}[]
-	readonly ipv4: boolean
-	readonly ipv6: boolean
 }
 
 /** Milliseconds: Docker calls weft for it, which may have to wait for the cluster. */

@@ -57,6 +57,19 @@ export interface OfferedNetwork extends ClusterNetwork {
 	readonly ranges: readonly string[]
 }
 
+/** One that Docker is to make, as `docker network create` asks for it. */
+export interface WantedNetwork {
+	readonly name: string
+	readonly driver: string
+	readonly ipamDriver: string
+	readonly internal: boolean
+	readonly ipv4: boolean
+	readonly ipv6: boolean
+	readonly options: Readonly<Record<string, string>>
+	/** Gateways and reserved addresses without a length. */
+	readonly subnets: readonly (Subnet & { readonly range?: string })[]
+}
+
 /** That this host has had such a network: when it is gone here, it is to stay so. */
 export interface Replica {
 	/** Its identity in the cluster. */

@@ -7,7 +7,13 @@ import type { Appearance, ClusterVerbs } from '../cluster/verbs.ts'
 import { isCode } from '../errors.ts'
 import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
 import { covers, parseCidr, plainAddress } from '../model/address.ts'
-import { isOverlay, type OfferedNetwork, type OverlayNetwork, type Replica, type Subnet } from '../model/network.ts'
+import {
+	isOverlay,
+	type OfferedNetwork,
+	type OverlayNetwork,
+	type Replica,
+	type WantedNetwork,
+} from '../model/network.ts'
 import type { Change } from '../store/store.ts'
 import { type Host, settledNetworks } from './host.ts'
 import { quote } from './option-values.ts'
@@ -18,16 +24,6 @@ const LOOKS = 10
 /** A network as Docker lists it. */
 export interface NamedNetwork extends Appearance {
 	readonly id: string
-}
-
-/** As `docker network create` asks for one. */
-export interface WantedNetwork extends Omit<Appearance, 'ranges'> {
-	readonly internal: boolean
-	readonly ipv4: boolean
-	readonly ipv6: boolean
-	readonly options: Readonly<Record<string, string>>
-	/** Addresses are plain. */
-	readonly subnets: readonly (Subnet & { readonly range?: string })[]
 }
 
 export interface Engine {
