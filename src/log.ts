@@ -1,5 +1,6 @@
 /** weftd's log: lines of JSON on standard output. */
 import { pino } from 'pino'
+import { Output } from './output.ts'
 
 /**
  * Milliseconds that lines wait for others. A call's line would be written, and read by whoever keeps the log, just when dockerd
@@ -13,25 +14,26 @@ const WARN = 40
 export type Logger = pino.Logger
 
 export function openLog(level: string): Logger {
-	let waiting = ''
-	// Before pino's own, which writes the rest of what it was given.
-	process.on('exit', leave)
-	const output = pino.destination({ sync: false })
-
-	function leave(): void {
-		if (waiting !== '') output.write(waiting)
-		waiting = ''
-	}
-
+	const output = new Output()
+	process.on('exit', () => output.writeSync())
 	const stream = {
 		// Asks pino for the level of each line: see its documentation of pino.symbols.
 		[pino.symbols.needsMetadataGsym]: true,
 		lastLevel: 0,
 		write(line: string): void {
-			if (waiting === '') setTimeout(leave, LINGER).unref()
-			waiting += line
-			if (this.lastLevel >= WARN) leave()
+			if (output.isEmpty) setTimeout(() => void output.write(), LINGER).unref()
+			output.add(line)
+			if (this.lastLevel >= WARN) void output.write()
+		},
+		/** That of the logger. */
+		flush(done: () => void): void {
+			void output.write().then(done)
 		},
 	}
 	return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream)
+}
+
+/** When every line is written, or lost: the end of the process does not wait for one that is on its way. */
+export function written(log: Logger): Promise<void> {
+	return new Promise((resolve) => log.flush(() => resolve()))
 }

@@ -32,7 +32,7 @@ import { ServiceManager } from './kernel/service-manager.ts'
 import { Watch } from './kernel/watch.ts'
 import { Wireguard } from './kernel/wireguard.ts'
 import { listenOnPort, listenOnSocket } from './listen.ts'
-import { type Logger, openLog } from './log.ts'
+import { type Logger, openLog, written } from './log.ts'
 import { type Call, Metrics } from './metrics.ts'
 import { KeyedMutex } from './mutex.ts'
 import { DockerBridges } from './network/docker-bridges.ts'
@@ -54,6 +54,14 @@ import { LevelStore } from './store/level.ts'
 /** Serves until `ended` says by what signal. @throws WeftError what keeps it from serving */
 export async function main(config: Config, ended: Promise<string>): Promise<void> {
 	const log = openLog(config.logLevel)
+	try {
+		await serve(config, ended, log)
+	} finally {
+		await written(log)
+	}
+}
+
+async function serve(config: Config, ended: Promise<string>, log: Logger): Promise<void> {
 	const locked = await lockNetns()
 	if (!locked) log.warn('this kernel has no nfnetlink_queue: a second weftd in this network namespace is not noticed')
 	dropCapabilities(process.env).catch((error: unknown) =>

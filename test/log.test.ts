@@ -6,9 +6,19 @@ import { promisify } from 'node:util'
 const MODULE = new URL('../src/log.js', import.meta.url).href
 const LIVES = 'setInterval(() => {}, 1000)'
 
+/** Ends the program as weftd does. */
+const END = 'written(log).then(() => process.exit(0))'
+
+/** Has a program write in another way. */
+function patched(way: string): string {
+	const imports =
+		"const { default: fs } = await import('node:fs'); const { syncBuiltinESMExports: renew } = await import('node:module')"
+	return `${imports}; const { write } = fs; fs.write = (...args) => ${way}; renew()`
+}
+
 /** A program with a log, which has said one thing when it goes on with the rest. */
 function program(rest: string): string[] {
-	const says = `const { openLog } = await import('${MODULE}'); const log = openLog('info'); log.info('one'); log.debug('no')`
+	const says = `const { openLog, written } = await import('${MODULE}'); const log = openLog('info'); log.info('one'); log.debug('no')`
 	return ['--input-type=module', '-e', `${says}; ${rest}`]
 }
 
@@ -41,9 +51,31 @@ test('a warning does not wait, nor does what was said before it', async () => {
 })
 
 test('no line stays behind when what is before it takes long to be written', async () => {
-	const slow = 'const { write } = fs; fs.write = (...args) => setTimeout(() => write(...args), 100)'
-	const rest = `const { default: fs } = await import('node:fs'); ${slow}; setTimeout(() => log.info('two'), 50); ${LIVES}`
+	const rest = `${patched('setTimeout(() => write(...args), 100)')}; setTimeout(() => log.info('two'), 50); ${LIVES}`
 	assert.deepEqual(messages(await outputUntil(rest, '"two"')), ['one', 'two'])
+})
+
+test('a write under way at an orderly end comes first, also where other work is before it', async () => {
+	const work = "for (let i = 0; i < 8; i++) crypto.pbkdf2('', '', 100_000, 64, 'sha512', () => undefined)"
+	const rest = `const crypto = await import('node:crypto'); ${work}; log.warn('two'); log.info('three'); ${END}`
+	const { stdout } = await promisify(execFile)(process.execPath, program(rest))
+	assert.deepEqual(messages(stdout), ['one', 'two', 'three'])
+})
+
+test('what a reader does not read is kept up to some measure', async () => {
+	const much = "for (let i = 0; i < 4096; i++) log.info('x'.repeat(1024))"
+	const all = promisify(execFile)(process.execPath, program(`${much}; ${END}`), { maxBuffer: 8_388_608 })
+	const { length } = (await all).stdout
+	assert.ok(length > 1_000_000 && length < 1_200_000, `${length} bytes`)
+})
+
+test('a disk that is full keeps the process from nothing, and takes what comes when it has room', async () => {
+	const rest = `log.warn('two'); setTimeout(() => { log.info('three'); ${END} }, 50)`
+	const onFullDisk = ['-c', 'exec "$@" >/dev/full', 'sh', process.execPath, ...program(rest)]
+	const full = await promisify(execFile)('sh', onFullDisk, { timeout: 10_000 })
+	assert.deepEqual(full, { stdout: '', stderr: '' })
+	const refusal = "args.at(-1)(Object.assign(new Error('full'), { code: 'ENOSPC' })); fs.write = write"
+	assert.deepEqual(messages(await outputUntil(`${patched(`{ ${refusal}; renew() }`)}; ${rest}`, 'three')), ['three'])
 })
 
 /** What comes first of a process that goes on. */
