@@ -148,6 +148,12 @@ export interface EndpointView {
 	readonly beyond: number
 }
 
+/** GET /containers: those on networks of weft's whose names Docker has told. */
+export interface ContainerSummary {
+	readonly name: string
+	readonly networks: readonly { readonly id: string; readonly name: string | null }[]
+}
+
 /** GET /containers/CONTAINER, by the name that Docker has for it. */
 export interface ContainerDetail {
 	readonly name: string

@@ -5,7 +5,7 @@ import { type Difference, diff } from '../network/diff.ts'
 import type { Owners } from '../network/owners.ts'
 import type { SharedPorts } from '../network/shared-ports.ts'
 import type { Refusal, Settings, Status } from './api.ts'
-import { containerDetail } from './containers.ts'
+import { containerDetail, containerList } from './containers.ts'
 import type { Names } from './names.ts'
 import { buildScrapes, type ScrapeParts } from './scrapes.ts'
 import { statusOf } from './status.ts'
@@ -42,6 +42,7 @@ export function buildAdmin({ names, sharedPorts, owners, engine, settings, ...pa
 		const called = await names()
 		return addressesOf(host, called, findNetwork(host, called, params.network))
 	})
+	server.get('/containers', async () => containerList(host, await names()))
 	server.get<{ readonly Params: { readonly container: string } }>('/containers/:container', async ({ params }) => {
 		return containerDetail(host, await names(), params.container, known)
 	})

@@ -1,9 +1,9 @@
 /** `weft completion`, and what the shell asks weft for then. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import type { NetworkSummary, NodeView } from '../admin/api.ts'
+import type { ContainerSummary, NetworkSummary, NodeView } from '../admin/api.ts'
 import type { AdminClient } from './client.ts'
 import { type Command, shown } from './command.ts'
-import { short } from './table.ts'
+import { called, short } from './table.ts'
 
 /** In front of a command line whose last word is being typed: so Docker asks its plugins, and the script below asks weft. */
 export const COMPLETE = '__complete'
@@ -81,20 +81,32 @@ function nextWords(commands: readonly Command[], positionals: readonly string[])
 
 /** Undefined where nothing more is to come. */
 async function named(argument: string | undefined, client: () => AdminClient): Promise<Offer[] | undefined> {
-	if (argument === 'FILE') return []
-	if (argument === 'HOST') {
-		const nodes = await client().get<NodeView[]>('/nodes')
-		return nodes.map(({ name, address, present }) => ({
-			word: name,
-			about: `${address}${present ? '' : ', unreachable'}`,
-		}))
-	}
 	if (argument === undefined) return undefined
-	const networks = await client().get<NetworkSummary[]>('/networks')
-	return networks.flatMap(({ id, name, mode, subnets }) => {
-		const about = [mode, ...subnets].join(' ')
-		return [short(id), ...(name === null ? [] : [name])].map((word) => ({ word, about }))
-	})
+	const kinds = argument.split('|').flatMap((kind) => OFFERS[kind] ?? [])
+	return (await Promise.all(kinds.map((offers) => offers(client())))).flat()
+}
+
+/** By what commands call their argument. */
+const OFFERS: Readonly<Record<string, (client: AdminClient) => Promise<Offer[]>>> = {
+	HOST: async (client) => {
+		const nodes = await client.get<NodeView[]>('/nodes')
+		return nodes.map(({ name, address, present }) => {
+			return { word: name, about: `${address}${present ? '' : ', unreachable'}` }
+		})
+	},
+	NETWORK: async (client) => {
+		const networks = await client.get<NetworkSummary[]>('/networks')
+		return networks.flatMap(({ id, name, mode, subnets }) => {
+			const about = [mode, ...subnets].join(' ')
+			return [short(id), ...(name === null ? [] : [name])].map((word) => ({ word, about }))
+		})
+	},
+	CONTAINER: async (client) => {
+		const containers = await client.get<ContainerSummary[]>('/containers')
+		return containers.map(({ name, networks }) => {
+			return { word: name, about: `on ${networks.map((each) => called(each.name, each.id)).join(' ')}` }
+		})
+	},
 }
 
 function answer(offers: readonly Offer[], end: string): string {

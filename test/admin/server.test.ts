@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import type {
 	AddressesView,
 	ContainerDetail,
+	ContainerSummary,
 	NetworkDetail,
 	NetworkSummary,
 	PoolView,
@@ -55,6 +56,12 @@ describe('the admin API', () => {
 			[['front', WEB, '10.210.1.2/24']],
 		)
 		await assert.rejects(get('/containers/front'), /weft has no container "front"/)
+	})
+
+	it('lists containers that have names, with their networks', async () => {
+		assert.deepEqual(await get<ContainerSummary[]>('/containers'), [
+			{ name: 'web', networks: [{ id: NET, name: 'front' }] },
+		])
 	})
 
 	it('has the settings in force, and of a secret only that there is one', async () => {

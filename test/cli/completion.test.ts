@@ -68,11 +68,13 @@ describe('completion', () => {
 		assert.deepEqual(await offered('status', '--j'), ['--json'])
 	})
 
-	it('offers networks by id and name, and hosts of the cluster, where a command wants one', async () => {
-		const networks = await offered('inspect', '')
+	it('offers networks by id and name, containers, and hosts of the cluster, where a command wants one', async () => {
+		const networks = await offered('ip', '')
 		assert.equal(networks.length, 3)
 		assert.ok(networks.includes(SHORT) && networks.includes('front'), networks.join())
+		assert.deepEqual(await offered('inspect', ''), [...networks, 'web'])
 		assert.deepEqual(await offered('ip', 'f'), ['front'])
+		assert.deepEqual(await offered('ip', 'w'), [])
 		assert.deepEqual(await offered('node', 'forget', ''), ['alpha', 'beta'])
 	})
 
@@ -102,6 +104,8 @@ describe('completion', () => {
 		const line = ['__complete', 'weft', 'ip', 'fr']
 		const { stdout } = await main('/usr/lib/docker/cli-plugins/docker-weft', line, () => scene.socket)
 		assert.equal(stdout, 'front\tbridge 10.210.1.0/24\n:4\n')
+		const container = await main('/usr/bin/weft', ['__complete', 'inspect', 'w'], () => scene.socket)
+		assert.equal(container.stdout, 'web\ton front\n:4\n')
 	})
 
 	it('is the same in zsh: commands, networks and files', { skip: noZsh() }, async () => {
