@@ -17,6 +17,10 @@ class Refused extends Error {
 	}
 }
 
+function hasStatus(error: unknown, status: number): boolean {
+	return error instanceof Refused && error.status === status
+}
+
 export class DockerClient {
 	readonly #host: string
 	readonly #ending = new AbortController()
@@ -29,7 +33,8 @@ export class DockerClient {
 	/**
 	 * What GET answers, as JSON. Takes as long as dockerd does, which listens long before it serves, and may hang, or as
 	 * `patience` allows, in milliseconds.
-	 * @throws WeftError `system` where nobody listens, the connection breaks, or the answer is none, or not there in time
+	 * @throws WeftError `not-found` for 404, `system` where nobody listens, the connection breaks, or the answer is none, or not
+	 * there in time
 	 */
 	async get(path: string, patience?: number): Promise<unknown> {
 		const ending = this.#ending.signal
@@ -37,7 +42,8 @@ export class DockerClient {
 		try {
 			return JSON.parse(await this.#fetch(path, signal))
 		} catch (error) {
-			throw new WeftError('system', `Docker at ${this.#host} gives no answer: ${messageOf(error)}`, { cause: error })
+			const code = hasStatus(error, 404) ? 'not-found' : 'system'
+			throw new WeftError(code, `Docker at ${this.#host} gives no answer: ${messageOf(error)}`, { cause: error })
 		}
 	}
 
@@ -50,7 +56,7 @@ export class DockerClient {
 		try {
 			await this.#fetch(path, signal, JSON.stringify(body))
 		} catch (error) {
-			const code = error instanceof Refused && error.status === 409 ? 'exists' : 'system'
+			const code = hasStatus(error, 409) ? 'exists' : 'system'
 			const why = error instanceof Refused ? 'refuses' : 'gives no answer'
 			throw new WeftError(code, `Docker at ${this.#host} ${why}: ${messageOf(error)}`, { cause: error })
 		}

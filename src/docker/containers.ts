@@ -1,5 +1,5 @@
 /** What Docker tells of containers, and when there is something new of them. */
-import { WeftError } from '../errors.ts'
+import { isCode, WeftError } from '../errors.ts'
 import { fieldOf, listOf, text } from './answers.ts'
 import type { DockerClient } from './client.ts'
 
@@ -29,10 +29,10 @@ export async function dockerContainers(
 
 /** Of the first process, as this host's root sees it; undefined of a container that does not run, or is gone. */
 export async function containerPid(docker: Pick<DockerClient, 'get'>, id: string): Promise<number | undefined> {
-	const running = await dockerContainers(docker)
-	if (!running.some((each) => each.id === id && each.running)) return undefined
-	const state = fieldOf(await docker.get(`/containers/${encodeURIComponent(id)}/json`), 'State')
-	const pid = fieldOf(state, 'Pid')
+	const container = await docker.get(`/containers/${encodeURIComponent(id)}/json`).catch((error: unknown) => {
+		if (!isCode(error, 'not-found')) throw error
+	})
+	const pid = fieldOf(fieldOf(container, 'State'), 'Pid')
 	return typeof pid === 'number' && pid > 0 ? pid : undefined
 }
 

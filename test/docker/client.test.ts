@@ -44,7 +44,9 @@ it('tells in one line why there is no answer', async (t) => {
 		message: 'Docker at unix:///nowhere.sock gives no answer: connect ENOENT /nowhere.sock',
 	})
 	const refusing = await dockerAt(t, (_, response) => response.writeHead(403).end('not you\n'))
-	await assert.rejects(refusing.get('/'), /gives no answer: 403 not you$/)
+	await assert.rejects(refusing.get('/'), { code: 'system', message: /gives no answer: 403 not you$/ })
+	const missing = await dockerAt(t, (_, response) => response.writeHead(404).end('no such thing\n'))
+	await assert.rejects(missing.get('/'), { code: 'not-found', message: /gives no answer: 404 no such thing$/ })
 	const babbling = await dockerAt(t, (_, response) => response.end('hello'))
 	await assert.rejects(babbling.get('/'), /gives no answer: .*JSON/)
 	const dying = await dockerAt(t, ({ socket }) => socket.destroy())

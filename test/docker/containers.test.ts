@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { containerPid, dockerContainers } from '../../src/docker/containers.ts'
+import { WeftError } from '../../src/errors.ts'
 
 const WEB = {
 	Id: 'c1',
@@ -11,8 +12,8 @@ const WEB = {
 	NetworkSettings: { Networks: { shop: { NetworkID: 'n1' }, back: { NetworkID: 'n2' } } },
 }
 
-function docker(listed: unknown, inspected: unknown = {}) {
-	return { get: async (path: string) => (path === '/containers/json?all=1' ? listed : inspected) }
+function docker(listed: unknown) {
+	return { get: async () => listed }
 }
 
 it('a container has its name, whether it runs, and its networks', async () => {
@@ -29,12 +30,22 @@ it('what is no list of containers, or one without an id, is refused', async () =
 	await assert.rejects(dockerContainers(docker([{ ...WEB, Id: '' }])), /lists a container without an id/)
 })
 
-it('a container that runs has a process, and no other', async () => {
-	const inspected = { State: { Pid: 7 } }
-	assert.equal(await containerPid(docker([WEB], inspected), 'c1'), 7)
-	assert.equal(await containerPid(docker([WEB], inspected), 'c2'), undefined)
-	assert.equal(await containerPid(docker([{ ...WEB, State: 'exited' }], inspected), 'c1'), undefined)
-	for (const pid of [0, '7', undefined]) {
-		assert.equal(await containerPid(docker([WEB], { State: { Pid: pid } }), 'c1'), undefined)
+it('a container that runs has a process, and no other, for which one question is asked', async () => {
+	const asked: string[] = []
+	const pidOf = (Pid: unknown) => {
+		const get = async (path: string) => {
+			asked.push(path)
+			return { State: { Pid } }
+		}
+		return containerPid({ get }, 'c1')
 	}
+	assert.equal(await pidOf(7), 7)
+	for (const none of [0, '7', undefined]) assert.equal(await pidOf(none), undefined)
+	assert.deepEqual([...new Set(asked), asked.length], ['/containers/c1/json', 4])
+})
+
+it('a container that is gone has no process, and of one that Docker does not tell of nobody knows', async () => {
+	const failing = (code: 'not-found' | 'system') => ({ get: () => Promise.reject(new WeftError(code, 'no')) })
+	assert.equal(await containerPid(failing('not-found'), 'c1'), undefined)
+	await assert.rejects(containerPid(failing('system'), 'c1'), /no/)
 })
