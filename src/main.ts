@@ -27,6 +27,7 @@ import { lockNetns } from './kernel/lock.ts'
 import { Rtnetlink } from './kernel/netlink/rtnetlink.ts'
 import { filtersBridges, Nft, runNftProgram } from './kernel/nftables.ts'
 import { HostPorts } from './kernel/ports.ts'
+import { isRunning } from './kernel/processes.ts'
 import { TABLES } from './kernel/ruleset.ts'
 import { ServiceManager } from './kernel/service-manager.ts'
 import { Watch } from './kernel/watch.ts'
@@ -215,6 +216,7 @@ function containerView(docker: DockerClient, rtnetlink: Rtnetlink): ContainerVie
 		list: (patience) => dockerContainers(docker, patience),
 		pidOf: (id) => containerPid(docker, id),
 		follow: (heard, ending) => followContainers(docker, heard, ending),
+		isThere: () => isRunning('dockerd'),
 		open: (pid) => LinuxContainerKernel.open(rtnetlink, pid),
 	}
 }

@@ -5,6 +5,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { fromBytes, type Ip, parseIp } from '../model/address.ts'
 import { PROC } from './host-files.ts'
+import { processIds, processName } from './processes.ts'
 import type { HostPort } from './resource.ts'
 
 export interface Process {
@@ -60,11 +61,10 @@ function meet(theirs: Ip, mine: Ip): boolean {
 }
 
 async function processWith(inode: string): Promise<Process | undefined> {
-	const pids = (await readdir(PROC)).filter((name) => /^\d+$/.test(name))
-	for (const pid of pids) {
+	for (const pid of await processIds()) {
 		if (!(await filesOf(pid)).includes(`socket:[${inode}]`)) continue
-		const name = await readFile(`${PROC}/${pid}/comm`, 'utf8').catch(() => '?')
-		return { pid: Number(pid), name: name.trimEnd().replace(/[^ -~]/g, '?') }
+		const name = (await processName(pid)) ?? '?'
+		return { pid: Number(pid), name: name.replace(/[^ -~]/g, '?') }
 	}
 	return undefined
 }

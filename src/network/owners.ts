@@ -7,6 +7,7 @@ import { invalid, messageOf } from '../errors.ts'
 import { Keeper } from '../keeper.ts'
 import type { ContainerKernel } from '../kernel/verbs.ts'
 import { isOwned, type OwnedNetwork } from '../model/network.ts'
+import { Following, type Told } from './following.ts'
 import { endpointKey, type Host, settledNetworks } from './host.ts'
 import { parseOptions } from './options.ts'
 import { Owner } from './owner.ts'
@@ -14,13 +15,11 @@ import { type Container, type Standing, standingOf } from './owner-choice.ts'
 import type { SharedPorts } from './shared-ports.ts'
 import type { NetworkRequest } from './verbs.ts'
 
-export interface ContainerView {
+export interface ContainerView extends Told {
 	/** All of this host. May take for ever, or `patience` in milliseconds. */
 	list(patience?: number): Promise<readonly Container[]>
 	/** Of the first process; undefined of a container that does not run. */
 	pidOf(id: string): Promise<number | undefined>
-	/** Calls `heard` at its beginning, and whenever something may have changed, until it returns or fails. */
-	follow(heard: () => void, ending: AbortSignal): Promise<void>
 	/** The namespace of a process. */
 	open(pid: number): ContainerKernel
 }
@@ -43,13 +42,12 @@ export class Owners {
 	readonly #view: ContainerView
 	readonly #sharedPorts: Pick<SharedPorts, 'ownerChanged'>
 	readonly #looks: Keeper
+	readonly #following: Following
 	/** By the id of the container. */
 	readonly #owners = new Map<string, Owner>()
 	/** By the id of the network. */
 	readonly #standings = new Map<string, Standing>()
-	readonly #closing = new AbortController()
-	#following: Promise<void> = Promise.resolve()
-	#isFollowing = false
+	#isClosed = false
 	#answers = true
 
 	/** Nothing is done before `restored`. */
@@ -65,10 +63,12 @@ export class Owners {
 		const look = async (): Promise<readonly string[]> => {
 			await restored
 			// Docker is off, and is not to be started by a question: see docker/README.md.
-			if (this.#isFollowing) await this.#look()
+			if (this.#following.isOpen()) await this.#look()
 			return []
 		}
-		this.#looks = new Keeper(look, { repaired: () => undefined, failed: (error) => this.#failed(error) }, 0)
+		const failed = (error: unknown) => this.#failed(error)
+		this.#looks = new Keeper(look, { repaired: () => undefined, failed }, 0)
+		this.#following = new Following(view, () => this.#looks.tell(''), failed)
 	}
 
 	/** How the owner of a network stands, as Docker last told. */
@@ -76,23 +76,17 @@ export class Owners {
 		return this.#standings.get(networkId) ?? UNKNOWN
 	}
 
-	/** There may be another network or Docker. From now on follows what happens to containers, as long as Docker tells. */
+	/** There may be another network or Docker. While there are networks, what happens to containers is followed. */
 	look(): void {
-		if (this.#closing.signal.aborted || (this.#owned().length === 0 && this.#owners.size === 0)) return
+		if (this.#isClosed) return
+		if (this.#isIdle()) return void this.#following.close()
 		this.#looks.tell('')
-		if (this.#isFollowing) return
-		this.#isFollowing = true
-		this.#following = this.#view
-			.follow(() => this.#looks.tell(''), this.#closing.signal)
-			.catch((error: unknown) => this.#failed(error))
-			.finally(() => {
-				this.#isFollowing = false
-			})
+		this.#following.open()
 	}
 
 	/** Docker calls, and so is there again, if it was not. */
 	called(): void {
-		if (!this.#isFollowing && this.#standings.size > 0) this.look()
+		if (!this.#following.isOpen() && this.#standings.size > 0) this.look()
 	}
 
 	/** @throws WeftError `invalid` for an owner that is not there, or shares the network of somebody else */
@@ -139,11 +133,15 @@ export class Owners {
 
 	/** Waits for the look under way; there will be no other. What was made stays. */
 	async close(): Promise<void> {
-		this.#closing.abort()
-		await this.#following
+		this.#isClosed = true
+		await this.#following.close()
 		await this.#looks.close()
 		await Promise.all(Array.from(this.#owners.values(), (each) => each.close()))
 		this.#owners.clear()
+	}
+
+	#isIdle(): boolean {
+		return this.#owned().length === 0 && this.#owners.size === 0
 	}
 
 	#owned(): OwnedNetwork[] {
@@ -178,6 +176,7 @@ export class Owners {
 		} finally {
 			for (const { kernel } of found.values()) await kernel?.close()
 		}
+		if (this.#isIdle()) void this.#following.close()
 		if (errors.length > 0) throw new AggregateError(errors)
 	}
 

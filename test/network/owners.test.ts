@@ -76,6 +76,7 @@ describe('the owner of a network of mode container', () => {
 		)
 		await host.verbs.deleteNetwork(NETWORK)
 		assert.deepEqual([owner.objects(), host.kernel.objects(), owner.isClosed], [[], [], true])
+		assert.equal(host.containers.followers, 0)
 		await close(host)
 	})
 

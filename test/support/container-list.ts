@@ -7,6 +7,12 @@ import type { ContainerView } from '../../src/network/owners.ts'
 export class ContainerList implements ContainerView {
 	/** Docker does not answer. */
 	isAway = false
+	/** dockerd runs, as far as is seen. */
+	isRunning = true
+	/** How many are told what happens. */
+	followers = 0
+	/** The last of them is told no more. */
+	breakOff: () => void = () => undefined
 	/** Questions that wait for `silence` to end. */
 	waiting = 0
 	/** Docker answers after this. */
@@ -51,8 +57,19 @@ export class ContainerList implements ContainerView {
 
 	follow(heard: () => void, ending: AbortSignal): Promise<void> {
 		this.#heard = heard
+		this.followers++
 		heard()
-		return new Promise((resolve) => ending.addEventListener('abort', () => resolve()))
+		return new Promise<void>((resolve, reject) => {
+			ending.addEventListener('abort', () => resolve())
+			this.breakOff = () => reject(new Error('the connection broke'))
+		}).finally(() => {
+			this.followers--
+			if (this.#heard === heard) this.#heard = () => undefined
+		})
+	}
+
+	async isThere(): Promise<boolean> {
+		return this.isRunning
 	}
 
 	open(pid: number): ContainerKernel {
