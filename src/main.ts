@@ -40,7 +40,8 @@ import { DockerBridges } from './network/docker-bridges.ts'
 import { networkDriver } from './network/driver.ts'
 import { type EngineView, Forgotten } from './network/forgotten.ts'
 import { type Host, keepPassage } from './network/host.ts'
-import { type ContainerView, Owners } from './network/owners.ts'
+import type { ContainerView } from './network/owner-search.ts'
+import { Owners } from './network/owners.ts'
 import { Peering } from './network/peering.ts'
 import { Repairs } from './network/repairs.ts'
 import { type Engine, Replicas } from './network/replicas.ts'
@@ -107,7 +108,6 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	const docker = new DockerClient(config.dockerHost)
 	const view = { links: () => rtnetlink.links(), bridgeNames: () => bridgeNames(docker), close: () => docker.close() }
 	const dockers = new DockerBridges(host, view, restoration.done, { info: inform, warn })
-	const forgotten = new Forgotten(host, ipam, engineView(docker), restoration.done, forgottenLog(log, metrics))
 	const watch = new Watch(repairs, rtnetlink, dockers, departures)
 	// Before links and rules are looked at: what others change in between would be missed.
 	watch.openLinks()
@@ -116,11 +116,13 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 	})
 	const sharedPorts = new SharedPorts(host)
 	const owners = new Owners(host, containerView(docker, rtnetlink), sharedPorts, restoration.done)
+	const verbs = networkDriver(host, () => repairs.firewallDue(), sharedPorts, peering, owners)
+	const forgotten = new Forgotten(host, verbs, ipam, engineView(docker), restoration.done, forgottenLog(log, metrics))
 	const replicas = clustered && new Replicas(host, clustered.verbs, makerOf(docker), restoration.done, replicaLog(log))
 	const ofCluster = clustered === undefined || replicas === undefined ? [] : [clustered.networks, replicas]
 	const rounds = new Rounds([repairs, forgotten, peering, ...ofCluster])
 	const server = buildServer({
-		network: networkDriver(host, () => repairs.firewallDue(), sharedPorts, peering, owners),
+		network: verbs,
 		ipam,
 		ready: () => restoration.attempt(),
 		scope: config.scope,

@@ -164,6 +164,8 @@ export function ownerName({ options }: SharedNetwork): string {
 /** Whose owner is another container. */
 export interface OwnedNetwork extends BridgeNetwork {
 	readonly options: ContainerOptions
+	/** Id of the container that had it last, and may have something of it in its namespace still; absent before there was one. */
+	readonly owner?: string
 }
 
 export function isOwned(network: Network): network is OwnedNetwork {

@@ -10,7 +10,7 @@ import type { Lease, Pool } from '../model/pool.ts'
 import { isHeld, isUsed, removeEndpoint } from './endpoints.ts'
 import type { Host } from './host.ts'
 import { type ListedNetwork, Listing } from './listing.ts'
-import { deleteNetwork } from './networks.ts'
+import type { NetworkVerbs } from './verbs.ts'
 
 /** Milliseconds for which Docker is without something until it counts as forgotten: far more than any call takes. */
 const PROOF = 240_000
@@ -49,6 +49,7 @@ interface Suspect {
 
 export class Forgotten {
 	readonly #host: Host
+	readonly #verbs: Pick<NetworkVerbs, 'deleteNetwork'>
 	readonly #addresses: Addresses
 	readonly #view: EngineView
 	readonly #keeper: Keeper
@@ -63,8 +64,16 @@ export class Forgotten {
 	#hasLooked = false
 
 	/** Nothing is asked before `ready`. */
-	constructor(host: Host, addresses: Addresses, view: EngineView, ready: Promise<void>, log: KeeperLog) {
+	constructor(
+		host: Host,
+		verbs: Pick<NetworkVerbs, 'deleteNetwork'>,
+		addresses: Addresses,
+		view: EngineView,
+		ready: Promise<void>,
+		log: KeeperLog,
+	) {
 		this.#host = host
+		this.#verbs = verbs
 		this.#addresses = addresses
 		this.#view = view
 		this.#keeper = new Keeper(() => ready.then(() => this.look()), log, SETTLE)
@@ -144,7 +153,7 @@ export class Forgotten {
 			const network = store.get('network', '', networkId)
 			if (network === undefined || (await this.#isAnyUsed(network, store.list('endpoint', networkId)))) return undefined
 			if (store.get('sighting', '', networkId) !== record) return undefined
-			await deleteNetwork(this.#host, networkId)
+			await this.#verbs.deleteNetwork(networkId)
 			return `took away ${name}`
 		}
 		return { record, name, take }

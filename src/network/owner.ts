@@ -1,7 +1,8 @@
 /** A container that owns networks, and what it has of them in its namespace: as mode host has it on the host. */
 import { messageOf } from '../errors.ts'
+import type { Resource } from '../kernel/resource.ts'
 import type { ContainerKernel } from '../kernel/verbs.ts'
-import type { Endpoint, OwnedNetwork } from '../model/network.ts'
+import { type Endpoint, isOwned, type OwnedNetwork } from '../model/network.ts'
 import { ownerModeOf } from '../modes/index.ts'
 import { isAlive, ownedBy } from './endpoints.ts'
 import { endpointKey, type Host, put } from './host.ts'
@@ -35,24 +36,36 @@ export class Owner {
 		return this.#networks.has(networkId)
 	}
 
+	/** Of networks that are another's by now: links, of which each can be with one only, and ports. What else there is goes with `open`. */
+	async clear(networks: readonly OwnedNetwork[]): Promise<void> {
+		const all = networks.flatMap((each) => planOf(each, this.#endpointsOf(each)))
+		await this.#kernel.remove(all.filter(({ kind }) => kind !== 'element'))
+		for (const each of networks.flatMap((network) => this.#endpointsOf(network))) {
+			await this.#host.mutex.run(endpointKey(each.id), () => this.#forgetPorts(each))
+		}
+	}
+
 	/** With all at once, so that what was there before this process was is never gone meanwhile. */
 	async open(networks: readonly OwnedNetwork[]): Promise<void> {
-		const endpoints = networks.flatMap((network) => this.#attachedTo(network).map((each) => ({ network, each })))
-		const plan = [
-			...networks.flatMap((network) => ownerModeOf(network).network(network)),
-			...endpoints.flatMap(({ network, each }) => ownedBy(network, each)),
-		]
+		const attached = (await this.#enter(networks)).map((network) => ({ network, endpoints: this.#attachedTo(network) }))
+		const plan = attached.flatMap(({ network, endpoints }) => planOf(network, endpoints))
 		for (const error of await this.#kernel.restore(plan)) {
 			this.#host.warn(error, `not restored with container ${this.id.slice(0, 12)}: ${messageOf(error)}`)
 		}
-		for (const network of networks) await this.#give(network)
-		for (const { network, each } of endpoints) await this.#dropLeft(network, each)
+		await this.give(networks)
+		for (const { network, endpoints } of attached) {
+			for (const each of endpoints) await this.#dropLeft(network, each)
+		}
 	}
 
-	/** These, and no others. */
-	async serve(networks: readonly OwnedNetwork[]): Promise<void> {
+	/** No others than these, of those that it has. */
+	async keep(networks: readonly OwnedNetwork[]): Promise<void> {
 		for (const id of this.#networks.keys()) if (!networks.some((each) => each.id === id)) await this.takeFrom(id)
-		for (const network of networks) if (!this.owns(network.id)) await this.#give(network)
+	}
+
+	/** These too. */
+	async give(networks: readonly OwnedNetwork[]): Promise<void> {
+		for (const network of await this.#enter(networks.filter(({ id }) => !this.owns(id)))) await this.#give(network)
 	}
 
 	/** As it is on record by then. For whoever holds the endpoint's mutex. */
@@ -98,6 +111,22 @@ export class Owner {
 		return this.#networks.size === 0
 	}
 
+	/** On record before anything is made there, so that a restart knows who may have something. Answers those that there are still. */
+	async #enter(networks: readonly OwnedNetwork[]): Promise<OwnedNetwork[]> {
+		const { mutex, store } = this.#host
+		const entered: OwnedNetwork[] = []
+		for (const { id } of networks) {
+			await mutex.run(id, async () => {
+				const network = store.get('network', '', id)
+				if (network?.settled !== true || !isOwned(network)) return
+				const owned: OwnedNetwork = { ...network, owner: this.id }
+				if (network.owner !== this.id) await store.commit([put(owned)])
+				entered.push(owned)
+			})
+		}
+		return entered
+	}
+
 	async #give(network: OwnedNetwork): Promise<void> {
 		await this.#kernel.ensure(ownerModeOf(network).network(network))
 		this.#networks.set(network.id, network)
@@ -108,8 +137,12 @@ export class Owner {
 		this.#changed(network)
 	}
 
+	#endpointsOf({ id }: OwnedNetwork): readonly Endpoint[] {
+		return this.#host.store.list('endpoint', id)
+	}
+
 	#attachedTo(network: OwnedNetwork): Endpoint[] {
-		return this.#host.store.list('endpoint', network.id).filter((each) => isAlive(this.#host, network, each))
+		return this.#endpointsOf(network).filter((each) => isAlive(this.#host, network, each))
 	}
 
 	/** Of one that has left since it was planned, when nobody knew yet that there was something here to be taken away. */
@@ -125,6 +158,18 @@ export class Owner {
 		const endpoint = this.#host.store.get('endpoint', network.id, endpointId)
 		if (endpoint === undefined) return
 		await this.#kernel.remove(ownedBy(network, endpoint)).catch(() => undefined)
-		if (endpoint.published.length > 0) await this.#host.store.commit([put({ ...endpoint, published: [] })])
+		await this.#forgetPorts(endpoint)
 	}
+
+	/** They are found anew with another owner. For whoever holds the endpoint's mutex. */
+	async #forgetPorts({ networkId, id }: Endpoint): Promise<void> {
+		const endpoint = this.#host.store.get('endpoint', networkId, id)
+		if (endpoint === undefined || endpoint.published.length === 0) return
+		await this.#host.store.commit([put({ ...endpoint, published: [] })])
+	}
+}
+
+/** All that there is with its owner of a network with these endpoints. */
+function planOf(network: OwnedNetwork, endpoints: readonly Endpoint[]): Resource[] {
+	return [...ownerModeOf(network).network(network), ...endpoints.flatMap((each) => ownedBy(network, each))]
 }

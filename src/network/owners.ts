@@ -5,24 +5,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { invalid, messageOf } from '../errors.ts'
 import { Keeper } from '../keeper.ts'
-import type { ContainerKernel } from '../kernel/verbs.ts'
 import { isOwned, type OwnedNetwork } from '../model/network.ts'
-import { Following, type Told } from './following.ts'
+import { Following } from './following.ts'
 import { endpointKey, type Host, settledNetworks } from './host.ts'
 import { parseOptions } from './options.ts'
 import { Owner } from './owner.ts'
-import { type Container, type Standing, standingOf } from './owner-choice.ts'
+import { type Standing, standingOf } from './owner-choice.ts'
+import { type ContainerView, type Findings, type Found, searchOwners } from './owner-search.ts'
 import type { SharedPorts } from './shared-ports.ts'
 import type { NetworkRequest } from './verbs.ts'
-
-export interface ContainerView extends Told {
-	/** All of this host. May take for ever, or `patience` in milliseconds. */
-	list(patience?: number): Promise<readonly Container[]>
-	/** Of the first process; undefined of a container that does not run. */
-	pidOf(id: string): Promise<number | undefined>
-	/** The namespace of a process. */
-	open(pid: number): ContainerKernel
-}
 
 /** Milliseconds for which a call waits for Docker before it refuses: see README.md. */
 const PATIENCE = 2000
@@ -30,12 +21,6 @@ const PATIENCE = 2000
 const OWNERS = 'owners'
 
 const UNKNOWN: Standing = { state: 'unknown', why: 'Docker has not told of it yet' }
-
-/** A container that runs: with a kernel in its namespace where that is not open yet, until an owner has it. */
-interface Found {
-	readonly pid: number
-	kernel?: ContainerKernel
-}
 
 export class Owners {
 	readonly #host: Host
@@ -47,6 +32,8 @@ export class Owners {
 	readonly #owners = new Map<string, Owner>()
 	/** By the id of the network. */
 	readonly #standings = new Map<string, Standing>()
+	/** Ids of networks of which an earlier process of weft's left nothing with a container that does not own them by now. */
+	readonly #known = new Set<string>()
 	#isClosed = false
 	#answers = true
 
@@ -104,9 +91,7 @@ export class Owners {
 	async mustServe(networkId: string): Promise<void> {
 		const network = this.#host.store.get('network', '', networkId)
 		if (network === undefined || !isOwned(network) || isFit(this.of(networkId))) return
-		const late = sleep(PATIENCE, 'late', { ref: false })
-		if ((await Promise.race([this.#looks.due(), late])) !== 'late')
-			refuseUnfit(this.of(networkId), network.options.container)
+		if (await this.#looked()) refuseUnfit(this.of(networkId), network.options.container)
 	}
 
 	/** A container has joined. */
@@ -120,9 +105,12 @@ export class Owners {
 		})
 	}
 
-	/** A network is about to go: nothing of it is left with its owner. Does not wait for Docker. */
+	/** A network is about to go: nothing of it is left with its owner, if Docker tells in time who that is. */
 	async dismiss(networkId: string): Promise<void> {
+		const network = this.#host.store.get('network', '', networkId)
+		if (network !== undefined && isOwned(network) && !this.#standings.has(networkId)) await this.#looked()
 		this.#standings.delete(networkId)
+		this.#known.delete(networkId)
 		if (this.#ownerOf(networkId) === undefined) return
 		await this.#host.mutex.run(OWNERS, async () => {
 			const owner = this.#ownerOf(networkId)
@@ -138,6 +126,12 @@ export class Owners {
 		await this.#looks.close()
 		await Promise.all(Array.from(this.#owners.values(), (each) => each.close()))
 		this.#owners.clear()
+	}
+
+	/** Waits for the look that is due. False where Docker lets it wait for too long. */
+	async #looked(): Promise<boolean> {
+		const late = sleep(PATIENCE, false, { ref: false })
+		return Promise.race([this.#looks.due().then(() => true), late])
 	}
 
 	#isIdle(): boolean {
@@ -166,48 +160,46 @@ export class Owners {
 		const standings = new Map(
 			networks.map(({ id, options }) => [id, standingOf(options.container, containers, networksOf(this.#host))]),
 		)
-		const errors: unknown[] = []
-		const found = new Map<string, Found>()
+		const running = new Set(containers.filter((each) => each.running).map(({ id }) => id))
+		const former = networks.flatMap(({ id, owner }) => (owner === undefined || this.#known.has(id) ? [] : owner))
+		const ids = new Set([...[...standings.values()].flatMap(runningId), ...former.filter((id) => running.has(id))])
+		const findings = await searchOwners(this.#view, ids, (id) => this.#owners.get(id)?.pid)
 		try {
-			for (const id of new Set([...standings.values()].flatMap(runningId))) {
-				await this.#find(id, found).catch((error: unknown) => errors.push(error))
-			}
-			await this.#host.mutex.run(OWNERS, () => this.#settle(standings, found, errors))
+			await this.#host.mutex.run(OWNERS, () => this.#settle(standings, findings))
 		} finally {
-			for (const { kernel } of found.values()) await kernel?.close()
+			for (const { kernel } of findings.found.values()) await kernel?.close()
 		}
 		if (this.#isIdle()) void this.#following.close()
-		if (errors.length > 0) throw new AggregateError(errors)
-	}
-
-	async #find(id: string, found: Map<string, Found>): Promise<void> {
-		const there = this.#owners.get(id)
-		// It stays where Docker does not answer.
-		if (there !== undefined) found.set(id, { pid: there.pid })
-		const pid = await this.#view.pidOf(id)
-		if (pid === there?.pid) return
-		found.delete(id)
-		if (pid === undefined) return
-		const kernel = this.#view.open(pid)
-		found.set(id, { pid, kernel })
-		// Its number may have become another process's in between.
-		if ((await this.#view.pidOf(id)) === pid) return
-		found.delete(id)
-		await kernel.close()
+		if (findings.errors.length > 0) throw new AggregateError(findings.errors)
 	}
 
 	/** As it was found, for the networks that there are still. Takes the kernels that it needs out of `found`. */
-	async #settle(standings: ReadonlyMap<string, Standing>, found: Map<string, Found>, errors: unknown[]): Promise<void> {
+	async #settle(standings: ReadonlyMap<string, Standing>, { found, unknown, errors }: Findings): Promise<void> {
 		const networks = this.#owned().filter(({ id }) => standings.has(id))
 		for (const network of networks) this.#tell(network, standings.get(network.id) ?? UNKNOWN)
 		const wantedOf = (owner: string) => networks.filter(({ id }) => runningId(standings.get(id)).includes(owner))
+		// Whoever has a network no more gives it back before another one gets it.
 		for (const owner of [...this.#owners.values()]) {
-			const stays = wantedOf(owner.id).length > 0 && found.get(owner.id)?.pid === owner.pid
-			if (!stays) await this.#end(owner).catch((error: unknown) => errors.push(error))
+			const wanted = wantedOf(owner.id)
+			const stays = wanted.length > 0 && found.get(owner.id)?.pid === owner.pid
+			await (stays ? owner.keep(wanted) : this.#end(owner)).catch((error: unknown) => errors.push(error))
+		}
+		const isElsewhere = ({ id, owner = '' }: OwnedNetwork) => {
+			return !this.#known.has(id) && (found.has(owner) || unknown.has(owner))
 		}
 		for (const [id, each] of found) {
 			const wanted = wantedOf(id)
-			if (wanted.length > 0) await this.#serve(id, each, wanted).catch((error: unknown) => errors.push(error))
+			const left = networks.filter((each) => each.owner === id && isElsewhere(each) && !wanted.includes(each))
+			const kept = wanted.filter((each) => each.owner === id || !isElsewhere(each))
+			await this.#open(id, each, kept, left).catch((error: unknown) => {
+				unknown.add(id)
+				errors.push(error)
+			})
+		}
+		for (const { id, owner } of networks) if (owner === undefined || !unknown.has(owner)) this.#known.add(id)
+		for (const id of found.keys()) {
+			const wanted = wantedOf(id).filter((each) => this.#known.has(each.id))
+			await this.#serve(id, wanted).catch((error: unknown) => errors.push(error))
 		}
 	}
 
@@ -219,16 +211,23 @@ export class Owners {
 		this.#host.inform(`network ${network.id.slice(0, 12)} of mode container: ${standing.why}`)
 	}
 
-	async #serve(id: string, found: Found, networks: readonly OwnedNetwork[]): Promise<void> {
-		const there = this.#owners.get(id)
-		if (there !== undefined) return there.serve(networks)
+	/** Unless it is. `kept` are networks that it may have already; `left` are others' that it had when weft was here last. */
+	async #open(id: string, found: Found, kept: readonly OwnedNetwork[], left: readonly OwnedNetwork[]): Promise<void> {
 		const { pid, kernel } = found
 		// It was let go of since it was found: of the network that went then, another look is told.
 		if (kernel === undefined) return
-		delete found.kernel
 		const owner = new Owner(this.#host, { id, pid }, kernel, (network) => this.#sharedPorts.ownerChanged(network))
+		await owner.clear(left)
+		delete found.kernel
 		this.#owners.set(id, owner)
-		await owner.open(networks)
+		await owner.open(kept)
+	}
+
+	async #serve(id: string, networks: readonly OwnedNetwork[]): Promise<void> {
+		const owner = this.#owners.get(id)
+		if (owner === undefined) return
+		await owner.give(networks)
+		if (owner.isIdle()) await this.#end(owner)
 	}
 
 	async #end(owner: Owner): Promise<void> {

@@ -224,7 +224,7 @@ export class MortalWeft implements Mortal {
 			endpoints: async (id: string) => this.docker.members(id),
 		}
 		const log = { repaired: () => undefined, failed: () => undefined }
-		const forgotten = new Forgotten(born.host, ipam, view, Promise.resolve(), log)
+		const forgotten = new Forgotten(born.host, born.verbs, ipam, view, Promise.resolve(), log)
 		return { death, bench: born, membership, ipam, forgotten, inFlight: new Set() }
 	}
 

@@ -174,6 +174,30 @@ onOuterEngines('networks of mode container', (engine) => {
 		await assertReaches(outsideOf(host), 'tcp', HOST_V4, 8080)
 	})
 
+	it('go to the container that has the name of their owner by now, also while weftd is away', async () => {
+		const customer = await inContainer(host, 'customer')
+		const swap = async (name: string) => {
+			await host.docker('rename', 'web', name)
+			await runContainer(host, 'web', 'shop')
+		}
+		const inOld = async (name: string) => run((await inContainer(host, name))(['sh', '-c', 'nft list tables; ip link']))
+		await host.docker('rm', '-f', 'web')
+		await runContainer(host, 'web', 'shop')
+		await assertReaches(customer, 'tcp', await web(), 8080)
+		await swap('old')
+		await assertReaches(customer, 'tcp', await web(), 8080)
+		assert.doesNotMatch(await inOld('old'), /weft|wv/)
+		await host.killWeftd()
+		await host.docker('rename', 'web', 'older')
+		await host.docker('rename', 'old', 'web')
+		await host.startWeftd()
+		await assertReaches(customer, 'tcp', await web(), 8080)
+		await eventually(async () => !/weft|wv/.test(await inOld('older')), { what: 'nothing left with the former owner' })
+		await host.docker('rm', '-f', 'older', 'web')
+		await runContainer(host, 'web', 'shop', '-p', '8080:8080')
+		await assertReaches(customer, 'tcp', await web(), 8080)
+	})
+
 	it('may have an owner on Docker’s own bridge, and a side-car that is on another network too', async () => {
 		await host.docker('run', '-d', '--name', 'dockers', IMAGE)
 		await createNetwork(host, 'aside', '-o', 'mode=container', '-o', 'container=dockers')

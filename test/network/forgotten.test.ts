@@ -45,8 +45,9 @@ function listing(more: Partial<ListedNetwork> = {}): ListedNetwork {
 	return { id: NETWORK, driver: 'weft', ipamDriver: 'weft', isSwarms: false, subnets, reserved, ...more }
 }
 
-async function scene(): Promise<Scene> {
+async function scene(options: Record<string, string> = {}): Promise<Scene> {
 	const host = bench()
+	host.containers.start('web', 7)
 	const ipam = new Ipam(host.store, parsePoolBases('10.210.0.0/16:24'), surroundings())
 	const view = {
 		engine: async () => {
@@ -58,7 +59,7 @@ async function scene(): Promise<Scene> {
 		endpoints: async () => made.members,
 	}
 	const log = { repaired: () => undefined, failed: () => undefined }
-	const forgotten = new Forgotten(host.host, ipam, view, Promise.resolve(), log)
+	const forgotten = new Forgotten(host.host, host.verbs, ipam, view, Promise.resolve(), log)
 	const looks = async () => {
 		const first = await forgotten.look()
 		passTime(ROUND)
@@ -68,13 +69,13 @@ async function scene(): Promise<Scene> {
 	const made: Scene = { ...host, ...docker, ipam, forgotten, looks }
 	await ipam.requestPool({ space: 's', family: 4, pool: '10.210.1.0/24' })
 	await ipam.requestAddress({ poolId: 's/10.210.1.0/24', address: '10.210.1.1', kind: 'gateway' })
-	await host.verbs.createNetwork(networkRequest())
+	await host.verbs.createNetwork(networkRequest(1, { options }))
 	return made
 }
 
 /** Docker has had the answer to the creation. */
-async function answered(): Promise<Scene> {
-	const host = await scene()
+async function answered(options: Record<string, string> = {}): Promise<Scene> {
+	const host = await scene(options)
 	host.verbs.networkAnswered(NETWORK)
 	while (host.store.list('sighting', '').length > 0) await new Promise(setImmediate)
 	return host
@@ -119,6 +120,16 @@ describe('of what Docker was without', () => {
 		])
 		assert.deepEqual([host.store.names(), host.kernel.objects()], [[], []])
 		assert.deepEqual(await host.looks(), [])
+	})
+
+	it('a network of mode container goes from the container that owns it as well', async () => {
+		const host = await answered({ mode: 'container', container: 'web' })
+		while (host.host.owners.size === 0) await new Promise(setImmediate)
+		await host.forgotten.look()
+		host.listed = []
+		await host.looks()
+		const owner = host.ownerKernels.get(7)
+		assert.deepEqual([owner?.objects(), owner?.isClosed, host.containers.followers], [[], true, 0])
 	})
 
 	it('a network of which it told while the answer to its creation was put on record goes as well', async () => {

@@ -53,6 +53,22 @@ async function close(host: Bench): Promise<void> {
 	await host.owners.close()
 }
 
+/** Another process of weft's on what this one has left, where `web` runs at 7; what Docker tells it is yet to be said. */
+async function startAgain(host: Bench): Promise<Bench> {
+	await close(host)
+	const again = bench(host.store, host.kernel)
+	const owner = host.ownerKernels.get(7)
+	assert.ok(owner)
+	owner.endProcess()
+	again.ownerKernels.set(7, owner)
+	return again
+}
+
+function begin(host: Bench): void {
+	host.sharedPorts.followAll()
+	host.owners.look()
+}
+
 describe('the owner of a network of mode container', () => {
 	it('has what mode host has on the host, and the host has the links alone', async () => {
 		const host = await withOwner()
@@ -139,6 +155,81 @@ describe('the owner of a network of mode container', () => {
 		await eventually(() => host.containers.waiting === 0)
 		await close(host)
 		assert.deepEqual([owner.objects(), host.host.owners.size], [[], 0])
+	})
+
+	it('is rid of a network that goes just after a start of weft’s, before Docker has told of the owner', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		await attach(host, endpointRequest())
+		const again = await startAgain(host)
+		let speak = (): void => undefined
+		again.containers.silence = new Promise((resolve) => {
+			speak = resolve
+		})
+		again.containers.start('web', 7)
+		begin(again)
+		const gone = again.verbs.deleteNetwork(NETWORK)
+		await eventually(() => again.containers.waiting === 1)
+		speak()
+		await gone
+		assert.deepEqual([owner.objects(), owner.isClosed, again.containers.followers], [[], true, 0])
+		await close(again)
+	})
+
+	it('gives back what it has if it goes by another name after weft was away, and another one goes by its own', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		await attach(host, endpointRequest())
+		sandboxOf(host).listen(['tcp', 80])
+		await eventually(() => publishedOf(host).join() === 'tcp 80')
+		const again = await startAgain(host)
+		const { id } = again.containers.start('web', 7)
+		again.containers.start('web', 8, { id: 'b'.repeat(64) })
+		again.containers.start('old', 7, { id })
+		begin(again)
+		const next = await ownerAt(again, 8)
+		await eventually(() => publishedOf(again).join() === 'tcp 80' && next.objects().includes('port tcp 0.0.0.0 80'))
+		assert.deepEqual([owner.objects(), again.warnings], [[], []])
+		again.containers.stop('old')
+		await eventually(() => again.containers.waiting === 0)
+		assert.equal(again.host.owners.get(NETWORK), next)
+		await close(again)
+	})
+
+	it('does not get a network while it is not known whether another one has it still', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		await attach(host, endpointRequest())
+		const again = await startAgain(host)
+		const { id } = again.containers.start('web', 7)
+		again.containers.start('web', 8, { id: 'b'.repeat(64) })
+		again.containers.start('old', 7, { id })
+		again.containers.mute = id
+		begin(again)
+		await eventually(() => again.warnings.length > 0)
+		assert.equal(again.host.owners.get(NETWORK), undefined)
+		assert.notDeepEqual(owner.objects(), [])
+		again.containers.mute = ''
+		await ownerAt(again, 8)
+		assert.deepEqual(owner.objects(), [])
+		await close(again)
+	})
+
+	it('has its networks whole at every moment of a start of weft’s', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		await attach(host, endpointRequest())
+		const before = owner.objects()
+		const again = await startAgain(host)
+		const removed: string[] = []
+		owner.before = (verb, what) => {
+			if (verb === 'remove') removed.push(what)
+		}
+		again.containers.start('web', 7)
+		begin(again)
+		await ownerAt(again, 7)
+		assert.deepEqual([owner.objects(), removed], [before, []])
+		await close(again)
 	})
 
 	it('is let go of when it stops while the disk is full', async () => {

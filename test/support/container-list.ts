@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto'
 import type { ContainerKernel } from '../../src/kernel/verbs.ts'
 import type { Container } from '../../src/network/owner-choice.ts'
-import type { ContainerView } from '../../src/network/owners.ts'
+import type { ContainerView } from '../../src/network/owner-search.ts'
 
 export class ContainerList implements ContainerView {
 	/** Docker does not answer. */
 	isAway = false
+	/** Id of a container of which Docker does not tell where it runs. */
+	mute = ''
 	/** dockerd runs, as far as is seen. */
 	isRunning = true
 	/** How many are told what happens. */
@@ -51,6 +53,7 @@ export class ContainerList implements ContainerView {
 
 	async pidOf(id: string): Promise<number | undefined> {
 		await this.#listen()
+		if (id === this.mute) throw new Error('Docker gives no answer')
 		const found = [...this.#containers.values()].find(({ container }) => container.id === id)
 		return found?.container.running === true ? found.pid : undefined
 	}

@@ -43,6 +43,8 @@ export class FakeKernel implements Kernel {
 	listeners: readonly Listener[] = []
 	/** Whether sockets may have come. */
 	isStirred = true
+	/** Who has a link of this host in passthru, or had it last, by its name. */
+	readonly passthru = new Map<string, FakeKernel>()
 	/** Calls of forgetFlows. */
 	readonly forgotten: PortChange[] = []
 	readonly #there = new Map<string, Resource>()
@@ -537,6 +539,12 @@ export class FakeContainerKernel extends FakeKernel implements ContainerKernel {
 
 	protected override needLower(name: string): void {
 		if (!this.#host.hasLink(name)) throw new WeftError('system', `link ${name}: No such device`)
+		const { passthru } = this.#host
+		const holder = passthru.get(name)
+		if (holder !== undefined && holder !== this && holder.hasLink(name)) {
+			throw new WeftError('system', `link ${name}: Device or resource busy`)
+		}
+		passthru.set(name, this)
 	}
 }
 
