@@ -115,12 +115,13 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		warn(error, 'changes of firewall rules will not be noticed')
 	})
 	const sharedPorts = new SharedPorts(host)
-	const owners = new Owners(host, containerView(docker, rtnetlink), sharedPorts, restoration.done)
+	const ofContainers = containerView(docker, rtnetlink)
+	const owners = new Owners(host, ofContainers, sharedPorts, restoration.done, repairLog(log, metrics))
 	const verbs = networkDriver(host, () => repairs.firewallDue(), sharedPorts, peering, owners)
 	const forgotten = new Forgotten(host, verbs, ipam, engineView(docker), restoration.done, forgottenLog(log, metrics))
 	const replicas = clustered && new Replicas(host, clustered.verbs, makerOf(docker), restoration.done, replicaLog(log))
 	const ofCluster = clustered === undefined || replicas === undefined ? [] : [clustered.networks, replicas]
-	const rounds = new Rounds([repairs, forgotten, peering, ...ofCluster])
+	const rounds = new Rounds([repairs, forgotten, peering, owners, ...ofCluster])
 	const server = buildServer({
 		network: verbs,
 		ipam,

@@ -4,6 +4,7 @@ import { formatCidr, formatIp, networkOf, parseCidr } from '../model/address.ts'
 import { hasRoute, type Single } from './effects.ts'
 import type { RouteInfo } from './netlink/route.ts'
 import type { Rtnetlink } from './netlink/rtnetlink.ts'
+import type { Visit } from './netns.ts'
 import { behindParent } from './parent-mtu.ts'
 import {
 	type Address,
@@ -14,6 +15,7 @@ import {
 	type HostPort,
 	identity,
 	type MarkRule,
+	type PassthruLink,
 	type Resource,
 	type Route,
 	type ShimLink,
@@ -29,6 +31,8 @@ import { allowedDrift, peerDrift, type Wireguard, wireguardDrift } from './wireg
 export interface Sources {
 	readonly rtnetlink: Rtnetlink
 	readonly wireguard: Wireguard
+	/** To where the settings are. */
+	readonly visit: Visit
 }
 
 /** For people, what is amiss with a resource; undefined where nothing is, or nothing that would show. */
@@ -56,9 +60,9 @@ export async function difference(
 }
 
 /** What the kernel does not have needs no value: see effects.ts. */
-function amissOfSetting(setting: Sysctl): string | undefined {
+function amissOfSetting(visit: Visit, setting: Sysctl): string | undefined {
 	try {
-		const value = readSysctl(setting.key)
+		const value = visit(() => readSysctl(setting.key))
 		return value === setting.value ? undefined : `${value} instead of ${setting.value}`
 	} catch (error) {
 		if (isErrno(error, 'ENOENT')) return undefined
@@ -66,7 +70,7 @@ function amissOfSetting(setting: Sysctl): string | undefined {
 	}
 }
 
-async function amiss({ rtnetlink, wireguard }: Sources, resource: Single): Promise<string | undefined> {
+async function amiss({ rtnetlink, wireguard, visit }: Sources, resource: Single): Promise<string | undefined> {
 	switch (resource.kind) {
 		case 'bridge':
 		case 'dummy':
@@ -78,6 +82,8 @@ async function amiss({ rtnetlink, wireguard }: Sources, resource: Single): Promi
 			return amissOnParent(rtnetlink, resource)
 		case 'veth':
 			return amissOfPair(rtnetlink, resource)
+		case 'passthru':
+			return amissOfPassthru(rtnetlink, resource)
 		case 'address':
 			return amissOfAddress(rtnetlink, resource)
 		case 'vxlan': {
@@ -101,7 +107,7 @@ async function amiss({ rtnetlink, wireguard }: Sources, resource: Single): Promi
 		case 'hairpin':
 			return amissOfHairpin(rtnetlink, resource)
 		case 'sysctl':
-			return amissOfSetting(resource)
+			return amissOfSetting(visit, resource)
 		default:
 			return undefined
 	}
@@ -133,6 +139,14 @@ async function amissOfPair(rtnetlink: Rtnetlink, wanted: VethLink): Promise<stri
 	if (link.masterIndex !== master) return wanted.master === undefined ? 'on a bridge' : `not on ${wanted.master}`
 	if (wanted.master !== undefined && master === undefined) return `not on ${wanted.master}`
 	return link.up ? amissOfMtu(link, wanted) : 'down'
+}
+
+async function amissOfPassthru(rtnetlink: Rtnetlink, { name, master }: PassthruLink): Promise<string | undefined> {
+	const link = await rtnetlink.link(name)
+	if (link === undefined) return 'gone'
+	const bridge = rtnetlink.indexOf(master)
+	if (bridge === undefined || link.masterIndex !== bridge) return `not on ${master}`
+	return link.up ? undefined : 'down'
 }
 
 async function amissOfHairpin(rtnetlink: Rtnetlink, { link }: Hairpin): Promise<string | undefined> {

@@ -57,7 +57,7 @@ export class LinuxKernel implements Kernel {
 		this.#ports = ports
 		this.#flows = flows
 		this.#spares = new SparePairs(rtnetlink)
-		this.#sources = { rtnetlink, wireguard }
+		this.#sources = { rtnetlink, wireguard, visit: premises.visit }
 		this.#effects = effects(rtnetlink, ports, departures, wireguard, premises)
 		this.#premises = premises
 	}

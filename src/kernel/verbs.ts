@@ -89,10 +89,15 @@ export interface Kernel {
 }
 
 /** What is done for containers where what they listen on is to be: on this host, or with another container. */
-export type OwnerKernel = Pick<Kernel, 'ensure' | 'remove' | 'holderOf' | 'forgetFlows' | 'openOwnSockets'>
+export type OwnerKernel = Pick<
+	Kernel,
+	'ensure' | 'remove' | 'differences' | 'compareTables' | 'holderOf' | 'forgetFlows' | 'openOwnSockets'
+>
 
 /** The same in the network namespace of a container, which is held until it is closed. What was made there stays. */
-export interface ContainerKernel extends OwnerKernel, Pick<Kernel, 'restore'> {
+export interface ContainerKernel extends OwnerKernel, Pick<Kernel, 'restore' | 'repair' | 'renewTables'> {
+	/** Calls `struck` when something may have been taken away there, with the cause for people, until it is closed. */
+	watch(struck: (cause: string) => void): void
 	/** Takes weft's tables away, also where there are none. */
 	removeTables(): Promise<void>
 	close(): Promise<void>

@@ -1,12 +1,12 @@
-/** What is on record held against the kernel: what is missing there, and what is too much. Changes nothing. */
+/** What is on record held against the kernel, here and with containers that own networks: what is missing there, and what is too much. Changes nothing. */
 import { messageOf } from '../errors.ts'
 import type { Resource } from '../kernel/resource.ts'
 import { isOwnName } from '../model/names.ts'
-import { type Endpoint, hasBridge, hasParent, isOverlay, type Network } from '../model/network.ts'
-import { modeOf } from '../modes/index.ts'
+import { type Endpoint, hasBridge, hasParent, isOverlay, isOwned, type Network, ownerName } from '../model/network.ts'
+import { modeOf, ownerModeOf } from '../modes/index.ts'
 import { linkAcross } from '../modes/overlay.ts'
-import { resourcesOf } from './endpoints.ts'
-import { bridgesOf, endpointKey, type Host } from './host.ts'
+import { isAlive, ownedBy, resourcesOf } from './endpoints.ts'
+import { bridgesOf, endpointKey, type Host, settledNetworks } from './host.ts'
 
 export interface Difference {
 	/** Id of the network that it belongs to; absent where that is not known. */
@@ -26,6 +26,7 @@ export async function diff(host: Host): Promise<Difference[]> {
 		if (seen.length > 0) found.push(...(await host.mutex.run(id, () => networkDiff(host, id, locked(host)))))
 	}
 	const stray = (await strays(host)).map((name) => `link ${name} is of no network`)
+	found.push(...(await ownersTables(host)))
 	const tables = await host.kernel.compareTables().catch((error: unknown) => [messageOf(error)])
 	const others = [...tables, ...(await gates(host)), ...stray]
 	return [...found, ...others.map((what) => ({ what }))]
@@ -42,7 +43,8 @@ async function networkDiff(host: Host, id: string, guard: Guard): Promise<Differ
 	if (network === undefined) return []
 	if (!network.settled) return [{ networkId: id, what: 'network was left half made, or half taken away' }]
 	const own = await host.kernel.differences(modeOf(network).network(network))
-	const found: Difference[] = own.map((what) => ({ networkId: id, what }))
+	const owners = await ownersDifferences(host, network, () => ownerModeOf(network).network(network))
+	const found: Difference[] = [...own, ...owners].map((what) => ({ networkId: id, what }))
 	for (const { id: endpointId } of host.store.list('endpoint', id)) {
 		found.push(...(await guard(endpointId, () => endpointDiff(host, network, endpointId))))
 	}
@@ -52,8 +54,39 @@ async function networkDiff(host: Host, id: string, guard: Guard): Promise<Differ
 async function endpointDiff(host: Host, network: Network, id: string): Promise<Difference[]> {
 	const endpoint = host.store.get('endpoint', network.id, id)
 	if (endpoint === undefined || endpoint.left === true) return []
-	const found = await host.kernel.differences(wantedOf(host, network, endpoint))
-	return found.map((what) => ({ networkId: network.id, endpointId: id, what }))
+	const own = await host.kernel.differences(wantedOf(host, network, endpoint))
+	const isThere = isAlive(host, network, endpoint)
+	const owners = await ownersDifferences(host, network, () => (isThere ? ownedBy(network, endpoint) : []))
+	return [...own, ...owners].map((what) => ({ networkId: network.id, endpointId: id, what }))
+}
+
+/** Of what is with the container that owns a network, while it runs. */
+async function ownersDifferences(
+	{ owners }: Host,
+	network: Network,
+	wanted: () => readonly Resource[],
+): Promise<string[]> {
+	if (!isOwned(network)) return []
+	const owner = owners.get(network.id)
+	if (owner === undefined) return []
+	return (await owner.differences(wanted())).map((what) => `with ${ownerName(network)}, ${what}`)
+}
+
+/** One owner may have several networks; what is amiss with its tables is said of one of them. */
+async function ownersTables(host: Host): Promise<Difference[]> {
+	const networks = settledNetworks(host).filter(isOwned)
+	const owned = new Map(
+		networks.flatMap((each) => {
+			const owner = host.owners.get(each.id)
+			return owner === undefined ? [] : [[owner, each] as const]
+		}),
+	)
+	const found: Difference[] = []
+	for (const [owner, network] of owned) {
+		const tables = await owner.compareTables().catch((error: unknown) => [messageOf(error)])
+		found.push(...tables.map((what) => ({ networkId: network.id, what: `with ${ownerName(network)}, ${what}` })))
+	}
+	return found
 }
 
 /** Of an endpoint whose link is gone nothing else is wanted: all of it goes with the link. */

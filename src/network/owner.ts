@@ -92,6 +92,20 @@ export class Owner {
 		if (errors.length > 0) throw new AggregateError(errors)
 	}
 
+	/** Puts back what somebody took away there; what that was, for people. */
+	async repair(): Promise<string[]> {
+		const found = [...(await this.#kernel.compareTables())]
+		if (found.length > 0) await this.#kernel.renewTables()
+		for (const network of this.#networks.values()) {
+			found.push(...(await this.#kernel.repair(ownerModeOf(network).network(network))))
+			for (const { id } of this.#endpointsOf(network)) {
+				const work = () => this.#repairEndpoint(network, id)
+				found.push(...(await this.#host.mutex.run(endpointKey(id), work)))
+			}
+		}
+		return found
+	}
+
 	/** Nothing is left there, where another container may go on. */
 	async end(): Promise<void> {
 		const errors: unknown[] = []
@@ -143,6 +157,12 @@ export class Owner {
 
 	#attachedTo(network: OwnedNetwork): Endpoint[] {
 		return this.#endpointsOf(network).filter((each) => isAlive(this.#host, network, each))
+	}
+
+	async #repairEndpoint(network: OwnedNetwork, id: string): Promise<readonly string[]> {
+		const endpoint = this.#host.store.get('endpoint', network.id, id)
+		if (endpoint === undefined || !isAlive(this.#host, network, endpoint)) return []
+		return this.#kernel.repair(ownedBy(network, endpoint))
 	}
 
 	/** Of one that has left since it was planned, when nobody knew yet that there was something here to be taken away. */

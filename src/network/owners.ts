@@ -3,8 +3,8 @@
  * host has it on the host. Docker is asked beside everything else, but for the creation of a network: see README.md.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { invalid, messageOf } from '../errors.ts'
-import { Keeper } from '../keeper.ts'
+import { invalid, messageOf, within } from '../errors.ts'
+import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
 import { isOwned, type OwnedNetwork } from '../model/network.ts'
 import { Following } from './following.ts'
 import { endpointKey, type Host, settledNetworks } from './host.ts'
@@ -12,6 +12,7 @@ import { parseOptions } from './options.ts'
 import { Owner } from './owner.ts'
 import { type Standing, standingOf } from './owner-choice.ts'
 import { type ContainerView, type Findings, type Found, searchOwners } from './owner-search.ts'
+import { few } from './repairs.ts'
 import type { SharedPorts } from './shared-ports.ts'
 import type { NetworkRequest } from './verbs.ts'
 
@@ -27,6 +28,7 @@ export class Owners {
 	readonly #view: ContainerView
 	readonly #sharedPorts: Pick<SharedPorts, 'ownerChanged'>
 	readonly #looks: Keeper
+	readonly #repairs: Keeper
 	readonly #following: Following
 	/** By the id of the container. */
 	readonly #owners = new Map<string, Owner>()
@@ -37,12 +39,13 @@ export class Owners {
 	#isClosed = false
 	#answers = true
 
-	/** Nothing is done before `restored`. */
+	/** Nothing is done before `restored`. `log` is of what others took away in the namespaces of owners. */
 	constructor(
 		host: Host,
 		view: ContainerView,
 		sharedPorts: Pick<SharedPorts, 'ownerChanged'>,
 		restored: Promise<void>,
+		log: KeeperLog,
 	) {
 		this.#host = host
 		this.#view = view
@@ -55,6 +58,7 @@ export class Owners {
 		}
 		const failed = (error: unknown) => this.#failed(error)
 		this.#looks = new Keeper(look, { repaired: () => undefined, failed }, 0)
+		this.#repairs = new Keeper(() => this.#repair(), log)
 		this.#following = new Following(view, () => this.#looks.tell(''), failed)
 	}
 
@@ -74,6 +78,12 @@ export class Owners {
 	/** Docker calls, and so is there again, if it was not. */
 	called(): void {
 		if (!this.#following.isOpen() && this.#standings.size > 0) this.look()
+	}
+
+	/** Looks at what is with owners, also where nobody has told of anything. Docker is not asked by the clock. */
+	lookAround(): void {
+		if (this.#isIdle()) void this.#following.close()
+		else this.#repairs.tell('it was found so in a look at everything')
 	}
 
 	/** @throws WeftError `invalid` for an owner that is not there, or shares the network of somebody else */
@@ -123,7 +133,7 @@ export class Owners {
 	async close(): Promise<void> {
 		this.#isClosed = true
 		await this.#following.close()
-		await this.#looks.close()
+		await Promise.all([this.#looks.close(), this.#repairs.close()])
 		await Promise.all(Array.from(this.#owners.values(), (each) => each.close()))
 		this.#owners.clear()
 	}
@@ -218,6 +228,7 @@ export class Owners {
 		if (kernel === undefined) return
 		const owner = new Owner(this.#host, { id, pid }, kernel, (network) => this.#sharedPorts.ownerChanged(network))
 		await owner.clear(left)
+		kernel.watch((cause) => this.#repairs.tell(`with container ${id.slice(0, 12)}, ${cause}`))
 		delete found.kernel
 		this.#owners.set(id, owner)
 		await owner.open(kept)
@@ -228,6 +239,22 @@ export class Owners {
 		if (owner === undefined) return
 		await owner.give(networks)
 		if (owner.isIdle()) await this.#end(owner)
+	}
+
+	#repair(): Promise<string[]> {
+		return this.#host.mutex.run(OWNERS, async () => {
+			const [done, errors]: [string[], unknown[]] = [[], []]
+			for (const owner of this.#owners.values()) {
+				const name = `container ${owner.id.slice(0, 12)}`
+				const found = await owner.repair().catch((error: unknown) => {
+					errors.push(within(name, error))
+					return []
+				})
+				if (found.length > 0) done.push(`put right what is with ${name}, of which ${few(found)}`)
+			}
+			if (errors.length > 0) throw new PartlyRepaired(done, errors)
+			return done
+		})
 	}
 
 	async #end(owner: Owner): Promise<void> {

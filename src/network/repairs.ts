@@ -229,8 +229,8 @@ function madeLinks({ options, parent, vlans, shim }: LanNetwork): string[] {
 	]
 }
 
-/** A bridge with many ports loses all of them at once. */
-function few(found: readonly string[]): string {
+/** For people: a bridge with many ports loses all of them at once. */
+export function few(found: readonly string[]): string {
 	const rest = found.length - 3
 	return rest > 0 ? `${found.slice(0, 3).join(', ')}, and so on (${rest} more)` : found.join(', ')
 }

@@ -188,6 +188,28 @@ describe('networks of mode container', { skip: noBed() }, () => {
 		await answers(one.place, LOOPBACK, 7071, 'web')
 	})
 
+	it('have back what somebody takes away in the namespace of the owner', async () => {
+		await answers(customer.place, web.address, 7070, 'one')
+		const [, bridge = ''] = /(weft[0-9a-f]{11}):/.exec(await web.place.run('ip', 'link')) ?? []
+		const [, link = ''] = /(wv\w+)@/.exec(await web.place.run('ip', 'link', 'show', 'master', bridge)) ?? []
+		const damage = [
+			['nft', 'flush', 'ruleset'],
+			['ip', 'link', 'del', link],
+			['ip', 'link', 'set', link, 'nomaster'],
+			['ip', 'link', 'set', link, 'down'],
+			['ip', 'addr', 'del', '10.231.2.1/24', 'dev', bridge],
+			['ip', 'link', 'del', bridge],
+		]
+		for (const argv of damage) {
+			const told = weft.repairs.length
+			await web.place.run(...argv)
+			await eventually(() => weft.repairs.length > told, { what: argv.join(' ') })
+			await answers(customer.place, web.address, 7070, 'one')
+			await answers(one.place, OUTSIDE, 9000, HOST)
+			assert.deepEqual(await weft.differences(), [], argv.join(' '))
+		}
+	})
+
 	it('leave nothing with the owner when they go', async () => {
 		assert.match(await web.place.run('nft', 'list', 'tables'), /weft/)
 		assert.deepEqual(await weft.differences(), [])

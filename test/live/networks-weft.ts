@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ClusterVerbs } from '../../src/cluster/verbs.ts'
+import type { KeeperLog } from '../../src/keeper.ts'
 import { LinuxContainerKernel } from '../../src/kernel/container-kernel.ts'
 import { Departures } from '../../src/kernel/departures.ts'
 import { Firewall } from '../../src/kernel/firewall.ts'
@@ -39,6 +40,8 @@ export interface Weft {
 	readonly owners: Owners
 	/** Those that may own networks. */
 	readonly containers: ContainerList
+	/** What was put right in the namespaces of owners, in words. */
+	readonly repairs: string[]
 	/** Done by createNetwork too, which does not wait for it. */
 	openForward(): Promise<unknown>
 	/** Makes the table anew. */
@@ -90,11 +93,13 @@ export async function startWeft(refuse: Refusal = () => undefined, cluster?: Clu
 	}
 	const sharedPorts = new SharedPorts(host)
 	const containers = new ContainerList((pid) => LinuxContainerKernel.open(rtnetlink, pid))
-	const owners = new Owners(host, containers, sharedPorts, Promise.resolve())
+	const repairs: string[] = []
+	const owners = new Owners(host, containers, sharedPorts, Promise.resolve(), repairLog(host, repairs))
 	return {
 		sharedPorts,
 		owners,
 		containers,
+		repairs,
 		verbs: networkDriver(host, async () => undefined, sharedPorts, new Peering(host), owners),
 		openForward: () => kernel.keepPassage('iptables', () => ['weft0'], true),
 		renewTables: () => kernel.renewTables(),
@@ -134,10 +139,7 @@ function refusing(rtnetlink: Rtnetlink, refuse: Refusal): Rtnetlink {
 
 async function watch(host: Host, rtnetlink: Rtnetlink, nft: Nft, round?: number): Promise<Watching> {
 	const repairs: string[] = []
-	const keepers = new Repairs(host, new Peering(host), Promise.resolve(), {
-		repaired: ({ cause, done }) => repairs.push(`${cause}: ${done.join(', ')}`),
-		failed: (error) => host.warn(error, 'not repaired'),
-	})
+	const keepers = new Repairs(host, new Peering(host), Promise.resolve(), repairLog(host, repairs))
 	const watch = new Watch(keepers, rtnetlink)
 	watch.openLinks()
 	await watch.openRules(nft)
@@ -148,6 +150,13 @@ async function watch(host: Host, rtnetlink: Rtnetlink, nft: Nft, round?: number)
 		return keepers.close()
 	}
 	return { repairs, end }
+}
+
+function repairLog(host: Host, repairs: string[]): KeeperLog {
+	return {
+		repaired: ({ cause, done }) => repairs.push(`${cause}: ${done.join(', ')}`),
+		failed: (error) => host.warn(error, 'not repaired'),
+	}
 }
 
 export function idOf(name: string): string {

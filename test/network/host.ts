@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import type { ClusterVerbs } from '../../src/cluster/verbs.ts'
+import { messageOf } from '../../src/errors.ts'
 import { isDockerName } from '../../src/kernel/docker-bridges.ts'
 import { identity, type Resource } from '../../src/kernel/resource.ts'
 import {
@@ -42,6 +43,8 @@ export interface Bench {
 	readonly warnings: string[]
 	/** What people are informed of. */
 	readonly told: string[]
+	/** What was put right with owners, in words. */
+	readonly repaired: string[]
 	resync(): Promise<Resynced>
 }
 
@@ -85,7 +88,11 @@ export function bench(
 		ownerKernels.set(pid, opened)
 		return opened
 	})
-	const owners = new Owners(host, containers, sharedPorts, Promise.resolve())
+	const repaired: string[] = []
+	const owners = new Owners(host, containers, sharedPorts, Promise.resolve(), {
+		repaired: ({ cause, done }) => repaired.push(`${cause}: ${done.join(', ')}`),
+		failed: (error) => warnings.push(messageOf(error)),
+	})
 	return {
 		host,
 		store,
@@ -98,6 +105,7 @@ export function bench(
 		verbs: networkDriver(host, async () => undefined, sharedPorts, peering, owners),
 		warnings,
 		told,
+		repaired,
 		resync: () => resync(host, []),
 	}
 }

@@ -1,12 +1,14 @@
 /** Networks of mode container on a host in memory: their owners are followed, and have what they should. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { diff } from '../../src/network/diff.ts'
 import { eventually } from '../support/eventually.ts'
 import type { FakeContainerKernel } from '../support/fake-kernel.ts'
 import {
 	attach,
 	type Bench,
 	bench,
+	bridgeNetworks,
 	ENDPOINT,
 	endpointRequest,
 	endpoints,
@@ -219,6 +221,8 @@ describe('the owner of a network of mode container', () => {
 		const host = await withOwner()
 		const owner = await ownerAt(host, 7)
 		await attach(host, endpointRequest())
+		const [{ link = '' } = {}] = endpoints(host)
+		await eventually(() => owner.hasLink(link))
 		const before = owner.objects()
 		const again = await startAgain(host)
 		const removed: string[] = []
@@ -295,6 +299,38 @@ describe('the owner of a network of mode container', () => {
 		const owner = await ownerAt(host, 7)
 		const [{ link = '' } = {}] = endpoints(host)
 		await eventually(() => owner.hasLink(link))
+		await close(host)
+	})
+
+	it('has back what somebody takes away in its namespace, at once or at the next round, and diff says what that is', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		await attach(host, endpointRequest())
+		sandboxOf(host).listen(['tcp', 80])
+		await eventually(() => publishedOf(host).join() === 'tcp 80')
+		const [[{ bridge = '' } = {}], [{ link = '' } = {}]] = [bridgeNetworks(host), endpoints(host)]
+		const [before, differences] = [owner.objects(), async () => (await diff(host.host)).map(({ what }) => what)]
+		assert.deepEqual(await differences(), [])
+		const tell = () => owner.strike('somebody did it')
+		const look = () => host.owners.lookAround()
+		const damage = [
+			[() => owner.loseLink(link), `link ${link} was gone`, tell],
+			[() => owner.loseAddress(bridge, '10.210.1.1/24'), `address ${bridge} 10.210.1.1/24 was gone`, look],
+			[() => owner.loseTable(), 'table inet weft was gone', look],
+		] as const
+		for (const [take, what, notice] of damage) {
+			take()
+			assert.deepEqual(await differences(), [`with container web, ${what}`])
+			const told = host.repaired.length
+			notice()
+			await eventually(() => host.repaired.length > told, { what })
+			assert.match(
+				host.repaired.at(-1) ?? '',
+				new RegExp(`put right what is with container \\w{12}, of which ${what}$`),
+			)
+			assert.deepEqual([owner.objects(), await differences()], [before, []])
+		}
+		assert.match(host.repaired[0] ?? '', /^with container \w{12}, somebody did it: /)
 		await close(host)
 	})
 

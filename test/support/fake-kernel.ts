@@ -368,7 +368,8 @@ export class FakeKernel implements Kernel {
 	#shows(resource: Single): boolean {
 		if (WHOLE.includes(resource.kind)) return this.has(resource)
 		return (
-			!['bridge', 'vlan', 'shim', 'dummy', 'address'].includes(resource.kind) || this.#there.has(identity(resource))
+			!['bridge', 'passthru', 'vlan', 'shim', 'dummy', 'address'].includes(resource.kind) ||
+			this.#there.has(identity(resource))
 		)
 	}
 
@@ -524,11 +525,17 @@ export class FakeKernel implements Kernel {
 /** The kernel in the namespace of a container on a host. */
 export class FakeContainerKernel extends FakeKernel implements ContainerKernel {
 	isClosed = false
+	/** Somebody may have taken away something there. */
+	strike: (cause: string) => void = () => undefined
 	readonly #host: FakeKernel
 
 	constructor(host: FakeKernel) {
 		super()
 		this.#host = host
+	}
+
+	watch(struck: (cause: string) => void): void {
+		this.strike = struck
 	}
 
 	async removeTables(): Promise<void> {}
