@@ -20,6 +20,8 @@ const SETS: Readonly<Record<string, SetDefinition>> = {
 	same_bridge: { comment: 'each bridge with itself, where containers may talk', key: ['ifname', 'ifname'] },
 	apart: { comment: 'each bridge with itself, where containers are kept apart', key: ['ifname', 'ifname'] },
 	internal: { comment: 'bridges with no way in or out', key: ['ifname'] },
+	closed: { comment: 'bridges into which not all goes that is established', key: ['ifname'] },
+	entries: { comment: 'links, and those of these bridges into which it goes by them', key: ['ifname', 'ifname'] },
 	masqueraded: { comment: 'bridges whose containers leave with the address of the host', key: ['ifname', 'nf_proto'] },
 	source4: { comment: 'the address with which they leave, where it is chosen', key: ['ifname'], value: ['ipv4_addr'] },
 	source6: { comment: 'the address with which they leave, where it is chosen', key: ['ifname'], value: ['ipv6_addr'] },
@@ -179,8 +181,9 @@ const CHAINS = `
 	chain forward {
 		type filter hook forward priority filter - 1; policy accept;
 		iifname != @bridges oifname != @bridges accept
-		# Almost every packet. Nothing begins across the border of an internal network, and nobody may add to what others began.
-		ct state established,related iifname != @internal oifname != @internal goto allow
+		# Almost every packet.
+		ct state established,related iifname != @internal oifname != @closed goto allow
+		ct state established,related jump known
 		iifname . oifname @same_bridge goto allow
 		# To and from other hosts, within a network.
 		oifname . ip daddr @across4 iifname . ip daddr @shared4 goto allow
@@ -208,6 +211,17 @@ const CHAINS = `
 		oifname @docker_bridges ct status dnat accept
 		oifname @docker_bridges drop
 		goto allow
+	}
+
+	# Nothing begins across the border of an internal network, and nobody may add to what others began. Into a network of several
+	# hosts what is not translated comes by the link to them, or is an answer from outside; what began outside has to pass all rules.
+	chain known {
+		iifname . oifname @entries goto allow
+		iifname @internal return
+		oifname @internal return
+		ct status snat,dnat goto allow
+		ct direction reply oifname . ip saddr != @shared4 goto allow
+		ct direction reply oifname . ip6 saddr != @shared6 goto allow
 	}
 
 	chain published {

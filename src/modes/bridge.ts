@@ -32,7 +32,7 @@ function networkPlan(network: BridgeNetwork): Resource[] {
 		element('bridges', [name]),
 		...(adopted === undefined ? [] : [element('adopted', [name])]),
 		element(network.options.icc ? 'same_bridge' : 'apart', [name, name]),
-		...(network.internal ? [element('internal', [name])] : ways(network)),
+		...(network.internal ? [element('internal', [name]), element('closed', [name])] : ways(network)),
 	]
 }
 

@@ -49,14 +49,21 @@ export function linkAcross({ options, underlay }: OverlayNetwork): string {
 	return backends[options.backend].link(underlay)
 }
 
-/** Between hosts only within the network, in both directions and on both ends. */
+/**
+ * Between hosts only within the network, in both directions and on both ends; by its link alone, also what belongs to a
+ * connection that is there.
+ */
 function passage(network: OverlayNetwork): Element[] {
-	const { bridge: name, options, ipv4, ipv6, remotes } = network
+	const { bridge: name, options, internal, ipv4, ipv6, remotes } = network
 	const link = linkAcross(network)
+	const own = internal
+		? []
+		: [element('closed', [name]), ...[link, name].map((from) => element('entries', [from, name]))]
 	const { tunnel } = backends[options.backend]
 	const back = tunnel === undefined ? [] : remotes
 	const pools = [...ipv4, ...ipv6].map(({ pool }) => ({ pool, family: parseCidr(pool).family }))
 	return [
+		...own,
 		...pools.map(({ pool, family }) => element(`across${family}`, [link, pool])),
 		...(options.icc ? pools.map(({ pool, family }) => element(`shared${family}`, [name, pool])) : []),
 		...remotes.map(({ address }) => element(`hosts${familyOf(address)}`, [link, name, address])),

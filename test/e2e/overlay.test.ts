@@ -36,6 +36,18 @@ table inet seen {
 }
 `
 
+/** What comes from the port that callers have in the test of connections that are there. */
+const CALLER = 7077
+const CALLS = `
+table inet calls {
+	counter calls {}
+	chain in {
+		type filter hook prerouting priority -350
+		udp sport ${CALLER} counter name calls
+	}
+}
+`
+
 /** It knows no containers, and the hosts take nothing that has its sender elsewhere. */
 const WARY_UNDERLAY = `
 sysctl -qw net.ipv4.conf.eth1.rp_filter=1
@@ -90,6 +102,25 @@ onOuterEngines('an overlay network', (engine) => {
 			const place = await inContainer(on, name)
 			servers.push(await serve(place, 'tcp', PORT))
 			return { place, address: await addressOf(on, name, network) }
+		}
+
+		/** Somebody on the segment who has an address of another's, and sends it by the first host without asking anybody. */
+		async function asNeighbour(mac: string, from: string, to: string, work: (place: Place) => Promise<void>) {
+			const [family, version, length] = from.includes(':') ? [6 as const, '-6', 128] : [4 as const, '-4', 32]
+			const gateway = segmentAddress(1, family)
+			const each = cluster.segment(['ip', version, '-force', '-batch', '-'])
+			const taken = [`route del ${to}`, `addr del ${from}/${length} dev switch`, `neigh del ${gateway} dev switch`]
+			try {
+				const input = [
+					`neigh replace ${gateway} lladdr ${mac} dev switch nud permanent`,
+					`addr add ${from}/${length} dev switch${family === 6 ? ' nodad' : ''}`,
+					`route add ${to} via ${gateway} dev switch onlink src ${from}`,
+				].join('\n')
+				await run(each, { input })
+				await work(cluster.segment)
+			} finally {
+				await attempt(each, { input: taken.join('\n') })
+			}
 		}
 
 		/** Also after a test that failed half way. */
@@ -276,6 +307,39 @@ onOuterEngines('an overlay network', (engine) => {
 				await host(1).exec(['nft', 'delete', 'table', 'inet', 'seen'])
 			}
 			await assertPings(b.place, a.address)
+		})
+
+		it('takes what belongs to a connection that is there by the link that it is there by, and by no other', async () => {
+			await createEverywhere('red', '10.98.0.0/20', '--ipv6', '--subnet', 'fd98::/64')
+			const [a, b] = [await settle(host(1), 'one', 'red'), await settle(host(2), 'two', 'red')]
+			const [a6, b6] = [await endpointOf(host(1), 'one', 'red'), await endpointOf(host(2), 'two', 'red')]
+			servers.push(await serve(a.place, 'udp', PORT), await serve(a.place, 'udp', PORT6, '::'))
+			const mac = (await host(1).exec(['cat', '/sys/class/net/eth1/address'])).trim()
+			await onEach('for each in all eth1; do sysctl -qw net.ipv4.conf.$each.rp_filter=0; done')
+			for (const place of [onHost(host(1)), a.place]) await run(place(['nft', '-f', '-']), { input: CALLS })
+			const calls = async (place: Place): Promise<number> => {
+				const { nftables } = JSON.parse(await run(place(['nft', '-j', 'list', 'counters', 'table', 'inet', 'calls'])))
+				return nftables.find((each: object) => 'counter' in each).counter.packets
+			}
+			try {
+				for (const [place, from, to, port] of [
+					[b.place, b.address, a.address, PORT],
+					[b.place, b6.GlobalIPv6Address, a6.GlobalIPv6Address, PORT6],
+					[onHost(host(2)), segmentAddress(2), a.address, PORT],
+				] as const) {
+					assert.equal(await dial(place, 'udp', to, port, CALLER), from)
+					const [heard, came] = [await calls(a.place), await calls(onHost(host(1)))]
+					await asNeighbour(mac, from, to, async (neighbour) => {
+						assert.ok(!(await reaches(neighbour, 'udp', to, port, CALLER)))
+					})
+					assert.ok((await calls(onHost(host(1)))) > came, `the host gets what claims to be from ${from}`)
+					assert.equal(await calls(a.place), heard, `the container does not, from ${from}`)
+					assert.equal(await dial(place, 'udp', to, port, CALLER), from)
+					assert.ok((await calls(a.place)) > heard)
+				}
+			} finally {
+				await onEach('nft delete table inet calls 2>/dev/null || true')
+			}
 		})
 
 		it('gives an address in a block of the other host, which is reached from there', async () => {

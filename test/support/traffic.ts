@@ -56,8 +56,15 @@ export async function dial(place: Place, protocol: Protocol, address: string, po
 }
 
 /** Tries once, as what must not pass has to be tried; what has to pass is for assertReaches. */
-export async function reaches(place: Place, protocol: Protocol, address: string, port: number): Promise<boolean> {
-	return (await attempt(place([process.execPath, PEER, 'dial', protocol, address, String(port)]))).code === 0
+export async function reaches(
+	place: Place,
+	protocol: Protocol,
+	address: string,
+	port: number,
+	from = 0,
+): Promise<boolean> {
+	const words = ['dial', protocol, address, String(port), String(from)]
+	return (await attempt(place([process.execPath, PEER, ...words]))).code === 0
 }
 
 /** Tries until it does. */
