@@ -16,6 +16,8 @@ export interface Onlooker extends RuleListener {
 	/** The links of which it is to be told that they lose a route or a neighbour. */
 	acrossLinks(): ReadonlySet<string>
 	linkStripped(name: string, what: 'route' | 'neighbour'): void
+	/** A rule that led packets to this table of routes is gone. */
+	tableUnled(table: number): void
 	/** More links changed than could be followed. */
 	linksLost(): void
 }
@@ -35,6 +37,7 @@ export class Watch {
 				for (const name of listener.acrossLinks())
 					if (rtnetlink.indexOf(name) === index) listener.linkStripped(name, what)
 			},
+			unled: (table) => listener.tableUnled(table),
 			lost: () => listener.linksLost(),
 		})
 		this.#legacy = new LegacyIptables(() => listener.passageChanged('iptables', 'legacy iptables was used'))

@@ -6,6 +6,7 @@ import { invalid } from '../errors.ts'
 import { type Element, element, type Resource, type Route } from '../kernel/resource.ts'
 import { formatCidr, parseCidr, plainAddress, width } from '../model/address.ts'
 import type { Endpoint, OverlayNetwork, Subnet } from '../model/network.ts'
+import { TUNNELS } from '../model/tunnels.ts'
 import { bridge, forwards } from './bridge.ts'
 import type { Attachment, Mode, NextHop } from './mode.ts'
 import { backends, familyOf, mtuOf } from './overlay-backends.ts'
@@ -47,6 +48,12 @@ function networkPlan(network: OverlayNetwork): Resource[] {
 /** The link by which the other hosts' containers are reached. */
 export function linkAcross({ options, underlay }: OverlayNetwork): string {
 	return backends[options.backend].link(underlay)
+}
+
+/** The table of routes by which answers go back to other hosts; undefined where that is the main one. */
+export function answersTable({ options }: OverlayNetwork): number | undefined {
+	const { tunnel } = backends[options.backend]
+	return tunnel === undefined ? undefined : TUNNELS[tunnel].table
 }
 
 /**

@@ -4,7 +4,7 @@ import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
 import type { Gate } from '../kernel/verbs.ts'
 import { isOwnName, mayBeLinkName } from '../model/names.ts'
 import { type BridgeNetwork, isOverlay, type LanNetwork } from '../model/network.ts'
-import { linkAcross } from '../modes/overlay.ts'
+import { answersTable, linkAcross } from '../modes/overlay.ts'
 import { type Host, keepGate, settledBridges, settledLans } from './host.ts'
 import { Leftovers } from './leftovers.ts'
 import type { Peering } from './peering.ts'
@@ -108,6 +108,12 @@ export class Repairs {
 	/** One of those has lost one. On a link of the host's neighbours go all the time, and weft has none there. */
 	linkStripped(name: string, what: 'route' | 'neighbour'): void {
 		if (what === 'route' || isOwnName(name)) this.#suspect(name, `link ${name} lost a ${what}`)
+	}
+
+	/** A rule that led packets to this table of routes is gone. */
+	tableUnled(table: number): void {
+		const led = settledBridges(this.#host).filter((each) => isOverlay(each) && answersTable(each) === table)
+		for (const { bridge } of led) this.#suspect(bridge, `the rule that leads to table ${table} was deleted`)
 	}
 
 	/** More links changed than could be followed. */

@@ -6,7 +6,7 @@ import { OWN_ENGINE } from '../support/engine.ts'
 import { noEtcd } from '../support/etcd.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Host, noHost } from '../support/host.ts'
-import { assertPings, dial, inContainer, type Place, pings, type Server, serve } from '../support/traffic.ts'
+import { assertPings, dial, inContainer, onHost, type Place, pings, type Server, serve } from '../support/traffic.ts'
 import { addressOf, createNetwork, runContainer } from './networks.ts'
 
 const PORT = 7000
@@ -113,6 +113,23 @@ describe('an overlay network survives', { skip: noHost() }, () => {
 				await assertTalking()
 			})
 		}
+
+		it(`the rule that leads answers taken away: back within ${BACK} ms`, async () => {
+			const rule = ['ip', 'rule', 'del', 'fwmark', '0x8000000/0x8000000']
+			const wayBack = () => host(1).exec(['ip', 'route', 'get', segmentAddress(2), 'mark', '0x8000000'])
+			const isBack = async () => / dev weft-vxlan /.test(await wayBack())
+			await host(1).stopWeftd()
+			await host(1).exec(rule)
+			assert.match(await wayBack(), /dev eth1 /)
+			await host(1).startWeftd()
+			await eventually(isBack)
+			// More than once: what weftd has to do after its start may bring it back as well.
+			for (let i = 0; i < 4; i++) {
+				await host(1).exec(rule)
+				await eventually(isBack, { within: BACK })
+			}
+			assert.equal(await dial(onHost(host(2)), 'tcp', addressA, PORT), segmentAddress(2))
+		})
 
 		it('an underlay that has its address only after weftd, and one that loses it for a while', async () => {
 			const address = ['addr', 'add', `${segmentAddress(1)}/24`, 'dev', 'eth1']

@@ -202,11 +202,16 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 		await kernel.remove(overlay.network(first))
 	})
 
-	it('is told of routes, neighbours and forwarding entries that go, and of nothing else', async () => {
+	it('is told of routes, neighbours, forwarding entries and rules about marks that go, and of nothing else', async () => {
 		const plan = overlay.network(CASES['VXLAN over IPv4'])
 		await kernel.ensure(plan)
 		const heard: number[] = []
-		const monitor = routeMonitor({ stripped: (index) => heard.push(index), lost: () => heard.push(-1) })
+		const unled: number[] = []
+		const monitor = routeMonitor({
+			stripped: (index) => heard.push(index),
+			unled: (table) => unled.push(table),
+			lost: () => heard.push(-1),
+		})
 		monitor.open()
 		try {
 			await run(['ip', 'route', 'add', '10.97.0.0/24', 'dev', 'weft-vxlan'])
@@ -226,6 +231,15 @@ describe('an overlay network on the kernel', { skip: noBed() }, () => {
 			// The device of the test before may still be on its way out.
 			const here = heard.filter((each) => each === index || each === -1)
 			assert.deepEqual(here, [index, index, index, index])
+			for (const command of [
+				'ip rule del fwmark 0x8000000/0x8000000',
+				'ip rule add from 10.97.0.0/24 table 7790 && ip rule del from 10.97.0.0/24 table 7790',
+				'ip -6 rule add fwmark 8/8 table 7767 && ip -6 rule del fwmark 8/8 table 7767',
+			]) {
+				await run(['sh', '-c', command])
+			}
+			await eventually(() => unled.includes(7767))
+			assert.deepEqual(unled, [7766, 7767])
 		} finally {
 			monitor.close()
 			await kernel.remove(plan)

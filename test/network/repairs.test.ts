@@ -5,6 +5,9 @@ import { messageOf } from '../../src/errors.ts'
 import { Repairs } from '../../src/network/repairs.ts'
 import { Rounds } from '../../src/network/rounds.ts'
 import { passTime, startClock, stopClock } from '../support/clock.ts'
+import { FakeClusterVerbs } from '../support/fake-cluster-verbs.ts'
+import { FakeKernel } from '../support/fake-kernel.ts'
+import { MemoryStore } from '../support/memory-store.ts'
 import {
 	attach,
 	type Bench,
@@ -28,8 +31,7 @@ interface Watched extends Bench {
 	readonly struck: string[]
 }
 
-function watched(ready: Promise<void> = Promise.resolve()): Watched {
-	const host = bench()
+function watched(ready: Promise<void> = Promise.resolve(), host = bench()): Watched {
 	const log: string[] = []
 	const struck: string[] = []
 	const repairs = new Repairs(host.host, { linkStruck: (name) => struck.push(name) }, ready, {
@@ -344,6 +346,27 @@ describe('repairs', () => {
 			[...causes],
 			['link eth0 lost a route', 'link weft-vxlan lost a neighbour', 'link weft-vxlan lost a route'],
 		)
+	})
+
+	it('are made where the rule is gone that leads answers to other hosts', async () => {
+		const kernel = new FakeKernel()
+		kernel.addForeignLink('eth0', { mtu: 1500, state: { addresses: ['192.0.2.1/24'], routesLocalnet: false } })
+		const member = new FakeClusterVerbs({ name: 'a', address: '192.0.2.1' })
+		const host = watched(undefined, bench(new MemoryStore(), kernel, true, member))
+		await host.verbs.createNetwork(networkRequest(1, { options: { mode: 'overlay' }, ipv6: [] }))
+		const before = kernel.objects()
+		await kernel.remove(planned(host).filter(({ kind }) => kind === 'rule'))
+		assert.notDeepEqual(kernel.objects(), before)
+		// One of another tunnel, or of somebody else's.
+		host.repairs.tableUnled(7767)
+		await pass(1000)
+		assert.deepEqual(host.log, [])
+		host.repairs.tableUnled(7766)
+		await pass(1000)
+		const done = `put network ${NETWORK.slice(0, 12)} right, of which rule IPv4 0x8000000 was gone`
+		assert.deepEqual(host.log, [`the rule that leads to table 7766 was deleted: ${done}`])
+		assert.deepEqual(kernel.objects(), before)
+		await host.peering.close()
 	})
 
 	it('are not made of what weft itself takes away', async () => {

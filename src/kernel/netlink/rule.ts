@@ -7,7 +7,7 @@ import { AF_INET, AF_INET6 } from './address.ts'
 import { attributes, type Message, NLM_F_CREATE, NLM_F_EXCL, type Request, readU32, u32 } from './message.ts'
 
 const RTM_NEWRULE = 32
-const RTM_DELRULE = 33
+export const RTM_DELRULE = 33
 const RTM_GETRULE = 34
 
 /** struct fib_rule_hdr */
