@@ -6,6 +6,7 @@ import type { Row } from './figures.ts'
 import { idle } from './idle.ts'
 import { kernel } from './kernel.ts'
 import { attach, crowded, ipvlan, macvlan, starts } from './parts-docker.ts'
+import { overlay } from './parts-overlay.ts'
 import { crowdedWays, ways } from './parts-traffic.ts'
 import { plugin } from './plugin.ts'
 import { scale } from './scale.ts'
@@ -33,6 +34,11 @@ export const PARTS: readonly Part[] = [
 	},
 	{ name: 'traffic', about: 'streams, bytes there and back, new connections, by every way', run: ways },
 	{ name: 'ports', about: 'the same among 1,000 networks with 5,000 published ports', run: crowdedWays },
+	{
+		name: 'overlay',
+		about: 'packets between two hosts, and a network’s way to the other one, beside Docker’s overlay of a swarm',
+		run: overlay,
+	},
 	{ name: 'calls', about: 'how long weftd works on each of Docker’s calls, and its event loop', run: calls },
 	{ name: 'daemon', about: 'weftd’s start and memory, with up to 10,000 endpoints', run: daemon },
 	{ name: 'idle', about: 'what weftd takes beside 50 containers that do nothing', run: idle },

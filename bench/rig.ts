@@ -9,7 +9,7 @@ import { answers } from '../test/support/unix-socket.ts'
 import { type Engine, engine } from './engine.ts'
 
 /** As it is installed, by `plugin/bundle`: one file, which starts sooner than its two hundred. */
-const WEFTD = fileURLToPath(new URL('../bundle/weftd.js', import.meta.url))
+export const WEFTD = fileURLToPath(new URL('../bundle/weftd.js', import.meta.url))
 const FLOOR = fileURLToPath(new URL('./floor.js', import.meta.url))
 
 export interface Rig {

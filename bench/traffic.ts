@@ -16,12 +16,12 @@ import type { Rig } from './rig.ts'
 const PEER = fileURLToPath(new URL('../../bench/peer.pl', import.meta.url))
 const PROGRAMS = '/var/cache/weft-test/bench'
 /** Of iperf3's server, and of the peer. */
-interface Ports {
+export interface Ports {
 	readonly stream: number
 	readonly peer: number
 }
 
-const PORTS: Ports = { stream: 5201, peer: 7000 }
+export const PORTS: Ports = { stream: 5201, peer: 7000 }
 /** Of the container that has them on the host without their being published. */
 const SHARED_PORTS: Ports = { stream: 5202, peer: 7001 }
 const WORKERS = 4
@@ -31,7 +31,7 @@ const SECONDS = 1
 const TICK = 1e7
 
 /** A way from a client to a server. */
-interface Way {
+export interface Way {
 	readonly name: string
 	readonly client: Place
 	readonly address: string
@@ -111,7 +111,7 @@ async function startServer(place: Place, argv: readonly string[]): Promise<Child
 	throw new Error(`${argv.join(' ')} does not listen`)
 }
 
-function startServers(place: Place, ports: Ports): Promise<ChildProcess[]> {
+export function startServers(place: Place, ports: Ports): Promise<ChildProcess[]> {
 	const peer = ['perl', PEER, 'serve', String(ports.peer), String(WORKERS)]
 	const streams = iperf3('--server', '--port', String(ports.stream), '--forceflush')
 	return Promise.all([peer, ...(hasStreams() ? [streams] : [])].map((argv) => startServer(place, argv)))

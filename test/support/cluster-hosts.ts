@@ -24,6 +24,8 @@ export interface ClusterOptions {
 	readonly tls?: boolean
 	/** Of the addresses by which the hosts reach each other; default 4. */
 	readonly family?: Family
+	/** How weftd is started; default as every test host has it. */
+	readonly program?: readonly string[]
 }
 
 export interface ClusterHosts {
@@ -42,7 +44,7 @@ export interface ClusterHosts {
 export async function startClusterHosts(
 	size: number,
 	engine: Engine,
-	{ programs = true, tls = false, family = 4 }: ClusterOptions = {},
+	{ programs = true, tls = false, family = 4, program }: ClusterOptions = {},
 ): Promise<ClusterHosts> {
 	const endings: (() => Promise<void>)[] = []
 	const scope = { after: (work: () => Promise<void>) => void endings.push(work) }
@@ -60,7 +62,10 @@ export async function startClusterHosts(
 		if (etcd === undefined) throw new Error('there is no etcd')
 		const hosts: Host[] = []
 		for (let number = 1; number <= size; number++) {
-			const host = await startHost({ engine, weftd: false, dockerd: false, env: settingsOf(number, etcd, family) })
+			const host = await startHost({
+				...(program === undefined ? {} : { program }),
+				...{ engine, weftd: false, dockerd: false, env: settingsOf(number, etcd, family) },
+			})
 			scope.after(() => host.stop())
 			hosts.push(host)
 			const port = `port${number}`
