@@ -101,6 +101,29 @@ test('hosts give addresses of one subnet out of blocks of their own, with its le
 	for (const address of ['10.1.0.1', '10.1.0.9']) await assert.rejects(b.request(address), refusal('in-use', /already/))
 })
 
+test('what the cluster has of a network grows with its hosts, not with its containers', async () => {
+	const world = scene()
+	const pool = '10.0.0.0/16'
+	const hosts = Array.from({ length: 100 }, (_, i) => start(world, `h${i}`))
+	const give = ({ ipam }: Weftd, address?: string) => {
+		return ipam.requestAddress({ poolId: `${LOCAL_SPACE}/${pool}`, kind: 'endpoint', ...(address && { address }) })
+	}
+	const given = new Set<string>()
+	for (const host of hosts) {
+		await create(host, network('n1', pool))
+		for (let i = 0; i < 100; i++) given.add(await give(host))
+		await host.tend()
+	}
+	assert.equal(given.size, 10_000)
+	// The network, its pool, and the key that changes with each pool; of each host two of its own, that it has the network, and
+	// two blocks of 64 addresses, and one ahead.
+	const most = 3 + hosts.length * (2 + 1 + 3)
+	assert.ok(world.keys().length <= most, `${world.keys().length} keys`)
+	const before = world.keys().length
+	await give(hosts[0] as Weftd, '10.0.255.9')
+	assert.equal(world.keys().length, before + 1, 'but for one that is chosen where nobody has a block')
+})
+
 test('what is given without the cluster is given on; what needs it is refused, with what is missing', async () => {
 	const { a, b } = await two()
 	await a.request()
