@@ -57,7 +57,7 @@ async function isRestored(host: Host): Promise<void> {
 	wire.close()
 }
 
-async function residentMemory(host: Host): Promise<number> {
+export async function residentMemory(host: Host): Promise<number> {
 	const pid = await host.exec(['cat', '/run/weftd.test-pid'])
 	const status = await readFile(host.path(`/proc/${pid}/status`), 'utf8')
 	return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) / 1024

@@ -2,7 +2,7 @@
 
 /** weft, Docker's driver of the same mode, and what bounds them: a plugin that does nothing, and networks without work. */
 export type Contender = 'weft' | 'docker' | 'floor' | 'none' | 'host'
-export type Unit = '% of a CPU' | 'ms' | 'µs' | 'ns/byte' | 'Gbit/s' | '1/s' | 'MiB' | 'times'
+export type Unit = '% of a CPU' | 'ms' | 'µs' | 'ns/byte' | 'Gbit/s' | '1/s' | 'MiB' | 'times' | 'keys'
 
 export interface Value {
 	readonly name: string

@@ -5,6 +5,7 @@ import { daemon } from './daemon.ts'
 import type { Row } from './figures.ts'
 import { idle } from './idle.ts'
 import { kernel } from './kernel.ts'
+import { manyHosts } from './many-hosts.ts'
 import { attach, crowded, ipvlan, macvlan, starts } from './parts-docker.ts'
 import { overlay } from './parts-overlay.ts'
 import { crowdedWays, ways } from './parts-traffic.ts'
@@ -39,6 +40,7 @@ export const PARTS: readonly Part[] = [
 		about: 'packets between two hosts, and a network’s way to the other one, beside Docker’s overlay of a swarm',
 		run: overlay,
 	},
+	{ name: 'hosts', about: 'a host of a cluster, beside 100 simulated ones with 10,000 containers', run: manyHosts },
 	{ name: 'calls', about: 'how long weftd works on each of Docker’s calls, and its event loop', run: calls },
 	{ name: 'daemon', about: 'weftd’s start and memory, with up to 10,000 endpoints', run: daemon },
 	{ name: 'idle', about: 'what weftd takes beside 50 containers that do nothing', run: idle },
