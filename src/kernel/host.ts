@@ -11,6 +11,8 @@ const DEFAULT_MTU = 1500
 const LINK_LOCAL = parseCidr('fe80::/10')
 
 export interface LinkFacts {
+	/** By which the kernel lists it; it may have been asked for by another (`altname`, see ip-link(8)). */
+	readonly name: string
 	/** As rtnetlink has it, such as `bridge`; absent for a device of hardware. */
 	readonly kind?: string
 	/** Bytes. */
@@ -39,7 +41,7 @@ export interface HostFacts {
 	waysOut(): Promise<readonly number[]>
 	/** Bytes: the MTU of the link with the default route, 1500 where there is none. */
 	defaultMtu(): Promise<number>
-	/** Undefined where there is no link of that name. */
+	/** Undefined where there is no link of that name, nor one with it as another name. */
 	link(name: string): Promise<LinkFacts | undefined>
 	/** The name of the link that has this address. */
 	linkWith(address: Ip): Promise<string | undefined>
@@ -77,13 +79,14 @@ export function hostFacts(
 			const link = index === undefined ? undefined : await rtnetlink.link(index)
 			return link?.mtu ?? DEFAULT_MTU
 		},
-		link: async (name) => {
-			const found = await rtnetlink.link(name)
+		link: async (which) => {
+			const found = await rtnetlink.link(which)
 			if (found === undefined) return undefined
+			const { name, kind, mtu, up, masterKind, loopback } = found
 			const addresses = (await rtnetlink.addresses(found.index)).map(({ cidr }) => formatCidr(cidr))
 			const routesLocalnet = readSysctl(`net/ipv4/conf/${name}/route_localnet`) === '1'
-			const { kind, mtu, up, masterKind, loopback } = found
 			return {
+				name,
 				...(kind === undefined ? {} : { kind }),
 				mtu,
 				up,

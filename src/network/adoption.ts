@@ -12,14 +12,15 @@ const NAME = 'com.docker.network.bridge.name'
  */
 export async function findBridge(
 	host: Host,
-	name: string,
+	wanted: string,
 	others: readonly BridgeNetwork[],
 ): Promise<LinkFacts | undefined> {
-	const refused = (why: string) => new WeftError('in-use', `${NAME}="${name}" ${why}`)
+	const refused = (why: string) => new WeftError('in-use', `${NAME}="${wanted}" ${why}`)
+	const link = await host.facts.link(wanted)
+	const name = link?.name ?? wanted
 	const owner = others.find(({ bridge }) => bridge === name)
 	if (owner !== undefined) throw refused(`is the bridge of network ${owner.id.slice(0, 12)}`)
 	if (host.facts.isDockers(name)) throw refused('is a name of Docker’s own bridges')
-	const link = await host.facts.link(name)
 	if (link !== undefined && host.store.get('dockerBridge', '', name) !== undefined)
 		throw refused('is a bridge of Docker’s')
 	if (link !== undefined && link.kind !== 'bridge') throw refused('is a link of this host that is not a bridge')

@@ -20,8 +20,8 @@ export async function designBridge(
 	const { id, options } = asked
 	const others = host.store.list('network', '').filter(hasBridge)
 	const taken = (name: string) => host.kernel.hasLink(name) || others.some(({ bridge }) => bridge === name)
-	const bridge = options.bridgeName ?? freeName((n) => bridgeName(id, n), taken)
-	const found = options.bridgeName === undefined ? undefined : await findBridge(host, bridge, others)
+	const found = options.bridgeName === undefined ? undefined : await findBridge(host, options.bridgeName, others)
+	const bridge = found?.name ?? options.bridgeName ?? freeName((n) => bridgeName(id, n), taken)
 	const mtu = options.mtu ?? found?.mtu ?? (await measured())
 	const made: BridgeNetwork = { ...asked, bridge, mtu }
 	const network = found === undefined ? made : { ...made, adopted: found.state }

@@ -19,11 +19,11 @@ export async function designLan(host: Host, asked: Asked): Promise<LanNetwork> {
 	const bare: LanNetwork = { ...asked, parent, vlans: [] }
 	modeOf(bare).validate(bare)
 	if (options.parent === undefined) return bare
-	const { vlans, mtu } = await findParent(host, parent, others)
+	const { name, vlans, mtu } = await findParent(host, parent, others)
 	if (options.mtu !== undefined && options.mtu > mtu) {
-		throw invalid(`mtu="${options.mtu}" is more than the ${mtu} bytes of the parent ${parent}`)
+		throw invalid(`mtu="${options.mtu}" is more than the ${mtu} bytes of the parent ${name}`)
 	}
-	const network = { ...bare, vlans }
+	const network = { ...bare, parent: name, vlans }
 	mustShare(network, others)
 	return options.hostAccess ? { ...network, shim: await designShim(host, network) } : network
 }

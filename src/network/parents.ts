@@ -5,6 +5,8 @@ import type { LanNetwork, Vlan } from '../model/network.ts'
 import type { Host } from './host.ts'
 
 export interface Parent {
+	/** By which the kernel lists it. */
+	readonly name: string
 	/** Of weft's making, from the lowest up. */
 	readonly vlans: readonly Vlan[]
 	/** Bytes, of the link that is somebody else's. */
@@ -20,11 +22,12 @@ export async function findParent(host: Host, name: string, others: readonly LanN
 	const link = made === undefined ? await host.facts.link(name) : undefined
 	if (link !== undefined) {
 		checkLink(name, link)
-		return { vlans: [], mtu: link.mtu }
+		return { name: link.name, vlans: [], mtu: link.mtu }
 	}
 	const vlan = made ?? vlanOf(name)
-	const { vlans, mtu } = await findParent(host, vlan.parent, others)
-	return { vlans: [...vlans, vlan], mtu }
+	const below = await findParent(host, vlan.parent, others)
+	if (below.name !== vlan.parent) return await findParent(host, `${below.name}.${vlan.id}`, others)
+	return { name, vlans: [...below.vlans, vlan], mtu: below.mtu }
 }
 
 function vlanOf(name: string): Vlan {

@@ -219,6 +219,15 @@ onEngines('a macvlan network', (engine) => {
 		await assertOnLan([IPV4])
 	})
 
+	it('is on its parent by another name of that, too', async (t) => {
+		await host.exec(['ip', 'link', 'property', 'add', 'dev', 'eth0', 'altname', 'enp0s31f6'])
+		t.after(() => host.attempt(['ip', 'link', 'property', 'del', 'dev', 'eth0', 'altname', 'enp0s31f6']))
+		await createNetwork(host, 'lan', '-o', 'mode=macvlan', '-o', 'parent=enp0s31f6', '-o', 'host_access=true', ...LAN4)
+		await runContainer(host, 'one', 'lan')
+		const { IPAddress } = await endpointOf(host, 'one', 'lan')
+		for (const place of [outsideOf(host), onHost(host)]) await assertPings(place, IPAddress)
+	})
+
 	it('takes -p, and says in the log where the container is reached', async () => {
 		await createLan()
 		await runContainer(host, 'one', 'lan', '-p', '8080:80')

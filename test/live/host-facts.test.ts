@@ -22,6 +22,7 @@ describe('a host', { skip: noBed() }, () => {
 			'addr add 10.1.0.1/24 dev brook',
 			'addr add fd00:1::1/64 dev brook nodad',
 			'link add veth0 type veth peer name veth1',
+			'link property add dev veth0 altname wire0',
 		)
 		setSysctl('net/ipv4/conf/veth0/route_localnet', '1')
 		rtnetlink.open()
@@ -42,17 +43,20 @@ describe('a host', { skip: noBed() }, () => {
 
 	it('tells of a link what it is and what it has', async () => {
 		assert.deepEqual(await facts.link('brook'), {
+			name: 'brook',
 			kind: 'bridge',
 			mtu: 1400,
 			up: false,
 			state: { addresses: ['10.1.0.1/24', 'fd00:1::1/64'], routesLocalnet: false },
 		})
 		assert.deepEqual(await facts.link('veth0'), {
+			name: 'veth0',
 			kind: 'veth',
 			mtu: 1500,
 			up: false,
 			state: { addresses: [], routesLocalnet: true },
 		})
+		assert.deepEqual(await facts.link('wire0'), await facts.link('veth0'), 'by its other name')
 		assert.equal(await facts.link('nobody'), undefined)
 	})
 

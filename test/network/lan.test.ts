@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isCode } from '../../src/errors.ts'
 import type { LinkFacts } from '../../src/kernel/host.ts'
+import { hasParent } from '../../src/model/network.ts'
 import { diff } from '../../src/network/diff.ts'
 import { repairNetwork } from '../../src/network/resync.ts'
 import {
@@ -115,6 +116,17 @@ describe('a macvlan network', () => {
 		for (const number of [1, 2]) await host.verbs.deleteNetwork(idOf(`network ${number}`))
 		await host.verbs.createNetwork(passthru)
 		await assert.rejects(host.verbs.createNetwork(macvlan(5)), /that network has it alone/)
+	})
+
+	it('is on its parent by whatever name that is called', async () => {
+		const host = withParent()
+		host.kernel.addForeignLink('enp3s0', { name: 'eth0' })
+		await host.verbs.createNetwork(macvlan(1, { parent: 'enp3s0', macvlan_mode: 'passthru' }))
+		assert.deepEqual(
+			networks(host).map((network) => hasParent(network) && network.parent),
+			['eth0'],
+		)
+		await assert.rejects(host.verbs.createNetwork(macvlan(2)), /that network has it alone/)
 	})
 
 	it('says where a container with -p is reached', async () => {

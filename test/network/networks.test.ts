@@ -173,7 +173,8 @@ describe('createNetwork', () => {
 		await assert.rejects(host.verbs.createNetwork(named(1, 'eth0')), inUse)
 		await assert.rejects(host.verbs.createNetwork(named(1, 'docker0')), inUse)
 		await host.verbs.createNetwork(named(2, 'mine'))
-		await assert.rejects(host.verbs.createNetwork(named(3, 'mine')), inUse)
+		host.kernel.addForeignLink('alias', { name: 'mine', kind: 'bridge' })
+		for (const name of ['mine', 'alias']) await assert.rejects(host.verbs.createNetwork(named(3, name)), inUse)
 		assert.deepEqual(
 			bridgeNetworks(host).map(({ bridge }) => bridge),
 			['mine'],
@@ -193,6 +194,15 @@ describe('createNetwork', () => {
 		await host.verbs.deleteNetwork(idOf('network 1'))
 		assert.deepEqual(host.kernel.objects(), before)
 		assert.equal(host.kernel.settings.get('net/ipv4/conf/brook/route_localnet'), '0')
+	})
+
+	it('takes over a bridge by another name that it has', async () => {
+		const host = bench()
+		host.kernel.addForeignLink('brook', { kind: 'bridge' })
+		host.kernel.addForeignLink('alias', { kind: 'bridge', name: 'brook' })
+		await host.verbs.createNetwork(networkRequest(1, { options: { [BRIDGE]: 'alias' } }))
+		assert.equal(bridgeNetworks(host)[0]?.bridge, 'brook')
+		await attach(host, endpointRequest())
 	})
 
 	it('gives containers the MTU that a bridge of somebody else’s has by then, unless another was asked for', async () => {

@@ -33,6 +33,19 @@ describe('a VLAN as a parent', () => {
 		assert.deepEqual([networks(host), host.kernel.objects()], [[], ['link eth0']])
 	})
 
+	it('is that of its link by whatever name that is called', async () => {
+		const host = withLinks('eth0')
+		host.kernel.addForeignLink('enp3s0', { name: 'eth0' })
+		await host.verbs.createNetwork(onParent(1, 'enp3s0.100.50'))
+		await host.verbs.createNetwork(onParent(2, 'eth0.100'))
+		assert.deepEqual(
+			vlansOf(host, 1).map(({ name }) => name),
+			['eth0.100', 'eth0.100.50'],
+		)
+		for (const number of [1, 2]) await host.verbs.deleteNetwork(id(number))
+		assert.deepEqual(host.kernel.objects(), ['link enp3s0', 'link eth0'])
+	})
+
 	it('may be a VLAN of a VLAN, of which only what is missing is made', async () => {
 		const host = withLinks('eth0', 'eth1', 'eth1.100')
 		await host.verbs.createNetwork(onParent(1, 'eth0.100.50'))

@@ -239,7 +239,7 @@ export class FakeKernel implements Kernel {
 
 	/** A link of somebody else's. */
 	addForeignLink(name: string, more: Partial<LinkFacts> = {}): void {
-		this.#foreign.set(name, { mtu: 1500, up: true, state: { addresses: [], routesLocalnet: false }, ...more })
+		this.#foreign.set(name, { name, mtu: 1500, up: true, state: { addresses: [], routesLocalnet: false }, ...more })
 	}
 
 	/** What HostFacts would tell. */
@@ -247,7 +247,7 @@ export class FakeKernel implements Kernel {
 		const own = this.#there.get(`link ${name}`)
 		if (own === undefined || !isLink(own)) return this.#foreign.get(name)
 		const mtu = 'mtu' in own ? own.mtu : undefined
-		return { kind: own.kind, mtu: mtu ?? 1500, up: true, state: { addresses: [], routesLocalnet: false } }
+		return { name, kind: own.kind, mtu: mtu ?? 1500, up: true, state: { addresses: [], routesLocalnet: false } }
 	}
 
 	/** The link with this address. */
