@@ -1,4 +1,7 @@
-/** Asks the Docker Engine over its API. Never on behalf of a plugin call: dockerd holds locks until that is answered. */
+/**
+ * Asks the Docker Engine over its API. Not on behalf of a plugin call, since dockerd holds locks until that is answered; but for the
+ * few of mode container that wait for an answer with a patience (network/README.md).
+ */
 import { type RequestOptions, request } from 'node:http'
 import { messageOf, WeftError } from '../errors.ts'
 

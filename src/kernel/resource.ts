@@ -199,7 +199,7 @@ export interface Sysctl {
 	readonly undone?: string
 }
 
-/** One element of a set or map of the table `inet weft`; see firewall.ts for which there are. */
+/** One element of a set or map of weft's tables; inet-table.ts and bridge-table.ts have which there are. */
 export interface Element {
 	readonly kind: 'element'
 	readonly set: string
