@@ -44,7 +44,7 @@ describe('the examples for compose', { skip: noCompose() }, () => {
 	after(() => host?.stop())
 
 	it('are those of the modes', () => {
-		const modes = ['bridge', 'host', 'ipvlan', 'macvlan', 'none', 'overlay']
+		const modes = ['bridge', 'container', 'host', 'ipvlan', 'macvlan', 'none', 'overlay']
 		assert.deepEqual(
 			readdirSync(EXAMPLES).toSorted(),
 			modes.map((mode) => `${mode}.yaml`),
@@ -67,6 +67,21 @@ describe('the examples for compose', { skip: noCompose() }, () => {
 			assert.equal(await host.outside([...WGET, `http://${HOST_V4}:8082/passwd`]).catch(() => ''), '')
 			assert.match(await clientGets('host', 'http://web:8081/passwd'), PAGE)
 		})
+	})
+
+	it('container: the service is at the addresses and the loopback of the container that it names, which has to be there', async () => {
+		await assert.rejects(compose(host, 'container', 'up', '-d'), /there is no container "app" on this host/)
+		await compose(host, 'container', 'down')
+		await host.docker('run', '-d', '--name', 'app', 'busybox', 'sleep', 'infinity')
+		const address = await host.docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'app')
+		await withExample(host, 'container', await footprint(host), async () => {
+			for (const at of [address, '127.0.0.1']) {
+				const get = () => host.docker('exec', 'app', 'wget', '-q', '-O', '-', `http://${at}/passwd`).catch(() => '')
+				await eventually(async () => PAGE.test(await get()), { what: at })
+			}
+			assert.match(await host.exec([...WGET, `http://${address}/passwd`]), PAGE)
+		})
+		await host.docker('rm', '-f', 'app')
 	})
 
 	it('none: the container has the loopback alone', async () => {
