@@ -24,6 +24,8 @@ export interface Ports {
 export const PORTS: Ports = { stream: 5201, peer: 7000 }
 /** Of the container that has them on the host without their being published. */
 const SHARED_PORTS: Ports = { stream: 5202, peer: 7001 }
+/** Of the container that has them at the addresses of another one. */
+const SIDE_PORTS: Ports = { stream: 5203, peer: 7002 }
 const WORKERS = 4
 /** Each measurement's time. */
 const SECONDS = 1
@@ -45,8 +47,9 @@ export interface Scene {
 }
 
 /**
- * Two containers on a network of this driver, one of them with published ports, and servers there and beyond the uplink; and one
- * whose ports are the host's: on a network of weft's in mode host, or in the host's own namespace as Docker has it.
+ * Two containers on a network of this driver, one of them with published ports, and servers there and beyond the uplink; one
+ * whose ports are the host's, and one whose ports are those of the first: on networks of weft's in modes host and container, or in their
+ * namespaces as Docker has it.
  */
 export async function setScene({ host, api }: Rig, driver: 'weft' | 'docker'): Promise<Scene> {
 	const network = networkOf(driver)
@@ -58,10 +61,12 @@ export async function setScene({ host, api }: Rig, driver: 'weft' | 'docker'): P
 		await api.call('POST', `/containers/create?name=${name}`, body)
 		await api.call('POST', `/containers/${name}/start`)
 	}
-	await runShared(api, driver)
-	const [server, shared, client, outside] = [
+	await runShared(api, driver, 'bench-shared', 'host', { mode: 'host' })
+	await runShared(api, driver, 'bench-side', 'container:bench-server', { mode: 'container', container: 'bench-server' })
+	const [server, shared, side, client, outside] = [
 		await inContainer(host, 'bench-server'),
 		await inContainer(host, 'bench-shared'),
+		await inContainer(host, 'bench-side'),
 		await inContainer(host, 'bench-client'),
 		outsideOf(host),
 	]
@@ -69,6 +74,7 @@ export async function setScene({ host, api }: Rig, driver: 'weft' | 'docker'): P
 		...(await startServers(server, PORTS)),
 		...(await startServers(outside, PORTS)),
 		...(await startServers(shared, SHARED_PORTS)),
+		...(await startServers(side, SIDE_PORTS)),
 	]
 	const path = `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`
 	const address = await host.docker('inspect', '-f', path, 'bench-server')
@@ -79,6 +85,7 @@ export async function setScene({ host, api }: Rig, driver: 'weft' | 'docker'): P
 		{ name: 'published port over 127.0.0.1', client: onHost(host), address: '127.0.0.1', ports: PORTS },
 		{ name: 'host mode from outside', client: outside, address: HOST_V4, ports: SHARED_PORTS },
 		{ name: 'host mode over 127.0.0.1', client: onHost(host), address: '127.0.0.1', ports: SHARED_PORTS },
+		{ name: 'container mode from a container', client, address, ports: SIDE_PORTS },
 	]
 	const end = () => {
 		for (const { stdin } of servers) stdin?.end()
@@ -86,14 +93,18 @@ export async function setScene({ host, api }: Rig, driver: 'weft' | 'docker'): P
 	return { ways, end }
 }
 
-async function runShared(api: Rig['api'], driver: 'weft' | 'docker'): Promise<void> {
-	const mode = driver === 'weft' ? 'bench-shared' : 'host'
-	if (driver === 'weft') {
-		await api.call('POST', '/networks/create', { Name: mode, ...BRIDGE.weft, Options: { mode: 'host' } })
-	}
-	const body = { Image: IMAGE, HostConfig: { NetworkMode: mode } }
-	await api.call('POST', '/containers/create?name=bench-shared', body)
-	await api.call('POST', '/containers/bench-shared/start')
+/** A container on a network of weft's of its own, with these options, or as Docker has it. */
+async function runShared(
+	api: Rig['api'],
+	driver: 'weft' | 'docker',
+	name: string,
+	native: string,
+	options: Readonly<Record<string, string>>,
+): Promise<void> {
+	if (driver === 'weft') await api.call('POST', '/networks/create', { Name: name, ...BRIDGE.weft, Options: options })
+	const body = { Image: IMAGE, HostConfig: { NetworkMode: driver === 'weft' ? name : native } }
+	await api.call('POST', `/containers/create?name=${name}`, body)
+	await api.call('POST', `/containers/${name}/start`)
 }
 
 function byPort<T>(ports: readonly number[], value: (port: number) => T): Record<string, T> {
