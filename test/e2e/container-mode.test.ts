@@ -215,6 +215,23 @@ onOuterEngines('networks of mode container', (engine) => {
 		await host.docker('network', 'rm', 'aside', 'plain')
 	})
 
+	it('may have an owner without a network, with which they have one 127.0.0.1 and no way out', async () => {
+		await createNetwork(host, 'closed', '-o', 'mode=none')
+		for (const network of ['none', 'closed']) {
+			await runContainer(host, 'hermit', network)
+			await createNetwork(host, 'aside', '-o', 'mode=container', '-o', 'container=hermit')
+			await runContainer(host, 'both', 'aside')
+			await listen('both', 8150, '0.0.0.0')
+			await assertReaches(await inContainer(host, 'hermit'), 'tcp', '127.0.0.1', 8150)
+			await listen('hermit', 8151, '127.0.0.1')
+			await assertReaches(await inContainer(host, 'both'), 'tcp', '127.0.0.1', 8151)
+			assert.equal(await reaches(await inContainer(host, 'both'), 'tcp', INTERNET_V4, PORT), false)
+			await host.docker('rm', '-f', 'both', 'hermit')
+			await host.docker('network', 'rm', 'aside')
+		}
+		await host.docker('network', 'rm', 'closed')
+	})
+
 	it('refuse an owner that is none, by name', async () => {
 		const create = (name: string) => [
 			'network',

@@ -10,7 +10,9 @@ import { withNetns } from '../../src/kernel/netns.ts'
 import { assertFootprint, type Footprint, footprint } from '../e2e/footprint.ts'
 import { createNetwork, endpointOf } from '../e2e/networks.ts'
 import { assertReachEachOther, assertReaches, assertShutOutBothWays } from '../live/networks-spots.ts'
+import { eventually } from '../support/eventually.ts'
 import { type Host, noHost } from '../support/host.ts'
+import { IMAGE } from '../support/image.ts'
 import { Lan, LanHost } from './lan.ts'
 
 const MODES = ['l2', 'l3', 'l3s'].map((mode, index) => {
@@ -25,6 +27,7 @@ const MODES = ['l2', 'l3', 'l3s'].map((mode, index) => {
 		neighbour: mode === 'l2' ? 'l2-two' : `${mode}-three`,
 	}
 })
+const HTTPD = ['httpd', '-f', '-h', '/www', '-p', '8080']
 const CONTAINERS = [...new Set(MODES.flatMap(({ one, neighbour, three }) => [one, neighbour, three]))]
 const NETWORKS = MODES.flatMap(({ apart, beside }) => [apart.network, beside.network])
 
@@ -73,6 +76,20 @@ describe('ipvlan networks', { skip: noHost() }, () => {
 			for (const gateway of Object.values(apart.lan.at(1))) {
 				assert.ok(seen.includes(mode === 'l2' ? `default via ${gateway} dev eth0` : 'default dev eth0'), seen)
 			}
+		})
+	}
+
+	for (const { mode, one, neighbour } of MODES) {
+		it(`ipvlan_mode=${mode}: a container with Docker’s --net container has the addresses of the other, and is reached there`, async () => {
+			await host.docker('run', '-d', '--name', 'guest', '--net', `container:${one}`, IMAGE, ...HTTPD)
+			const addresses = (name: string) => host.docker('exec', name, 'ip', '-o', 'addr')
+			assert.equal(await addresses('guest'), await addresses(one))
+			for (const address of Object.values(bed.container(one).at)) {
+				const url = `http://${address.includes(':') ? `[${address}]` : address}:8080/`
+				const get = () => host.docker('exec', neighbour, 'wget', '-q', '-O', '-', url).catch(() => '')
+				await eventually(async () => (await get()) === 'hello from a container on weft', { what: url })
+			}
+			await host.docker('rm', '-f', 'guest')
 		})
 	}
 
