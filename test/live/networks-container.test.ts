@@ -190,6 +190,7 @@ describe('networks of mode container', { skip: noBed() }, () => {
 
 	it('have back what somebody takes away in the namespace of the owner', async () => {
 		await answers(customer.place, web.address, 7070, 'one')
+		assert.deepEqual(weft.repairs, [], 'what weft does itself is nothing to be put right')
 		const [, bridge = ''] = /(weft[0-9a-f]{11}):/.exec(await web.place.run('ip', 'link')) ?? []
 		const [, link = ''] = /(wv\w+)@/.exec(await web.place.run('ip', 'link', 'show', 'master', bridge)) ?? []
 		const damage = [
