@@ -2,10 +2,10 @@
 import { messageOf } from '../errors.ts'
 import type { HostPort } from '../kernel/resource.ts'
 import type { OwnerKernel } from '../kernel/verbs.ts'
-import { type BridgeNetwork, type Endpoint, hasBridge, type PublishedPort } from '../model/network.ts'
+import { type BridgeNetwork, type Endpoint, hasBridge, type Network, type PublishedPort } from '../model/network.ts'
 import { ownerModeOf } from '../modes/index.ts'
 import { isAlive } from './endpoints.ts'
-import { endpointKey, type Host, ownerOf } from './host.ts'
+import { endpointKey, type Host, ownerOf, put } from './host.ts'
 import { change, holderOf, hostPortOf, missing, putBack } from './publish.ts'
 
 /** A port that a container listens on, and that is not on its owner. */
@@ -44,6 +44,20 @@ export async function publishFound(
 	const { owner, network, endpoint, refused } = done
 	// While Docker's calls for this container need not wait.
 	return reasonsOf(host, owner, network, endpoint, refused, known)
+}
+
+/** Of networks whose containers are without an owner from now on, or with another one, where they are found anew. */
+export async function forgetPortsOf(host: Host, networks: readonly Network[]): Promise<void> {
+	for (const each of networks.flatMap(({ id }) => host.store.list('endpoint', id))) {
+		if (each.published.length > 0) await host.mutex.run(endpointKey(each.id), () => forgetPorts(host, each))
+	}
+}
+
+/** For whoever holds the endpoint's mutex. */
+export async function forgetPorts(host: Host, { networkId, id }: Pick<Endpoint, 'networkId' | 'id'>): Promise<void> {
+	const endpoint = host.store.get('endpoint', networkId, id)
+	if (endpoint === undefined || endpoint.published.length === 0) return
+	await host.store.commit([put({ ...endpoint, published: [] })])
 }
 
 function isSame(before: readonly PublishedPort[], after: readonly PublishedPort[]): boolean {

@@ -5,6 +5,7 @@ import type { ContainerKernel } from '../kernel/verbs.ts'
 import { type Endpoint, isOwned, type OwnedNetwork } from '../model/network.ts'
 import { ownerModeOf } from '../modes/index.ts'
 import { isAlive, ownedBy } from './endpoints.ts'
+import { forgetPorts, forgetPortsOf } from './found-ports.ts'
 import { endpointKey, type Host, put } from './host.ts'
 
 /** Calls of one owner go one after the other, but for `attach`. */
@@ -40,9 +41,7 @@ export class Owner {
 	async clear(networks: readonly OwnedNetwork[]): Promise<void> {
 		const all = networks.flatMap((each) => planOf(each, this.#endpointsOf(each)))
 		await this.#kernel.remove(all.filter(({ kind }) => kind !== 'element'))
-		for (const each of networks.flatMap((network) => this.#endpointsOf(network))) {
-			await this.#host.mutex.run(endpointKey(each.id), () => this.#forgetPorts(each))
-		}
+		await forgetPortsOf(this.#host, networks)
 	}
 
 	/** With all at once, so that what was there before this process was is never gone meanwhile. */
@@ -178,14 +177,7 @@ export class Owner {
 		const endpoint = this.#host.store.get('endpoint', network.id, endpointId)
 		if (endpoint === undefined) return
 		await this.#kernel.remove(ownedBy(network, endpoint)).catch(() => undefined)
-		await this.#forgetPorts(endpoint)
-	}
-
-	/** They are found anew with another owner. For whoever holds the endpoint's mutex. */
-	async #forgetPorts({ networkId, id }: Endpoint): Promise<void> {
-		const endpoint = this.#host.store.get('endpoint', networkId, id)
-		if (endpoint === undefined || endpoint.published.length === 0) return
-		await this.#host.store.commit([put({ ...endpoint, published: [] })])
+		await forgetPorts(this.#host, endpoint)
 	}
 }
 

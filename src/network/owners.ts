@@ -7,6 +7,7 @@ import { invalid, messageOf, within } from '../errors.ts'
 import { Keeper, type KeeperLog, PartlyRepaired } from '../keeper.ts'
 import { isOwned, type OwnedNetwork } from '../model/network.ts'
 import { Following } from './following.ts'
+import { forgetPortsOf } from './found-ports.ts'
 import { endpointKey, type Host, settledNetworks } from './host.ts'
 import { parseOptions } from './options.ts'
 import { Owner } from './owner.ts'
@@ -211,6 +212,11 @@ export class Owners {
 			const wanted = wantedOf(id).filter((each) => this.#known.has(each.id))
 			await this.#serve(id, wanted).catch((error: unknown) => errors.push(error))
 		}
+		const isNowhere = ({ id, owner = '' }: OwnedNetwork) => {
+			return runningId(standings.get(id)).length === 0 && !unknown.has(owner) && this.#ownerOf(id) === undefined
+		}
+		// Of an owner that ended while weft was away nobody else does it.
+		await forgetPortsOf(this.#host, networks.filter(isNowhere)).catch((error: unknown) => errors.push(error))
 	}
 
 	/** Once for each change. */

@@ -28,6 +28,16 @@ async function withOwner(): Promise<Bench> {
 	return host
 }
 
+/** With a container on it, whose port 80 is found. */
+async function withPort(): Promise<Bench> {
+	const host = await withOwner()
+	await ownerAt(host, 7)
+	await attach(host, endpointRequest())
+	sandboxOf(host).listen(['tcp', 80])
+	await eventually(() => publishedOf(host).join() === 'tcp 80')
+	return host
+}
+
 function sandboxOf(host: Bench): FakeSandbox {
 	const sandbox = new FakeSandbox()
 	host.kernel.sandboxes.set(endpoints(host)[0]?.link ?? '', sandbox)
@@ -195,6 +205,34 @@ describe('the owner of a network of mode container', () => {
 		again.containers.stop('old')
 		await eventually(() => again.containers.waiting === 0)
 		assert.equal(again.host.owners.get(NETWORK), next)
+		await close(again)
+	})
+
+	for (const leave of ['stop', 'remove'] as const) {
+		it(`has its ports on no record any more where it did ${leave} while weft was away`, async () => {
+			const again = await startAgain(await withPort())
+			again.containers.start('web', 7)
+			again.containers[leave]('web')
+			assert.deepEqual(publishedOf(again), ['tcp 80'])
+			begin(again)
+			await eventually(() => publishedOf(again).length === 0)
+			assert.deepEqual(again.warnings, [])
+			await close(again)
+		})
+	}
+
+	it('has its ports on record while it is not known whether it runs still, by another name', async () => {
+		const again = await startAgain(await withPort())
+		const { id } = again.containers.start('web', 7)
+		again.containers.remove('web')
+		again.containers.start('old', 7, { id })
+		again.containers.mute = id
+		begin(again)
+		await eventually(() => again.warnings.length > 0)
+		assert.deepEqual([publishedOf(again), again.owners.of(NETWORK).state], [['tcp 80'], 'missing'])
+		again.containers.mute = ''
+		await eventually(() => publishedOf(again).length === 0)
+		assert.deepEqual(again.ownerKernels.get(7)?.objects(), [])
 		await close(again)
 	})
 
