@@ -21,19 +21,19 @@ export function openLog(level: string): Logger {
 		[pino.symbols.needsMetadataGsym]: true,
 		lastLevel: 0,
 		write(line: string): void {
-			if (output.isEmpty) setTimeout(() => void output.write(), LINGER).unref()
+			if (output.isEmpty) setTimeout(() => output.write(), LINGER).unref()
 			output.add(line)
-			if (this.lastLevel >= WARN) void output.write()
+			if (this.lastLevel >= WARN) output.write()
 		},
 		/** That of the logger. */
 		flush(done: () => void): void {
-			void output.write().then(done)
+			void output.settle().then(done)
 		},
 	}
 	return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream)
 }
 
-/** When every line is written, or lost: the end of the process does not wait for one that is on its way. */
+/** When no line is on its way, for which the end of the process does not wait; it writes those that wait. */
 export function written(log: Logger): Promise<void> {
 	return new Promise((resolve) => log.flush(() => resolve()))
 }

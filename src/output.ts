@@ -1,21 +1,30 @@
 /**
- * Standard output for a program that must not wait for it: a file, a pipe or a terminal, whose disk may be full, and whose reader may
- * have stopped to read, or be gone. What cannot be written is lost, and what comes after it is tried as ever.
+ * Standard output for a program that must not wait for it: a file, a pipe, a socket or a terminal, whose disk may be full, and whose
+ * reader may have stopped to read, or be gone. What cannot be written is lost, and what comes after it is tried as ever.
  */
-import { write, writeSync } from 'node:fs'
+import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isatty } from 'node:tty'
 
 const STDOUT = 1
 
 /** Characters that wait at most, while a reader does not read; what is more is lost. */
 const MOST = 1_048_576
 
-/** Milliseconds until it is tried again, where somebody has set it so that it refuses instead of having a writer wait. */
-const BUSY = 100
+/** Milliseconds until it is tried again, the first time and at most, where the reader has no room. */
+const BUSY = { first: 1, most: 100 }
+
+/** Milliseconds that the end of the process waits for a reader that takes nothing. */
+const PATIENCE = 1000
 
 export class Output {
+	readonly #fd = openStdout()
 	#waiting = ''
+	/** Goes before what waits: what the reader had no room for. */
+	#refused: Uint8Array = Buffer.alloc(0)
 	#writing: Promise<void> | undefined
+	#ending = false
 
 	/** Whether nothing waits to be written; something may be on its way. */
 	get isEmpty(): boolean {
@@ -26,23 +35,52 @@ export class Output {
 		if (this.#waiting.length + text.length <= MOST) this.#waiting += text
 	}
 
-	/** Until nothing waits any more, nor is on its way. */
-	write(): Promise<void> {
-		if (this.#writing === undefined && !this.isEmpty) this.#writing = this.#writeAll()
-		return this.#writing ?? Promise.resolve()
+	/** Begins, where it has not. */
+	write(): void {
+		if (this.#writing === undefined && !this.isEmpty && !this.#ending) this.#writing = this.#writeAll()
+	}
+
+	/** Until nothing is on its way. From then on only {@link writeSync} writes. */
+	async settle(): Promise<void> {
+		this.#ending = true
+		await this.#writing
 	}
 
 	async #writeAll(): Promise<void> {
-		while (!this.isEmpty) await writeText(this.#take())
+		let pause = BUSY.first
+		while (!this.#ending && (this.#refused.length > 0 || !this.isEmpty)) {
+			const bytes = this.#refused.length > 0 ? this.#refused : Buffer.from(this.#take())
+			this.#refused = Buffer.alloc(0)
+			try {
+				this.#refused = bytes.subarray(await writeSome(this.#fd, bytes))
+				pause = BUSY.first
+			} catch (error) {
+				if (!isBusy(error)) continue
+				this.#refused = bytes
+				await sleep(pause)
+				pause = Math.min(2 * pause, BUSY.most)
+			}
+		}
 		this.#writing = undefined
 	}
 
-	/** At the end of the process. What is on its way then has been given to another thread, which may or may not come to it. */
+	/**
+	 * At the end of the process, for as long as the reader takes something. What is on its way then has been given to another
+	 * thread, which may or may not come to it.
+	 */
 	writeSync(): void {
-		try {
-			for (let rest = Buffer.from(this.#take()); rest.length > 0; ) rest = rest.subarray(writeSync(STDOUT, rest))
-		} catch {
-			// Nobody is left who could be told.
+		const asleep = new Int32Array(new SharedArrayBuffer(4))
+		let rest: Uint8Array = Buffer.concat([this.#refused, Buffer.from(this.#take())])
+		for (let waited = 0; rest.length > 0 && waited < PATIENCE; ) {
+			try {
+				rest = rest.subarray(writeSync(this.#fd, rest))
+				waited = 0
+			} catch (error) {
+				// Nobody is left who could be told.
+				if (!isBusy(error)) return
+				Atomics.wait(asleep, 0, 0, BUSY.first)
+				waited += BUSY.first
+			}
 		}
 	}
 
@@ -53,20 +91,31 @@ export class Output {
 	}
 }
 
-async function writeText(text: string): Promise<void> {
-	for (let rest = Buffer.from(text); rest.length > 0; ) {
-		try {
-			rest = rest.subarray(await writeSome(rest))
-		} catch (error) {
-			if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
-			await sleep(BUSY)
+/**
+ * So that a write is refused where it would wait for a reader: neither the end of the process nor one of its threads could do
+ * anything else meanwhile. Of a pipe or a terminal by a description of its own, since others have that of standard output, too.
+ */
+function openStdout(): number {
+	try {
+		const stat = fstatSync(STDOUT)
+		if (stat.isFIFO() || isatty(STDOUT)) {
+			return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
 		}
+		// Cannot be opened again. Node sets the flag of what it has as a socket.
+		if (stat.isSocket()) new Socket({ fd: STDOUT, readable: false }).unref()
+	} catch {
+		// As it is, then.
 	}
+	return STDOUT
+}
+
+function isBusy(error: unknown): boolean {
+	return (error as NodeJS.ErrnoException).code === 'EAGAIN'
 }
 
 /** How many bytes were. */
-function writeSome(bytes: Uint8Array): Promise<number> {
+function writeSome(fd: number, bytes: Uint8Array): Promise<number> {
 	return new Promise((resolve, reject) => {
-		write(STDOUT, bytes, (error, count) => (error === null ? resolve(count) : reject(error)))
+		write(fd, bytes, (error, count) => (error === null ? resolve(count) : reject(error)))
 	})
 }

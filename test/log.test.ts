@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { eventually } from './support/eventually.ts'
 
 const MODULE = new URL('../src/log.js', import.meta.url).href
 const LIVES = 'setInterval(() => {}, 1000)'
@@ -67,6 +68,22 @@ test('what a reader does not read is kept up to some measure', async () => {
 	const all = promisify(execFile)(process.execPath, program(`${much}; ${END}`), { maxBuffer: 8_388_608 })
 	const { length } = (await all).stdout
 	assert.ok(length > 1_000_000 && length < 1_200_000, `${length} bytes`)
+})
+
+test('a pipe whose reader comes late has every line when the process has ended, in order', async () => {
+	const much = "for (let i = 0; i < 900; i++) log.warn('x'.repeat(1024)); log.info('last')"
+	const late = ['-c', '"$@" | (sleep 0.3; cat)', 'sh', process.execPath, ...program(`${much}; ${END}`)]
+	const said = messages((await promisify(execFile)('sh', late, { maxBuffer: 8_388_608 })).stdout)
+	assert.deepEqual([said.length, said[0], said.at(-1)], [902, 'one', 'last'])
+})
+
+test('the process ends while nobody reads what it says, by a socket too', async (t) => {
+	const child = spawn(process.execPath, program(`for (let i = 0; i < 900; i++) log.warn('x'.repeat(1024)); ${END}`))
+	t.after(() => child.kill('SIGKILL'))
+	let code: number | null | undefined
+	child.on('exit', (status) => (code = status))
+	await eventually(() => code !== undefined, { what: 'it has ended' })
+	assert.equal(code, 0)
 })
 
 test('a disk that is full keeps the process from nothing, and takes what comes when it has room', async () => {

@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdtemp, open, readdir, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { run } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Netns, noNetns, openNetns } from '../support/netns.ts'
 import { answers } from '../support/unix-socket.ts'
@@ -143,5 +145,25 @@ describe('weftd', { skip: noNetns('nft') }, () => {
 		weftd.child.kill('SIGINT')
 		assert.equal(await weftd.ended, 130, weftd.log())
 		await serving(start(await openNetns(t), weftd.folder))
+	})
+
+	it('ends, asked once or twice, while nobody reads what it says into a pipe that is full', async (t) => {
+		const netns = await openNetns(t)
+		const fifo = join(root, 'log')
+		await run(['mkfifo', fifo])
+		const pipe = await open(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+		t.after(() => pipe.close())
+		const page = Buffer.alloc(4096)
+		await assert.rejects(async () => {
+			for (;;) await pipe.write(page)
+		}, /EAGAIN/)
+		for (const signals of [['SIGTERM'], ['SIGINT', 'SIGINT']] as const) {
+			const weftd = start(netns, undefined, ['sh', '-c', 'exec "$@" >"$0"', fifo])
+			await eventually(() => answers(weftd.socket, 'POST', '/Plugin.Activate'), { what: 'it serves', within: 30_000 })
+			let code: number | string | undefined
+			void weftd.ended.then((result) => (code = result))
+			for (const signal of signals) weftd.child.kill(signal)
+			await eventually(() => code !== undefined, { what: 'it has ended' })
+		}
 	})
 })
