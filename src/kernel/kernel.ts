@@ -19,6 +19,7 @@ import {
 	type HostPort,
 	identity,
 	isContainers,
+	isLink,
 	type LanLink,
 	type PortChange,
 	type Resource,
@@ -147,24 +148,9 @@ export class LinuxKernel implements Kernel {
 	}
 
 	has(resource: Resource): boolean {
-		switch (resource.kind) {
-			case 'element':
-				return this.#firewall.has(resource)
-			case 'port':
-				return this.#ports.has(resource)
-			case 'bridge':
-			case 'veth':
-			case 'passthru':
-			case 'lan':
-			case 'vlan':
-			case 'shim':
-			case 'dummy':
-			case 'vxlan':
-			case 'wireguard':
-				return this.hasLink(resource.name)
-			default:
-				return false
-		}
+		if (isLink(resource)) return this.hasLink(resource.name)
+		if (resource.kind === 'element') return this.#firewall.has(resource)
+		return resource.kind === 'port' && this.#ports.has(resource)
 	}
 
 	async isAwaited(link: string): Promise<boolean> {

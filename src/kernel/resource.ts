@@ -252,19 +252,16 @@ export type Resource =
 	| Element
 	| HostPort
 
+export type Link = Extract<Resource, { readonly name: string }>
+
+export function isLink(resource: Resource): resource is Link {
+	return 'name' in resource
+}
+
 /** What makes two resources the same thing, whatever their attributes: its kind and its name in the kernel. */
 export function identity(resource: Resource): string {
+	if (isLink(resource)) return `link ${resource.name}`
 	switch (resource.kind) {
-		case 'bridge':
-		case 'veth':
-		case 'passthru':
-		case 'lan':
-		case 'vlan':
-		case 'shim':
-		case 'dummy':
-		case 'vxlan':
-		case 'wireguard':
-			return `link ${resource.name}`
 		case 'up':
 			return `up ${resource.link}`
 		case 'peer':

@@ -12,7 +12,9 @@ import {
 	type HostPort,
 	identity,
 	isContainers,
+	isLink,
 	type LanLink,
+	type Link,
 	type PortChange,
 	type Resource,
 	type Sysctl,
@@ -564,12 +566,6 @@ const WHOLE: readonly string[] = ['vxlan', 'wireguard', 'peer', 'allowed', 'rout
 function lowerOf(resource: Resource): string | undefined {
 	if ('parent' in resource) return resource.parent
 	return 'link' in resource ? resource.link : undefined
-}
-
-type Link = Extract<Resource, { name: string }>
-
-function isLink(resource: Resource): resource is Link {
-	return identity(resource).startsWith('link ')
 }
 
 function split(resources: readonly Resource[]): { elements: Element[]; others: Single[] } {
