@@ -61,8 +61,8 @@ export function within(phrase: string, error: unknown): WeftError {
 	return new WeftError('system', `${phrase}: ${messageOf(error)}`, { cause: error })
 }
 
-/** The text of an error for a person: its message, and each message of an aggregate. */
+/** The text of an error for a person: its message, and each message of an aggregate once. */
 export function messageOf(error: unknown): string {
-	if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
+	if (error instanceof AggregateError) return [...new Set(error.errors.map(messageOf))].join('; ')
 	return error instanceof Error ? error.message : String(error)
 }

@@ -166,7 +166,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
 		void keepPassage(host)
 		dockers.look()
 		sharedPorts.followAll()
-		owners.look()
+		owners.begin()
 		peering.open()
 	})
 	return async () => {

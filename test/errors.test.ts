@@ -49,9 +49,10 @@ test("what is not weft's own becomes a failure of the system", () => {
 	}
 })
 
-test('a person reads the message, of an aggregate every one', () => {
+test('a person reads the message, of an aggregate every one, once', () => {
 	assert.equal(messageOf(new Error('a')), 'a')
 	assert.equal(messageOf(new AggregateError([new Error('a'), 'b'], 'hidden')), 'a; b')
+	assert.equal(messageOf(new AggregateError([new Error('a'), 'b', new Error('a')])), 'a; b')
 	for (const [thrown, text] of [
 		[42, '42'],
 		[null, 'null'],

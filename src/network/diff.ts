@@ -69,7 +69,11 @@ async function ownersDifferences(
 	if (!isOwned(network)) return []
 	const owner = owners.get(network.id)
 	if (owner === undefined) return []
-	return (await owner.differences(wanted())).map((what) => `with ${ownerName(network)}, ${what}`)
+	const found = await owner.differences(wanted()).catch((error: unknown) => {
+		// It ended meanwhile.
+		return owners.get(network.id) === owner ? [messageOf(error)] : []
+	})
+	return found.map((what) => `with ${ownerName(network)}, ${what}`)
 }
 
 /** One owner may have several networks; what is amiss with its tables is said of one of them. */
@@ -83,7 +87,9 @@ async function ownersTables(host: Host): Promise<Difference[]> {
 	)
 	const found: Difference[] = []
 	for (const [owner, network] of owned) {
-		const tables = await owner.compareTables().catch((error: unknown) => [messageOf(error)])
+		const tables = await owner.compareTables().catch((error: unknown) => {
+			return host.owners.get(network.id) === owner ? [messageOf(error)] : []
+		})
 		found.push(...tables.map((what) => ({ networkId: network.id, what: `with ${ownerName(network)}, ${what}` })))
 	}
 	return found

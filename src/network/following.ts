@@ -54,6 +54,12 @@ export class Following {
 			})
 	}
 
+	/** Asks as soon as dockerd is seen, on behalf of somebody who does not know whether it is there. */
+	async resume(): Promise<void> {
+		this.#isWanted = true
+		await this.#resume()
+	}
+
 	/** Nobody wants to know any more, until it is opened again. */
 	async close(): Promise<void> {
 		clearTimeout(this.#again)

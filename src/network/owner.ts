@@ -1,5 +1,6 @@
 /** A container that owns networks, and what it has of them in its namespace: as mode host has it on the host. */
-import { messageOf } from '../errors.ts'
+import { messageOf, within } from '../errors.ts'
+import { PartlyRepaired } from '../keeper.ts'
 import type { Resource } from '../kernel/resource.ts'
 import type { ContainerKernel } from '../kernel/verbs.ts'
 import { type Endpoint, isOwned, type OwnedNetwork } from '../model/network.ts'
@@ -51,10 +52,12 @@ export class Owner {
 		for (const error of await this.#kernel.restore(plan)) {
 			this.#host.warn(error, `not restored with container ${this.id.slice(0, 12)}: ${messageOf(error)}`)
 		}
-		await this.give(networks)
+		const errors: unknown[] = []
+		await this.give(networks).catch((error: unknown) => errors.push(error))
 		for (const { network, endpoints } of attached) {
 			for (const each of endpoints) await this.#dropLeft(network, each)
 		}
+		if (errors.length > 0) throw new AggregateError(errors)
 	}
 
 	/** No others than these, of those that it has. */
@@ -62,9 +65,13 @@ export class Owner {
 		for (const id of this.#networks.keys()) if (!networks.some((each) => each.id === id)) await this.takeFrom(id)
 	}
 
-	/** These too. */
+	/** These too. One that cannot be made does not keep others away. */
 	async give(networks: readonly OwnedNetwork[]): Promise<void> {
-		for (const network of await this.#enter(networks.filter(({ id }) => !this.owns(id)))) await this.#give(network)
+		const errors: unknown[] = []
+		for (const network of await this.#enter(networks.filter(({ id }) => !this.owns(id)))) {
+			await this.#give(network).catch((error: unknown) => errors.push(within(phraseOf(network), error)))
+		}
+		if (errors.length > 0) throw new AggregateError(errors)
 	}
 
 	/** As it is on record by then. For whoever holds the endpoint's mutex. */
@@ -91,17 +98,24 @@ export class Owner {
 		if (errors.length > 0) throw new AggregateError(errors)
 	}
 
-	/** Puts back what somebody took away there; what that was, for people. */
+	/** Puts back what somebody took away there; what that was, for people. @throws PartlyRepaired after all else is put back */
 	async repair(): Promise<string[]> {
 		const found = [...(await this.#kernel.compareTables())]
 		if (found.length > 0) await this.#kernel.renewTables()
+		const errors: unknown[] = []
 		for (const network of this.#networks.values()) {
-			found.push(...(await this.#kernel.repair(ownerModeOf(network).network(network))))
+			const attempt = async (work: Promise<readonly string[]>) => {
+				await work.then(
+					(done) => found.push(...done),
+					(error: unknown) => errors.push(within(phraseOf(network), error)),
+				)
+			}
+			await attempt(this.#kernel.repair(ownerModeOf(network).network(network)))
 			for (const { id } of this.#endpointsOf(network)) {
-				const work = () => this.#repairEndpoint(network, id)
-				found.push(...(await this.#host.mutex.run(endpointKey(id), work)))
+				await attempt(this.#host.mutex.run(endpointKey(id), () => this.#repairEndpoint(network, id)))
 			}
 		}
+		if (errors.length > 0) throw new PartlyRepaired(found, errors)
 		return found
 	}
 
@@ -144,10 +158,13 @@ export class Owner {
 		await this.#kernel.ensure(ownerModeOf(network).network(network))
 		this.#networks.set(network.id, network)
 		this.#host.owners.set(network.id, this.#kernel)
-		for (const { id } of this.#host.store.list('endpoint', network.id)) {
-			await this.#host.mutex.run(endpointKey(id), () => this.attach(network.id, id))
+		const errors: unknown[] = []
+		for (const { id } of this.#endpointsOf(network)) {
+			const work = this.#host.mutex.run(endpointKey(id), () => this.attach(network.id, id))
+			await work.catch((error: unknown) => errors.push(error))
 		}
 		this.#changed(network)
+		if (errors.length > 0) throw new AggregateError(errors)
 	}
 
 	#endpointsOf({ id }: OwnedNetwork): readonly Endpoint[] {
@@ -179,6 +196,10 @@ export class Owner {
 		await this.#kernel.remove(ownedBy(network, endpoint)).catch(() => undefined)
 		await forgetPorts(this.#host, endpoint)
 	}
+}
+
+function phraseOf({ id }: OwnedNetwork): string {
+	return `network ${id.slice(0, 12)}`
 }
 
 /** All that there is with its owner of a network with these endpoints. */

@@ -38,7 +38,7 @@ export class Owners {
 	/** Ids of networks of which an earlier process of weft's left nothing with a container that does not own them by now. */
 	readonly #known = new Set<string>()
 	#isClosed = false
-	#answers = true
+	#trouble: string | undefined
 
 	/** Nothing is done before `restored`. `log` is of what others took away in the namespaces of owners. */
 	constructor(
@@ -76,9 +76,14 @@ export class Owners {
 		this.#following.open()
 	}
 
+	/** Nobody knows yet whether Docker is there: it is asked when dockerd is seen, and looked for when it tells. */
+	begin(): void {
+		if (!this.#isClosed && !this.#isIdle()) void this.#following.resume()
+	}
+
 	/** Docker calls, and so is there again, if it was not. */
 	called(): void {
-		if (!this.#following.isOpen() && this.#standings.size > 0) this.look()
+		if (!this.#following.isOpen()) this.look()
 	}
 
 	/** Looks at what is with owners, also where nobody has told of anything. Docker is not asked by the clock. */
@@ -157,17 +162,19 @@ export class Owners {
 		return [...this.#owners.values()].find((each) => each.owns(networkId))
 	}
 
-	/** The same may go on for long: once. */
+	/** The same may go on for long: once, until a look without it. */
 	#failed(error: unknown): void {
-		if (this.#answers) this.#host.warn(error, `owners of networks are not followed: ${messageOf(error)}`)
-		this.#answers = false
+		const trouble = messageOf(error)
+		const what =
+			error instanceof PartlyRepaired ? 'not all owners have their networks' : 'owners of networks are not followed'
+		if (trouble !== this.#trouble) this.#host.warn(error, `${what}: ${trouble}`)
+		this.#trouble = trouble
 	}
 
 	/** Docker is asked before the lock is taken: removals wait for that. */
 	async #look(): Promise<void> {
 		const networks = this.#owned()
 		const containers = networks.length === 0 ? [] : await this.#view.list()
-		this.#answers = true
 		const standings = new Map(
 			networks.map(({ id, options }) => [id, standingOf(options.container, containers, networksOf(this.#host))]),
 		)
@@ -181,7 +188,8 @@ export class Owners {
 			for (const { kernel } of findings.found.values()) await kernel?.close()
 		}
 		if (this.#isIdle()) void this.#following.close()
-		if (findings.errors.length > 0) throw new AggregateError(findings.errors)
+		if (findings.errors.length > 0) throw new PartlyRepaired([], findings.errors)
+		this.#trouble = undefined
 	}
 
 	/** As it was found, for the networks that there are still. Takes the kernels that it needs out of `found`. */
@@ -254,7 +262,7 @@ export class Owners {
 				const name = `container ${owner.id.slice(0, 12)}`
 				const found = await owner.repair().catch((error: unknown) => {
 					errors.push(within(name, error))
-					return []
+					return error instanceof PartlyRepaired ? error.done : []
 				})
 				if (found.length > 0) done.push(`put right what is with ${name}, of which ${few(found)}`)
 			}

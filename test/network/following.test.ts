@@ -97,6 +97,17 @@ describe('what happens to containers', () => {
 		assert.equal(docker.followers, 1)
 	})
 
+	it('is asked for by who does not know whether dockerd runs as soon as that does', async () => {
+		const { docker, following } = scene()
+		docker.isRunning = false
+		void following.resume()
+		await pass(0)
+		assert.equal(docker.followers, 0)
+		docker.isRunning = true
+		await pass(1000)
+		assert.equal(docker.followers, 1)
+	})
+
 	it('is not asked for when nobody wants to know any more by the time dockerd is seen', async () => {
 		const { docker, following } = scene()
 		following.open()

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { diff } from '../../src/network/diff.ts'
 import { eventually } from '../support/eventually.ts'
-import type { FakeContainerKernel } from '../support/fake-kernel.ts'
+import { FakeContainerKernel } from '../support/fake-kernel.ts'
 import {
 	attach,
 	type Bench,
@@ -369,6 +369,90 @@ describe('the owner of a network of mode container', () => {
 			assert.deepEqual([owner.objects(), await differences()], [before, []])
 		}
 		assert.match(host.repaired[0] ?? '', /^with container \w{12}, somebody did it: /)
+		await close(host)
+	})
+
+	it('serves its other networks where one cannot be made, which is told of once, and that one when it can be', async () => {
+		const host = await withOwner()
+		await ownerAt(host, 7)
+		const second = networkRequest(2, { options: OPTIONS })
+		await host.verbs.createNetwork(second)
+		host.containers.stop('web')
+		await eventually(() => host.owners.of(NETWORK).state === 'stopped')
+		const owner = new FakeContainerKernel(host.kernel)
+		host.ownerKernels.set(8, owner)
+		let attempts = 0
+		const [{ bridge = '' } = {}] = bridgeNetworks(host)
+		owner.before = (verb, what) => {
+			if (verb !== 'ensure' || what !== `link ${bridge}`) return
+			attempts++
+			throw new Error('the kernel refuses')
+		}
+		host.containers.start('web', 8)
+		await eventually(() => host.host.owners.get(second.id) === owner)
+		const before = attempts
+		await eventually(() => attempts > before + 1)
+		const told = host.warnings.filter((each) => !each.startsWith('not restored'))
+		assert.equal(told.length, 1, told.join('\n'))
+		assert.match(told[0] ?? '', new RegExp(`network ${NETWORK.slice(0, 12)}.*the kernel refuses`))
+		owner.before = () => undefined
+		await ownerAt(host, 8)
+		await close(host)
+	})
+
+	it('has back what it lost of one network where that of another cannot be put back', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		const second = networkRequest(2, { options: OPTIONS })
+		await host.verbs.createNetwork(second)
+		await eventually(() => host.host.owners.get(second.id) === owner)
+		const bridges = new Map(bridgeNetworks(host).map(({ id, bridge }) => [id, bridge]))
+		const [first = '', other = ''] = [bridges.get(NETWORK), bridges.get(second.id)]
+		owner.loseAddress(first, '10.210.1.1/24')
+		owner.loseAddress(other, '10.210.2.1/24')
+		owner.before = (_, what) => {
+			if (what.includes(first)) throw new Error('the kernel refuses')
+		}
+		host.owners.lookAround()
+		await eventually(() => owner.objects().includes(`address ${other} 10.210.2.1/24`))
+		await eventually(() => host.repaired.some((each) => each.includes(`address ${other}`)))
+		assert.match(host.warnings.join(), new RegExp(`network ${NETWORK.slice(0, 12)}: .*the kernel refuses`))
+		await close(host)
+	})
+
+	it('is not asked for at a start of weft’s while dockerd is off, but as soon as Docker calls', async () => {
+		const host = await withOwner()
+		await ownerAt(host, 7)
+		const again = await startAgain(host)
+		again.containers.start('web', 7)
+		again.containers.isRunning = false
+		again.owners.begin()
+		await new Promise(setImmediate)
+		assert.deepEqual([again.containers.followers, again.owners.of(NETWORK).state], [0, 'unknown'])
+		again.owners.called()
+		await ownerAt(again, 7)
+		await close(again)
+		const next = await startAgain(again)
+		next.containers.start('web', 7)
+		next.owners.begin()
+		await ownerAt(next, 7)
+		await close(next)
+	})
+
+	it('is no difference when it ends while diff looks at it, and one when it cannot be looked at', async () => {
+		const host = await withOwner()
+		const owner = await ownerAt(host, 7)
+		owner.differences = async () => {
+			throw new Error('the netlink sockets are not open')
+		}
+		assert.deepEqual(await diff(host.host), [
+			{ networkId: NETWORK, what: 'with container web, the netlink sockets are not open' },
+		])
+		owner.differences = async () => {
+			host.host.owners.delete(NETWORK)
+			throw new Error('the netlink sockets are not open')
+		}
+		assert.deepEqual(await diff(host.host), [])
 		await close(host)
 	})
 
