@@ -17,7 +17,7 @@ interface Part {
 	readonly text: () => Promise<string>
 }
 
-const ASKED = ['status', 'settings', 'networks', 'ports', 'pools', 'diff'] as const
+const ASKED = ['status', 'settings', 'networks', 'ports', 'pools', 'nodes', 'diff'] as const
 
 /** Programs that only look, by the names of their files. None of them shows a secret of weft's. */
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {

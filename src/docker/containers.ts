@@ -1,6 +1,6 @@
 /** What Docker tells of containers, and when there is something new of them. */
 import { isCode, WeftError } from '../errors.ts'
-import { fieldOf, listOf, text } from './answers.ts'
+import { fieldOf, listOf, nameOf, text } from './answers.ts'
 import type { DockerClient } from './client.ts'
 
 /** One container, running or not. */
@@ -52,11 +52,10 @@ function containerOf(container: unknown): DockerContainer {
 	const id = text(fieldOf(container, 'Id'))
 	// One that is passed over would be taken for gone.
 	if (id === '') throw new WeftError('system', 'Docker lists a container without an id')
-	const names = fieldOf(container, 'Names')
 	const networks = Object(fieldOf(fieldOf(container, 'NetworkSettings'), 'Networks'))
 	return {
 		id,
-		name: text(Array.isArray(names) ? names.find((each) => text(each).lastIndexOf('/') === 0) : '').replace(/^\//, ''),
+		name: nameOf(container),
 		running: ['running', 'paused'].includes(text(fieldOf(container, 'State'))),
 		networkMode: text(fieldOf(fieldOf(container, 'HostConfig'), 'NetworkMode')),
 		networks: Object.values(networks).map((each) => text(fieldOf(each, 'NetworkID'))),

@@ -1,6 +1,6 @@
 /** What Docker calls networks, the containers that run on them, and itself. */
 import { WeftError } from '../errors.ts'
-import { fieldOf, listOf, text } from './answers.ts'
+import { fieldOf, listOf, nameOf, text } from './answers.ts'
 import type { DockerClient } from './client.ts'
 
 /** Milliseconds that a person waits for names: dockerd may hang, and an answer without them is an answer too. */
@@ -35,8 +35,7 @@ export async function engineVersion(docker: Pick<DockerClient, 'get'>): Promise<
 }
 
 function endpointsOf(container: unknown): [string, string][] {
-	const names = fieldOf(container, 'Names')
-	const name = text(Array.isArray(names) ? names[0] : undefined).replace(/^\//, '')
+	const name = nameOf(container)
 	const networks = Object(fieldOf(fieldOf(container, 'NetworkSettings'), 'Networks'))
 	return name === '' ? [] : Object.values(networks).map((each) => [text(fieldOf(each, 'EndpointID')), name])
 }

@@ -31,7 +31,7 @@ describe('weft bundle', () => {
 		assert.equal((await lstat(file)).mode & 0o777, 0o600)
 		await run(['tar', '-xzf', file, '-C', folder])
 		const read = (name: string) => readFile(join(folder, 'weft-bundle', name), 'utf8')
-		for (const path of ['/status', '/networks', '/ports', '/pools', '/diff', `/networks/${NET}`]) {
+		for (const path of ['/status', '/networks', '/ports', '/pools', '/nodes', '/diff', `/networks/${NET}`]) {
 			const found = JSON.parse(await read(`weft/${path.slice(1).replaceAll('/', '-')}.json`))
 			if (path !== '/status') assert.deepEqual(found, await scene.client.get(path))
 		}

@@ -12,7 +12,7 @@ it('networks have their names, and endpoints those of the containers that have t
 		'/networks': [{ Id: 'n1', Name: 'front' }, { Id: 'n2', Name: 'back' }, null],
 		'/containers/json': [
 			{
-				Names: ['/web', '/other/alias'],
+				Names: ['/other/alias', '/web'],
 				NetworkSettings: { Networks: { a: { EndpointID: 'e1' }, b: { EndpointID: 'e2' } } },
 			},
 			{ Names: ['/db'], NetworkSettings: { Networks: { a: { EndpointID: 'e3' } } } },
