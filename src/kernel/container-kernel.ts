@@ -47,7 +47,12 @@ export class LinuxContainerKernel extends LinuxKernel implements ContainerKernel
 		this.#visit = visit
 		visit(() => {
 			rtnetlink.open()
-			flows.open()
+			try {
+				flows.open()
+			} catch (error) {
+				void rtnetlink.close()
+				throw error
+			}
 		})
 	}
 

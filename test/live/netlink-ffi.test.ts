@@ -8,6 +8,7 @@ import { withNetns } from '../../src/kernel/netns.ts'
 import { bindHostPort } from '../../src/kernel/port-socket.ts'
 import { readSysctl } from '../../src/kernel/sysctl.ts'
 import { parseIp } from '../../src/model/address.ts'
+import { run } from '../support/command.ts'
 import { noNetns, openNetns } from '../support/netns.ts'
 
 const live = { skip: noNetns('nft') }
@@ -83,4 +84,36 @@ test('libnftables works in the namespace in which its context was made, and says
 	assert.equal(nftables.outputBuffer(context), 'table inet weft_test\n')
 	assert.notEqual(await nftables.runCommand(context, 'add chain inet nope c'), 0)
 	assert.match(nftables.errorBuffer(context), /No such file or directory/)
+})
+
+/** Opens rtnetlink with one more number of files left than it is told, and says how many are open before and after. */
+const FEW_FILES = `
+import { closeSync, openSync, readdirSync } from 'node:fs'
+import { Rtnetlink } from '${new URL('../../src/kernel/netlink/rtnetlink.js', import.meta.url).href}'
+const left = Number(process.argv[1])
+const files = []
+try { for (;;) files.push(openSync('/dev/null')) } catch {}
+// One more, to count by.
+for (const fd of files.splice(-1 - left)) closeSync(fd)
+const count = () => readdirSync('/proc/self/fd').length
+const before = count()
+let failed = false
+try { new Rtnetlink().open() } catch { failed = true }
+console.log(JSON.stringify({ failed, more: count() - before }))
+`
+
+test('what could not be opened whole for want of files has none open', async () => {
+	for (const left of [0, 1]) {
+		const limited = [
+			'sh',
+			'-c',
+			'ulimit -n 40; exec "$@"',
+			'-',
+			process.execPath,
+			'--input-type=module',
+			'-e',
+			FEW_FILES,
+		]
+		assert.deepEqual(JSON.parse(await run([...limited, String(left)])), { failed: true, more: 0 }, `${left} left`)
+	}
 })

@@ -22,7 +22,12 @@ export class SocketPool {
 	/** Opens the sockets in the network namespace of the calling thread. */
 	open(): void {
 		this.#all = Array.from({ length: this.#size }, () => new NetlinkSocket(this.#protocol))
-		for (const socket of this.#all) socket.open()
+		try {
+			for (const socket of this.#all) socket.open()
+		} catch (error) {
+			for (const socket of this.#all) socket.close()
+			throw error
+		}
 		this.#idle = [...this.#all]
 		this.#open = true
 	}

@@ -4,7 +4,7 @@
  */
 import { isErrno } from '../../errors.ts'
 import type { Cidr, Family, Ip } from '../../model/address.ts'
-import { closeFd, interfaceIndex, openProbe } from '../ffi.ts'
+import { closeFd, interfaceIndex, openProbe, orClose } from '../ffi.ts'
 import * as address from './address.ts'
 import * as link from './link.ts'
 import type { Message, Request } from './message.ts'
@@ -26,8 +26,7 @@ export class Rtnetlink {
 
 	/** Synchronous, so that it can run inside withNetns. */
 	open(): void {
-		this.#probe = openProbe()
-		this.#sockets.open()
+		this.#probe = orClose(openProbe(), () => this.#sockets.open())
 	}
 
 	/** Waits for the calls under way. */
